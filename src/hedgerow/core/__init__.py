@@ -1,0 +1,1 @@
+"""The decisions, pure: events in, commands out, through one door, `core.step.step`."""

@@ -1,0 +1,768 @@
+"""How facts and decisions change a book: the only writers.
+
+Everything durable here is a function of the durable state and the turn alone, so that a fold of the journal gives it
+again; what is only seen (prices, signs of life, reads under way) is kept beside it, and a restart trusts none of it.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import assert_never
+
+from msgspec.structs import replace
+
+from hedgerow.core import orders as life
+from hedgerow.core import reconcile
+from hedgerow.core.book import CLOSED_ORDERS_MAX, Book, Booked, Refusal, Signal, is_ours, was_issued
+from hedgerow.core.commands import (
+    AlarmCleared,
+    AlarmRaised,
+    CancelOrder,
+    CancelOrphan,
+    Command,
+    DriftNoted,
+    ForeignNoted,
+    HoldChanged,
+    HoldEnded,
+    HoldStarted,
+    LookUpFill,
+    Mode,
+    ModeChanged,
+    OrderGivenUp,
+    PolicyNoted,
+    PositionAdopted,
+    QueryOrder,
+    Read,
+    SubmitOrder,
+)
+from hedgerow.core.config import NS_PER_MS, NS_PER_S
+from hedgerow.core.events import (
+    Action,
+    BookStarted,
+    CancelAnswered,
+    CancelOutcome,
+    Event,
+    Faulted,
+    FillLookedUp,
+    FillReceived,
+    FundingPaid,
+    FundingRateReceived,
+    Heartbeat,
+    InstrumentChanged,
+    JournalFailed,
+    LinkDown,
+    LinkUp,
+    OpenOrdersRead,
+    OperatorCommanded,
+    OrderAccepted,
+    OrderNotFound,
+    OrderQueryFailed,
+    OrderRejected,
+    OrderReported,
+    OrderUnknown,
+    PositionModeRead,
+    PositionRead,
+    QuoteReceived,
+    ReadFailed,
+    ReadKind,
+    RejectClass,
+    TimeReached,
+    TradesRead,
+)
+from hedgerow.core.holds import Alarm, AlarmKind
+from hedgerow.core.ledger import Ledger
+from hedgerow.core.target import Target
+from hedgerow.model.ids import ClientOrderId, LegId, VenueOrderId, decode_order_id
+from hedgerow.model.numbers import ZERO
+from hedgerow.model.order import (
+    CLOSED,
+    LIVE,
+    UNPROVEN,
+    Fill,
+    Order,
+    OrderStatus,
+    OrderType,
+    Role,
+    TimeInForce,
+)
+
+# One client retries within minutes; this many requests of one operator in that time is beyond any console.
+REQUEST_IDS_MAX = 256
+# A fill that fits no order waits for one; a book never has more unacknowledged orders than this on a leg.
+PARKED_MAX = 10_000
+# Three refusals were the last thing that the old scripts counted before they forgot the hedge.
+REFUSALS_ALARM = 3
+
+
+def apply_event(book: Book, event: Event) -> bool:
+    """Apply one event; return whether anything durable changed."""
+    match event:
+        case FillReceived():
+            _apply_heard(book, book.leg_of(event.fill.account_id, event.fill.instrument_id))
+            return _apply_fill(book, event.fill)
+        case OrderAccepted():
+            return _apply_shown(book, event.order_id, event.venue_order_id, None)
+        case QuoteReceived():
+            book.quotes[event.quote.instrument_id] = event.quote
+            book.unjournaled[event.quote.instrument_id] = event.quote
+            return False
+        case TimeReached():
+            return _apply_time(book)
+        case OrderReported():
+            return _apply_report(book, event)
+        case Heartbeat():
+            _apply_heard(book, event.leg_id)
+            return False
+        case OrderRejected():
+            return _apply_rejected(book, event)
+        case OrderUnknown():
+            return _apply_unknown(book, event.order_id)
+        case OrderNotFound():
+            return _apply_not_found(book, event)
+        case OrderQueryFailed():
+            return False
+        case CancelAnswered():
+            return _apply_cancel_answer(book, event)
+        case TradesRead():
+            return _apply_trades(book, event)
+        case OpenOrdersRead():
+            return _apply_open_orders(book, event)
+        case PositionRead():
+            _apply_answer(book, event.leg_id, ReadKind.POSITION, event.asked_ts_ns)
+            _apply_position_read(book, event)
+            return False
+        case ReadFailed():
+            book.pending_reads.pop((event.leg_id, event.kind), None)
+            book.failed_reads.add((event.leg_id, event.kind))
+            book.reads_due_ns = 0
+            return False
+        case FillLookedUp():
+            return _apply_looked_up(book, event)
+        case FundingRateReceived():
+            book.funding_rates[event.rate.instrument_id] = event.rate
+            return False
+        case FundingPaid():
+            return book.ledger(event.leg_id).pay_funding(event.funding_id, event.net_quote)
+        case LinkDown():
+            return _apply_link_down(book, event)
+        case LinkUp():
+            return _apply_link_up(book, event)
+        case InstrumentChanged():
+            _apply_instrument(book, event)
+            return True
+        case PositionModeRead():
+            return _apply_position_mode(book, event)
+        case OperatorCommanded():
+            return _apply_operator(book, event)
+        case BookStarted():
+            _apply_start(book, event)
+            return True
+        case JournalFailed():
+            book.journal_failed = True
+            book.raised.append(Alarm(AlarmKind.JOURNAL, book.config.book_id, event.detail))
+            return True
+        case Faulted():
+            return True
+        case _:
+            assert_never(event)
+
+
+def apply_commands(book: Book, commands: tuple[Command, ...]) -> None:
+    state = book.state
+    for command in commands:
+        match command:
+            case SubmitOrder():
+                _apply_submit(book, command)
+            case CancelOrder():
+                _put(book, life.canceling(state.orders[command.order_id], book.now_ns, book.config.timing))
+            case QueryOrder():
+                _apply_query(book, command)
+            case HoldStarted() | HoldChanged():
+                state.holds[command.hold.key] = command.hold
+            case HoldEnded():
+                del state.holds[command.key]
+            case AlarmRaised():
+                state.alarms[command.alarm.key] = command.alarm
+            case AlarmCleared():
+                state.alarms.pop(command.key, None)
+            case Read():
+                key = (command.leg_id, command.kind)
+                book.reads[key] = book.pending_reads[key] = book.now_ns
+                book.wanted_reads.pop(key, None)
+                book.failed_reads.discard(key)
+                book.reads_due_ns = 0
+            case ModeChanged():
+                _set_mode(book, command.mode, command.reason)
+            case PolicyNoted():
+                state.memory = command.memory
+            case OrderGivenUp():
+                _put(book, life.given_up(state.orders[command.order_id]))
+                if state.parked:
+                    _apply_parked(book)
+            case PositionAdopted():
+                leg = book.legs[command.leg_id]
+                state.ledgers[command.leg_id].adopt(command.net_qty, command.price, leg)
+            case ForeignNoted():
+                state.ledgers[command.leg_id].foreign_net_qty = command.net_qty
+            case DriftNoted():
+                state.ledgers[command.leg_id].drift_net_qty = command.net_qty
+            case LookUpFill() | CancelOrphan():
+                pass
+            case _:
+                assert_never(command)
+    book.raised.clear()
+    book.look_ups.clear()
+
+
+def apply_decision(book: Book, target: Target | None, cancels_wait: bool, look_again: bool) -> None:
+    """Keep what is not durable of a decision: for the timer, the views, and the next one."""
+    if target is not None:
+        book.target = target
+        book.cancels_wait = cancels_wait
+    book.look_again = look_again
+    if book.reads_due_ns == 0:
+        book.reads_due_ns = reconcile.next_read_ns(book)
+
+
+def apply_turn(book: Book) -> None:
+    """Close a durable turn: logical time, and since when the book is not hedged."""
+    state = book.state
+    state.last_ts_ns = book.now_ns
+    if state.config.hedge is None:
+        return
+    if book.is_hedged:
+        state.residual_since_ns = 0
+    elif not state.residual_since_ns:
+        state.residual_since_ns = book.now_ns
+
+
+def _put(book: Book, order: Order) -> None:
+    """Store one order; the oldest closed ones leave memory, the journal keeps them."""
+    state = book.state
+    before = state.orders.get(order.id)
+    state.orders[order.id] = order
+    book.index_order(order)
+    if order.status in CLOSED and (before is None or before.status in LIVE):
+        state.closed.append(order.id)
+        if len(state.closed) > CLOSED_ORDERS_MAX:
+            _forget(book, state.closed.pop(0))
+    elif order.status in LIVE and before is not None and before.status in CLOSED:
+        state.closed.remove(order.id)
+
+
+def _forget(book: Book, order_id: ClientOrderId) -> None:
+    order = book.state.orders.pop(order_id)
+    book.state.trades.pop(order_id, None)
+    if order.venue_order_id is not None:
+        book.venue_order_ids.pop(order.venue_order_id, None)
+
+
+def _set_mode(book: Book, mode: Mode, reason: str) -> None:
+    book.state.mode = mode
+    book.state.mode_reason = reason
+    book.state.mode_ts_ns = book.now_ns
+    if mode is Mode.FLATTENING:
+        _want_reads(book, (ReadKind.POSITION,), book.now_ns)
+
+
+def _want_reads(book: Book, kinds: tuple[ReadKind, ...], not_before_ns: int, leg_id: LegId | None = None) -> None:
+    for leg in book.legs if leg_id is None else (leg_id,):
+        for kind in kinds:
+            book.wanted_reads.setdefault((leg, kind), not_before_ns)
+    book.reads_due_ns = 0
+
+
+def _apply_heard(book: Book, leg_id: LegId | None) -> None:
+    if leg_id is not None:
+        book.heard_ts_ns[leg_id] = book.now_ns
+
+
+def _apply_answer(book: Book, leg_id: LegId, kind: ReadKind, asked_ts_ns: int) -> None:
+    """A read came back. It reconciles only when it was asked since the start or the last reconnect."""
+    _apply_heard(book, leg_id)
+    book.pending_reads.pop((leg_id, kind), None)
+    book.failed_reads.discard((leg_id, kind))
+    book.reads_due_ns = 0
+    if asked_ts_ns >= book.linked_ts_ns.get(leg_id, 0):
+        book.answers[(leg_id, kind)] = max(asked_ts_ns, book.answers.get((leg_id, kind), 0))
+        if leg_id in book.unreconciled and all((leg_id, each) in book.answers for each in ReadKind):
+            del book.unreconciled[leg_id]
+
+
+def _apply_submit(book: Book, command: SubmitOrder) -> None:
+    state = book.state
+    assert command.order_id not in state.orders, command
+    state.order_seq += 1
+    if command.role is Role.ENTRY:
+        book.entry_ts_ns = [ts_ns for ts_ns in book.entry_ts_ns if ts_ns > book.now_ns - NS_PER_S]
+        book.entry_ts_ns.append(book.now_ns)
+    _put(
+        book,
+        Order(
+            command.order_id,
+            command.leg_id,
+            command.instrument_id,
+            command.side,
+            command.qty,
+            command.type,
+            command.role,
+            book.now_ns,
+            command.limit_price,
+            command.time_in_force,
+            command.post_only,
+            command.reduce_only,
+            command.slot,
+        ),
+    )
+
+
+def _apply_query(book: Book, command: QueryOrder) -> None:
+    order = life.asked(book.state.orders[command.order_id], book.now_ns, book.config.timing)
+    _put(book, order)
+    if order.status is OrderStatus.OPEN and not order.cancel_ts_ns:
+        return
+    kinds = (ReadKind.TRADES,) if order.status is OrderStatus.SETTLING else (ReadKind.TRADES, ReadKind.OPEN_ORDERS)
+    _want_reads(book, kinds, book.now_ns, order.leg_id)
+
+
+def _apply_fill(book: Book, fill: Fill) -> bool:
+    """Book a fill once, park it, or note that it is foreign; return whether anything durable changed."""
+    leg_id = book.leg_of(fill.account_id, fill.instrument_id)
+    if leg_id is None:
+        return False
+    if fill.venue_made:
+        return _apply_venue_trade(book, leg_id, fill)
+    order_id = fill.order_id
+    if order_id is None and fill.venue_order_id is not None:
+        order_id = book.venue_order_ids.get(fill.venue_order_id)
+    if order_id is None:
+        return _apply_nameless(book, leg_id, fill)
+    order = book.state.orders.get(order_id)
+    if order is not None:
+        return _apply_own_fill(book, order, fill)
+    if not is_ours(book, order_id):
+        return _apply_foreign(book, leg_id, fill)
+    if not was_issued(book, order_id):
+        text = f"trade {fill.trade_id} is of order {order_id}, which bears our id and is not in the journal"
+        book.raised.append(Alarm(AlarmKind.ORPHAN_ORDER, order_id, text))
+        return _park(book, fill)
+    # The order left memory long ago: only the journal can say whether this trade was booked then.
+    book.look_ups.append(fill)
+    return _park(book, fill)
+
+
+def _park(book: Book, fill: Fill) -> bool:
+    parked = book.state.parked
+    key = (fill.instrument_id, fill.trade_id, fill.order_id, fill.venue_order_id)
+    if any((f.instrument_id, f.trade_id, f.order_id, f.venue_order_id) == key for f in parked):
+        return False
+    assert len(parked) < PARKED_MAX, "fills without an order pile up"
+    parked.append(fill)
+    return True
+
+
+def _apply_nameless(book: Book, leg_id: LegId, fill: Fill) -> bool:
+    """A trade record without our id: it may belong to an order that the venue has not acknowledged yet."""
+    for order in book.live[leg_id].values():
+        if order.venue_order_id is None and order.side is fill.side:
+            return _park(book, fill)
+    return _apply_foreign(book, leg_id, fill)
+
+
+def _apply_foreign(book: Book, leg_id: LegId, fill: Fill) -> bool:
+    """Somebody else's trade on this account: shown and left alone. The position read will tell whether it is drift."""
+    if fill.order_id is not None and decode_order_id(fill.order_id) is not None:
+        return False
+    alarm = Alarm(AlarmKind.FOREIGN_FILL, leg_id, f"a trade that is not ours: {fill.side.value} {fill.qty}")
+    book.raised.append(alarm)
+    _want_reads(book, (ReadKind.POSITION,), book.now_ns, leg_id)
+    return alarm.key not in book.state.alarms
+
+
+def _apply_venue_trade(book: Book, leg_id: LegId, fill: Fill) -> bool:
+    """Liquidation, deleveraging, settlement: the venue's fills are fills."""
+    name = ClientOrderId(f"venue/{leg_id}")
+    booked = book.state.trades.setdefault(name, {})
+    if fill.trade_id in booked:
+        return False
+    booked[fill.trade_id] = Booked(fill.qty)
+    ledger = book.ledger(leg_id)
+    ledger.book(fill, "", book.legs[leg_id], book.now_ns)
+    text = f"the venue itself traded {fill.side.value} {fill.qty} at {fill.price}"
+    book.raised.append(Alarm(AlarmKind.VENUE_TRADE, leg_id, text))
+    return True
+
+
+def _apply_own_fill(book: Book, order: Order, fill: Fill) -> bool:
+    booked = book.state.trades.setdefault(order.id, {})
+    known = booked.get(fill.trade_id)
+    if known is not None:
+        return _apply_repeat(book, order, fill, known)
+    booked[fill.trade_id] = Booked(fill.qty, fill.fee is not None)
+    leg = book.legs[order.leg_id]
+    book.ledger(order.leg_id).book(fill, order.slot, leg, book.now_ns)
+    if order.status in CLOSED:
+        text = f"trade {fill.trade_id} of {fill.qty} came after {order.id} was {order.status.value}"
+        book.raised.append(Alarm(AlarmKind.LATE_FILL, order.id, text))
+    if fill.venue_order_id is not None and order.venue_order_id is None:
+        order = replace(order, venue_order_id=fill.venue_order_id)
+    order = life.filled(order, fill.qty)
+    if order.filled_qty > order.qty:
+        text = f"{order.id} filled {order.filled_qty} of {order.qty}; all of it is booked"
+        book.raised.append(Alarm(AlarmKind.OVERFILL, order.id, text))
+    _put(book, order)
+    book.state.refusals.pop(f"{order.leg_id}/{order.slot}", None)
+    return True
+
+
+def _apply_repeat(book: Book, order: Order, fill: Fill, known: Booked) -> bool:
+    """Venues repeat fills after a reconnect, so the id decides, not the time. A late fee is still news."""
+    if known.qty != fill.qty:
+        text = f"trade {fill.trade_id} of {order.id} was {known.qty} and is {fill.qty} now; kept as it was"
+        alarm = Alarm(AlarmKind.TRADE_ID_REUSED, f"{order.leg_id}/{fill.trade_id}", text)
+        book.raised.append(alarm)
+        return alarm.key not in book.state.alarms
+    if known.fee_known or fill.fee is None:
+        return False
+    book.state.trades[order.id][fill.trade_id] = Booked(fill.qty)
+    book.ledger(order.leg_id).correct_fee(fill, order.slot, book.legs[order.leg_id])
+    return True
+
+
+def _apply_looked_up(book: Book, event: FillLookedUp) -> bool:
+    if event.fill not in book.state.parked:
+        return False
+    book.state.parked.remove(event.fill)
+    if event.booked:
+        return True
+    leg_id = book.leg_of(event.fill.account_id, event.fill.instrument_id)
+    assert leg_id is not None, event.fill
+    book.ledger(leg_id).book(event.fill, "", book.legs[leg_id], book.now_ns)
+    text = f"trade {event.fill.trade_id} of {event.fill.qty} came long after its order {event.fill.order_id} closed"
+    book.raised.append(Alarm(AlarmKind.LATE_FILL, str(event.fill.order_id), text))
+    return True
+
+
+def _apply_parked(book: Book) -> None:
+    """Try the parked fills again: an order may have become known by the venue's id, or nobody is left to claim them."""
+    parked, book.state.parked = book.state.parked, []
+    for fill in parked:
+        _apply_fill(book, fill)
+
+
+def _apply_shown(
+    book: Book, order_id: ClientOrderId, venue_order_id: VenueOrderId | None, cum_qty: Decimal | None
+) -> bool:
+    """The venue has shown the order as working."""
+    order = book.state.orders.get(order_id)
+    if order is None:
+        return False
+    _apply_heard(book, order.leg_id)
+    refused = order.status is OrderStatus.REJECTED
+    after = life.shown(order, venue_order_id, cum_qty)
+    if after is order:
+        return False
+    if refused:
+        text = f"{order_id} was refused and is working all the same"
+        book.raised.append(Alarm(AlarmKind.CONTRADICTION, order_id, text))
+    if after.venue_cum_qty > after.filled_qty:
+        _want_reads(book, (ReadKind.TRADES,), book.now_ns, order.leg_id)
+    if after == order:
+        return False
+    _put(book, after)
+    if book.state.parked and order.venue_order_id is None:
+        _apply_parked(book)
+    return True
+
+
+def _apply_report(book: Book, event: OrderReported) -> bool:
+    order = book.state.orders.get(event.order_id)
+    if order is None:
+        return False
+    if event.status not in CLOSED:
+        return _apply_shown(book, event.order_id, event.venue_order_id, event.cum_qty)
+    _apply_heard(book, order.leg_id)
+    if event.venue_order_id is not None and order.venue_order_id is None:
+        order = replace(order, venue_order_id=event.venue_order_id)
+    after = life.ended(order, event.status, event.cum_qty, book.now_ns, book.config.timing)
+    changed = after != book.state.orders[event.order_id]
+    if changed:
+        _put(book, after)
+    if after.status is OrderStatus.SETTLING:
+        _want_reads(book, (ReadKind.TRADES,), book.now_ns, order.leg_id)
+    if changed and order.status in LIVE and after.status in CLOSED:
+        _apply_end(book, after, event)
+    if book.state.parked:
+        _apply_parked(book)
+        changed = True
+    return changed
+
+
+def _apply_end(book: Book, order: Order, event: OrderReported) -> None:
+    """An order that ended without a trade was refused in effect; one that rested until we canceled it was not."""
+    key = f"{order.leg_id}/{order.slot}"
+    if order.cancel_ts_ns:
+        book.state.refusals.pop(key, None)
+    elif order.filled_qty == 0:
+        passed = order.post_only
+        waits = order.type is OrderType.LIMIT and order.time_in_force is TimeInForce.GTC
+        reject_class = RejectClass.POST_ONLY if passed else RejectClass.OTHER if waits else RejectClass.NO_LIQUIDITY
+        _refuse(book, key, reject_class, event.code, event.reason or event.status.value, 0)
+
+
+def _apply_rejected(book: Book, event: OrderRejected) -> bool:
+    order = book.state.orders.get(event.order_id)
+    if order is None:
+        return False
+    if event.reject_class is not RejectClass.NOT_SENT:
+        _apply_heard(book, order.leg_id)
+    if order.status in CLOSED:
+        return False
+    if order.status not in UNPROVEN or order.venue_order_id is not None or order.filled_qty > 0:
+        # It exists, whatever this answer says: believe what was shown, and ask.
+        text = f"{order.id} is {order.status.value} and was refused: {event.code} {event.text}"
+        book.raised.append(Alarm(AlarmKind.CONTRADICTION, order.id, text))
+        _put(book, life.unclear(order, book.now_ns, book.now_ns))
+        return True
+    _put(book, life.clear(order.moved(OrderStatus.REJECTED)))
+    if book.state.parked:
+        _apply_parked(book)
+    _refuse(book, f"{order.leg_id}/{order.slot}", event.reject_class, event.code, event.text, event.retry_after_ns)
+    return True
+
+
+def _refuse(book: Book, key: str, reject_class: RejectClass, code: str, text: str, retry_after_ns: int) -> None:
+    """Space the next try: doubled with each refusal in a row, never sooner than the venue's own waiting time."""
+    timing = book.config.timing
+    before = book.state.refusals.get(key)
+    tries = before.tries + 1 if before is not None else 1
+    since = before.since_ts_ns if before is not None else book.now_ns
+    wait_ns = max(life.spacing_ns(timing.retry_first_ms, timing.retry_spacing_ms_max, tries - 1), retry_after_ns)
+    book.state.refusals[key] = Refusal(reject_class, code, text, tries, since, book.now_ns + wait_ns)
+    if tries == REFUSALS_ALARM:
+        text = f"{tries} refusals in a row: {reject_class.value} {code} {text}"
+        book.raised.append(Alarm(AlarmKind.HEDGE_REFUSED, key, text))
+
+
+def _apply_unknown(book: Book, order_id: ClientOrderId) -> bool:
+    order = book.state.orders.get(order_id)
+    if order is None or order.status not in UNPROVEN:
+        return False
+    after = life.unknown(order, book.now_ns, book.config.timing)
+    if after == order:
+        return False
+    _put(book, after)
+    return True
+
+
+def _apply_time(book: Book) -> bool:
+    """Silence: a submit or a cancel without an answer for too long is unknown."""
+    timeout_ns = book.config.timing.ack_timeout_ms * NS_PER_MS
+    overdue = [
+        order
+        for order in (book.state.orders[order_id] for order_id in book.unclear)
+        if order.status is OrderStatus.SUBMITTING and book.now_ns >= order.submitted_ts_ns + timeout_ns
+    ]
+    for order in overdue:
+        _put(book, replace(life.unknown(order, book.now_ns, book.config.timing), ask_ts_ns=book.now_ns))
+    return bool(overdue)
+
+
+def _apply_not_found(book: Book, event: OrderNotFound) -> bool:
+    """'No such order' is evidence only once it can neither be hidden by a lag nor still be taken."""
+    order = book.state.orders.get(event.order_id)
+    if order is None or order.status in CLOSED:
+        return False
+    _apply_heard(book, order.leg_id)
+    if event.asked_ts_ns < life.evidence_from_ns(order, book.legs[order.leg_id]) or not order.unclear_ts_ns:
+        return False
+    if order.status is OrderStatus.OPEN:
+        order = order.moved(OrderStatus.UNKNOWN)
+    _put(book, replace(order, not_found=order.not_found + 1))
+    return True
+
+
+def _apply_cancel_answer(book: Book, event: CancelAnswered) -> bool:
+    order = book.state.orders.get(event.order_id)
+    if order is None or order.status in CLOSED:
+        return False
+    if event.outcome is not CancelOutcome.UNKNOWN:
+        _apply_heard(book, order.leg_id)
+    now_ns, timing = book.now_ns, book.config.timing
+    wait_ns = timing.ask_first_ms * NS_PER_MS if event.outcome is CancelOutcome.ACCEPTED else 0
+    # Gone is not unfilled: trades and a query decide, never this answer.
+    after = life.unclear(replace(order, cancel_pending=False, ask_ts_ns=0), now_ns, now_ns + wait_ns)
+    _put(book, after)
+    return True
+
+
+def _apply_trades(book: Book, event: TradesRead) -> bool:
+    _apply_answer(book, event.leg_id, ReadKind.TRADES, event.asked_ts_ns)
+    changed = False
+    for fill in event.fills:
+        changed |= _apply_fill(book, fill)
+    ledger = book.ledger(event.leg_id)
+    if event.cursor and event.cursor != ledger.trade_cursor:
+        ledger.trade_cursor = event.cursor
+        changed = True
+    for order_id in list(book.unclear):
+        order = book.state.orders[order_id]
+        if order.leg_id == event.leg_id and _counts(book, order, event.asked_ts_ns):
+            _put(book, replace(order, no_trades=order.no_trades + 1))
+            changed = True
+    return changed
+
+
+def _apply_open_orders(book: Book, event: OpenOrdersRead) -> bool:
+    """What is listed is there. What is not listed is asked for: 'not there' is never read as dead."""
+    _apply_answer(book, event.leg_id, ReadKind.OPEN_ORDERS, event.asked_ts_ns)
+    changed = False
+    listed: set[ClientOrderId] = set()
+    for row in event.orders:
+        order_id = row.order_id or book.venue_order_ids.get(row.venue_order_id)
+        if order_id is None:
+            continue
+        listed.add(order_id)
+        changed |= _apply_shown(book, order_id, row.venue_order_id, row.cum_qty)
+    for order in list(book.live[event.leg_id].values()):
+        if order.id in listed:
+            continue
+        if _counts(book, order, event.asked_ts_ns):
+            _put(book, replace(order, not_open=order.not_open + 1))
+            changed = True
+        elif order.status is OrderStatus.OPEN and not order.unclear_ts_ns:
+            _put(book, life.unclear(order, book.now_ns, book.now_ns))
+            changed = True
+    return changed
+
+
+def _counts(book: Book, order: Order, asked_ts_ns: int) -> bool:
+    """Whether a read without this order is evidence that it is gone."""
+    if order.status is not OrderStatus.UNKNOWN or not order.unclear_ts_ns:
+        return False
+    return asked_ts_ns >= life.evidence_from_ns(order, book.legs[order.leg_id])
+
+
+def _apply_position_read(book: Book, event: PositionRead) -> None:
+    before = book.positions_read.get(event.leg_id)
+    if before is not None:
+        book.previous_positions[event.leg_id] = before
+    book.positions_read[event.leg_id] = event
+    ledger = book.ledger(event.leg_id)
+    if ledger.foreign_net_qty is None:
+        return
+    if event.net_qty - ledger.position.net_qty - ledger.foreign_net_qty != ledger.drift_net_qty:
+        spacing_ns = book.config.timing.ask_spacing_ms_max * NS_PER_MS
+        _want_reads(book, (ReadKind.POSITION, ReadKind.TRADES), book.now_ns + spacing_ns, event.leg_id)
+
+
+def _apply_link_down(book: Book, event: LinkDown) -> bool:
+    book.state.links_down[event.leg_id] = event.detail or "down"
+    book.raised.append(Alarm(AlarmKind.LINK_DOWN, event.leg_id, event.detail or "the private stream is lost"))
+    return True
+
+
+def _apply_link_up(book: Book, event: LinkUp) -> bool:
+    """A stream counts as live only once what it missed was read."""
+    book.state.links_down.pop(event.leg_id, None)
+    book.state.alarms.pop(f"{AlarmKind.LINK_DOWN.value}/{event.leg_id}", None)
+    book.linked_ts_ns[event.leg_id] = book.now_ns
+    book.unreconciled[event.leg_id] = None
+    book.reads_due_ns = 0
+    for kind in ReadKind:
+        book.answers.pop((event.leg_id, kind), None)
+        book.pending_reads.pop((event.leg_id, kind), None)
+        book.wanted_reads[(event.leg_id, kind)] = book.now_ns
+    return True
+
+
+def _apply_instrument(book: Book, event: InstrumentChanged) -> None:
+    legs = tuple(
+        replace(leg, instrument=event.instrument) if leg.instrument.id == event.instrument.id else leg
+        for leg in book.config.legs
+    )
+    book.state.config = replace(book.config, legs=legs)
+    book.index()
+
+
+def _apply_position_mode(book: Book, event: PositionModeRead) -> bool:
+    alarm = Alarm(AlarmKind.POSITION_MODE, event.leg_id, event.detail or "the account's position mode is another one")
+    if event.agrees:
+        return book.state.alarms.pop(alarm.key, None) is not None
+    book.raised.append(alarm)
+    return alarm.key not in book.state.alarms
+
+
+def _apply_operator(book: Book, event: OperatorCommanded) -> bool:
+    state = book.state
+    if event.request_id:
+        if event.request_id in state.request_ids:
+            return False
+        state.request_ids.append(event.request_id)
+        del state.request_ids[:-REQUEST_IDS_MAX]
+    by = f"{event.action.value} by {event.principal or 'operator'}"
+    match event.action:
+        case Action.FREEZE:
+            _set_mode(book, Mode.FROZEN, by)
+        case Action.FLATTEN:
+            _set_mode(book, Mode.FLATTENING, by)
+        case Action.HALT:
+            _set_mode(book, Mode.HALTED, by)
+        case Action.RESUME:
+            _apply_resume(book, event, by)
+        case Action.SIGNAL:
+            state.signal = Signal(event.made_ts_ns or event.ts_ns, event.detail)
+        case _:
+            assert_never(event.action)
+    return True
+
+
+def _apply_resume(book: Book, event: OperatorCommanded, by: str) -> None:
+    """Lift a freeze or a halt. The alarms were seen; those whose cause lasts come back by themselves."""
+    state = book.state
+    _set_mode(book, Mode.RUNNING, by)
+    lasting = (AlarmKind.DRIFT, AlarmKind.POSITION_MODE, AlarmKind.LINK_DOWN)
+    state.alarms = {key: alarm for key, alarm in state.alarms.items() if alarm.kind in lasting}
+    if not event.accept_drift:
+        return
+    for ledger in state.ledgers.values():
+        if ledger.drift_net_qty != 0:
+            ledger.foreign_net_qty = (ledger.foreign_net_qty or ZERO) + ledger.drift_net_qty
+            ledger.drift_net_qty = ZERO
+            state.alarms.pop(f"{AlarmKind.DRIFT.value}/{ledger.leg_id}", None)
+
+
+def _apply_start(book: Book, event: BookStarted) -> None:
+    """Begin a run: nothing that was only seen is trusted, and every order that may live is to be proven."""
+    state = book.state
+    assert event.epoch > state.epoch, (event.epoch, state.epoch)
+    state.config = event.config
+    state.epoch = event.epoch
+    state.order_seq = 0
+    state.links_down = {}
+    for leg in event.config.legs:
+        state.ledgers.setdefault(leg.id, Ledger(leg.id))
+    if event.halted:
+        _set_mode(book, Mode.HALTED, "the last run ended by an internal error")
+    book.index()
+    book.quotes.clear()
+    book.unjournaled.clear()
+    book.funding_rates.clear()
+    book.heard_ts_ns = dict.fromkeys(book.legs, book.now_ns)
+    book.linked_ts_ns = dict.fromkeys(book.legs, book.now_ns)
+    book.unreconciled = dict.fromkeys(book.legs)
+    book.reads_due_ns = 0
+    for seen in (book.reads, book.pending_reads, book.answers, book.wanted_reads):
+        seen.clear()
+    book.failed_reads.clear()
+    book.positions_read.clear()
+    book.previous_positions.clear()
+    book.entry_ts_ns.clear()
+    book.journal_failed = False
+    for orders in list(book.live.values()):
+        for order in list(orders.values()):
+            order = replace(order, cancel_pending=False)
+            if order.status is OrderStatus.SUBMITTING:
+                order = order.moved(OrderStatus.UNKNOWN)
+            _put(book, life.unclear(order, book.now_ns, book.now_ns))
+    book.look_ups += [fill for fill in state.parked if fill.order_id is not None and is_ours(book, fill.order_id)]

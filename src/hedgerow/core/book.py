@@ -1,0 +1,284 @@
+"""A book: one hedge being kept. What is durable of it, what is only seen, and the questions that may be asked of both.
+
+Rule: nothing outside `core.step` writes here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+
+from hedgerow.core.commands import Mode
+from hedgerow.core.config import NS_PER_S, BookConfig, LegConfig
+from hedgerow.core.events import PositionRead, ReadKind, RejectClass
+from hedgerow.core.holds import Alarm, Hold
+from hedgerow.core.ledger import Ledger
+from hedgerow.core.target import Strategy, Target
+from hedgerow.model.ids import AccountId, ClientOrderId, InstrumentId, LegId, TradeId, VenueOrderId, decode_order_id
+from hedgerow.model.market import FundingRate, Quote
+from hedgerow.model.numbers import ZERO
+from hedgerow.model.order import LIVE, Fill, Order, OrderStatus, Side
+
+# Closed orders kept in memory for late messages; older ones are looked up in the journal.
+CLOSED_ORDERS_MAX = 256
+
+
+class Booked(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is remembered of a booked fill, to know it again."""
+
+    qty: Decimal
+    fee_known: bool = True
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """The latest refusals of one slot (or shortfall) in a row; ended by a fill or by an order that rested."""
+
+    reject_class: RejectClass
+    code: str
+    text: str
+    tries: int
+    since_ts_ns: int
+    "When the first refusal of the row came."
+    retry_ts_ns: int
+    "Not asked for again before."
+
+
+class Signal(msgspec.Struct, frozen=True):
+    """The last signal that an operator or a file gave to the policy."""
+
+    made_ts_ns: int
+    detail: str
+
+
+class BookState(msgspec.Struct, omit_defaults=True):
+    """The durable part: a pure fold of the journal's turns, and what a snapshot holds."""
+
+    config: BookConfig
+    epoch: int
+    order_seq: int = 0
+    "Orders submitted in this epoch."
+    mode: Mode = Mode.RUNNING
+    mode_reason: str = ""
+    mode_ts_ns: int = 0
+    "When the mode last changed."
+    ledgers: dict[LegId, Ledger] = {}
+    orders: dict[ClientOrderId, Order] = {}
+    "Every live order, and the latest closed ones."
+    closed: list[ClientOrderId] = []
+    "Closed orders still in `orders`, oldest first."
+    trades: dict[ClientOrderId, dict[TradeId, Booked]] = {}
+    "Fills booked per order that is still in `orders`."
+    parked: list[Fill] = []
+    "Fills that cannot be assigned yet: never dropped."
+    refusals: dict[str, Refusal] = {}
+    "`LEG/SLOT` -> its refusals in a row."
+    holds: dict[str, Hold] = {}
+    alarms: dict[str, Alarm] = {}
+    links_down: dict[LegId, str] = {}
+    memory: str = ""
+    signal: Signal | None = None
+    request_ids: list[str] = []
+    "The latest operator request ids, oldest first."
+    residual_since_ns: int = 0
+    "Since when the residual is above the smallest order; 0 while hedged."
+    last_ts_ns: int = 0
+    "Time of the latest durable event: logical time never goes back."
+
+
+class Book:
+    """One book in memory: its durable state, and what was only seen (prices, signs of life, reads under way)."""
+
+    def __init__(self, state: BookState, strategy: Strategy) -> None:
+        self.state = state
+        self.strategy = strategy
+        self.now_ns = state.last_ts_ns
+        self.quotes: dict[InstrumentId, Quote] = {}
+        self.unjournaled: dict[InstrumentId, Quote] = {}
+        self.funding_rates: dict[InstrumentId, FundingRate] = {}
+        self.heard_ts_ns: dict[LegId, int] = {}
+        self.reads: dict[tuple[LegId, ReadKind], int] = {}
+        "Read -> when it was last asked."
+        self.pending_reads: dict[tuple[LegId, ReadKind], int] = {}
+        "Read -> when the question left that has no answer yet."
+        self.failed_reads: set[tuple[LegId, ReadKind]] = set()
+        "Reads whose latest question got no usable answer. Looked up, never iterated."
+        self.answers: dict[tuple[LegId, ReadKind], int] = {}
+        "Read -> when the question of its last usable answer left. Emptied by a start and by a reconnect."
+        self.wanted_reads: dict[tuple[LegId, ReadKind], int] = {}
+        "Read -> not before when it is to be asked, because something needs it."
+        self.unreconciled: dict[LegId, None] = {}
+        "Legs whose orders, trades and position were not all read since the start or the last reconnect."
+        self.reads_due_ns = 0
+        "When the next read is due at the earliest; 0 after any change of the above."
+        self.linked_ts_ns: dict[LegId, int] = {}
+        "When the engine started or the link came back: older questions do not reconcile."
+        self.positions_read: dict[LegId, PositionRead] = {}
+        self.previous_positions: dict[LegId, PositionRead] = {}
+        "The read before: drift counts only when two in a row show it."
+        self.raised: list[Alarm] = []
+        "Alarms that the event at hand gave rise to; the decision puts them into its turn."
+        self.look_ups: list[Fill] = []
+        "Parked fills of forgotten orders, to be looked up in the journal."
+        self.journal_failed = False
+        self.entry_ts_ns: list[int] = []
+        "When entries left within the last second."
+        self.target = Target()
+        self.cancels_wait = False
+        "The last plan wanted a cancel that could not leave yet."
+        self.look_again = False
+        "The last turn changed what a plan would see."
+        self.legs: dict[LegId, LegConfig] = {}
+        self.live: dict[LegId, dict[ClientOrderId, Order]] = {}
+        self.unclear: dict[ClientOrderId, None] = {}
+        "Live orders with something outstanding: unacknowledged, or to be asked about."
+        self.venue_order_ids: dict[VenueOrderId, ClientOrderId] = {}
+        self._leg_ids: dict[tuple[AccountId, InstrumentId], LegId] = {}
+        self.index()
+
+    def index(self) -> None:
+        """Build again what is derived from the durable state."""
+        self.legs = {leg.id: leg for leg in self.state.config.legs}
+        self._leg_ids = {(leg.account_id, leg.instrument.id): leg.id for leg in self.state.config.legs}
+        self.live = {leg_id: {} for leg_id in self.legs}
+        self.unclear = {}
+        self.venue_order_ids = {}
+        for order in self.state.orders.values():
+            self.index_order(order)
+
+    def index_order(self, order: Order) -> None:
+        """Keep the derived look-ups in step with one order."""
+        if order.venue_order_id is not None:
+            self.venue_order_ids[order.venue_order_id] = order.id
+        if order.status not in LIVE:
+            self.live[order.leg_id].pop(order.id, None)
+            self.unclear.pop(order.id, None)
+            return
+        self.live[order.leg_id][order.id] = order
+        if order.ask_ts_ns or order.status is OrderStatus.SUBMITTING:
+            self.unclear[order.id] = None
+        else:
+            self.unclear.pop(order.id, None)
+
+    @property
+    def config(self) -> BookConfig:
+        return self.state.config
+
+    @property
+    def mode(self) -> Mode:
+        return self.state.mode
+
+    def leg_of(self, account_id: AccountId, instrument_id: InstrumentId) -> LegId | None:
+        """Return the leg that trades this instrument in this account, or None."""
+        return self._leg_ids.get((account_id, instrument_id))
+
+    def ledger(self, leg_id: LegId) -> Ledger:
+        return self.state.ledgers[leg_id]
+
+    def net_qty(self, leg_id: LegId) -> Decimal:
+        """Return what the leg holds by fills and adoptions: + long, - short."""
+        return self.state.ledgers[leg_id].position.net_qty
+
+    def quote(self, leg_id: LegId) -> Quote | None:
+        """Return the leg's latest quote, fresh or not; None before the first."""
+        return self.quotes.get(self.legs[leg_id].instrument.id)
+
+    def mark(self, leg_id: LegId) -> Decimal | None:
+        """Return the middle of the leg's latest quote, else its only side; None without any price."""
+        quote = self.quote(leg_id)
+        if quote is None:
+            return None
+        return quote.mark or quote.bid or quote.ask
+
+    def is_fresh(self, leg_id: LegId) -> bool:
+        """Return whether the leg's latest quote is younger than `limits.stale_ms`."""
+        quote = self.quote(leg_id)
+        return quote is not None and self.now_ns - quote.ts_ns <= self.config.limits.stale_ms * 1_000_000
+
+    def silent_ns(self, leg_id: LegId) -> int:
+        """Return for how long nothing private was heard from the leg's venue."""
+        return self.now_ns - self.heard_ts_ns.get(leg_id, 0)
+
+    def funding_rate(self, leg_id: LegId) -> FundingRate | None:
+        return self.funding_rates.get(self.legs[leg_id].instrument.id)
+
+    def working(self, leg_id: LegId) -> Iterable[Order]:
+        """Return the leg's live orders, oldest first, unknown ones included."""
+        return self.live[leg_id].values()
+
+    def working_qty(self, leg_id: LegId, side: Side) -> Decimal:
+        """Return what the leg's live orders of one side may still fill, >= 0."""
+        total = ZERO
+        for order in self.live[leg_id].values():
+            if order.side is side:
+                total += order.leaves_qty
+        return total
+
+    def in_slot(self, leg_id: LegId, slot: str) -> Order | None:
+        """Return the live order that stands in a slot, or None."""
+        for order in self.live[leg_id].values():
+            if order.slot == slot:
+                return order
+        return None
+
+    def refusal(self, leg_id: LegId, slot: str = "") -> Refusal | None:
+        """Return the refusals in a row of a slot, or of the leg's shortfall; None when there are none."""
+        return self.state.refusals.get(f"{leg_id}/{slot}")
+
+    def hedge_target(self) -> Decimal:
+        """Return the net qty that the hedge leg should have, in its qty units. Only for books with a hedge leg."""
+        rule = self.config.hedge
+        assert rule is not None, self.config.book_id
+        lead, hedge = self.legs[rule.lead].instrument, self.legs[rule.hedge].instrument
+        exposure = rule.ratio * self.net_qty(rule.lead)
+        return exposure if lead.multiplier == hedge.multiplier else exposure * lead.multiplier / hedge.multiplier
+
+    @property
+    def residual(self) -> Decimal:
+        """What is held and not offset, hedge leg's qty units, signed. Zero is hedged; zero without a hedge leg."""
+        rule = self.config.hedge
+        return ZERO if rule is None else self.net_qty(rule.hedge) - self.hedge_target()
+
+    @property
+    def is_hedged(self) -> bool:
+        """Whether no legal order of the hedge leg could shrink the residual, at the last price that the book traded."""
+        rule = self.config.hedge
+        if rule is None:
+            return True
+        residual = self.residual
+        if residual == 0:
+            return True
+        price = self.state.ledgers[rule.hedge].last_price or self.state.ledgers[rule.lead].last_price
+        instrument = self.legs[rule.hedge].instrument
+        qty = instrument.floor_qty(abs(residual))
+        if qty < instrument.min_qty:
+            return True
+        return price is not None and instrument.notional(qty, price) < instrument.min_notional
+
+    def residual_age_ns(self) -> int:
+        """Return for how long the residual has been above the smallest order; 0 while hedged."""
+        return self.now_ns - self.state.residual_since_ns if self.state.residual_since_ns else 0
+
+    def digest(self) -> str:
+        """Return a SHA-256 of the durable state: one number that compares two copies."""
+        return hashlib.sha256(msgspec.json.encode(self.state)).hexdigest()
+
+
+def is_ours(book: Book, order_id: ClientOrderId) -> bool:
+    """Return whether the id says that this book sent the order, in whatever run."""
+    key = decode_order_id(order_id)
+    return key is not None and key.book_tag == book.config.tag
+
+
+def was_issued(book: Book, order_id: ClientOrderId) -> bool:
+    """Return whether the journal can hold this id of ours: an earlier epoch, or this one up to the latest sequence."""
+    key = decode_order_id(order_id)
+    assert key is not None, order_id
+    return key.epoch < book.state.epoch or (key.epoch == book.state.epoch and key.order_seq <= book.state.order_seq)
+
+
+def age_s(age_ns: int) -> str:
+    """Return a duration as text in seconds with milliseconds, e.g. `1.830`."""
+    return f"{age_ns // NS_PER_S}.{age_ns % NS_PER_S // 1_000_000:03d}"

@@ -1,0 +1,109 @@
+"""What a book is made of: its legs, its hedge relation, its limits and its policy's parameters."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from hedgerow.model.ids import AccountId, BookId, LegId
+from hedgerow.model.instrument import Instrument
+
+NS_PER_S = 1_000_000_000
+NS_PER_MS = 1_000_000
+
+
+class LegConfig(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One account's instrument in a book."""
+
+    id: LegId
+    account_id: AccountId
+    instrument: Instrument
+    adopt: bool = False
+    "Take over, at the first start, what the account already holds. Otherwise it is foreign: shown, never traded."
+    lease_ms: int = 15_000
+    "After this long the venue can no longer take a submit (receive window + venue timeout + skew)."
+    visibility_ms: int = 30_000
+    "How long the venue may fail to show an order or trade that exists (20 s was seen)."
+
+
+class HedgeRule(msgspec.Struct, frozen=True):
+    """Which leg follows which: the hedge leg's position must be `ratio` x the lead leg's, in underlying units."""
+
+    lead: LegId
+    hedge: LegId
+    ratio: Decimal
+    "Signed; -1 is the opposite side in equal size."
+
+
+class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What entries may not exceed. None is no limit. Hedges and exits pass all of them."""
+
+    max_notional: Decimal | None = None
+    "Largest gross notional of one leg, position and working entries together, quote."
+    max_residual: Decimal | None = None
+    "Largest residual if every working entry filled unhedged, notional in quote."
+    max_open_orders: int = 100
+    orders_per_s: int = 10
+    "Entries per second; hedges, exits and cancels are not counted."
+    price_distance_bps_max: Decimal = Decimal(500)
+    "Largest distance of an entry's price from the mark."
+    stale_ms: int = 10_000
+    "A price older than this is not fresh."
+    residual_alarm_ms: int = 5_000
+    "A residual above the smallest order for this long raises an alarm."
+
+
+class Timing(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How long the book waits for what. The defaults suit every venue we know."""
+
+    ack_timeout_ms: int = 2_000
+    "A submit without an answer for this long is unknown."
+    ask_first_ms: int = 300
+    "First question about an unclear order; each next one doubles the wait."
+    ask_spacing_ms_max: int = 5_000
+    retry_first_ms: int = 250
+    "First new try after a refusal; each next one doubles the wait."
+    retry_spacing_ms_max: int = 30_000
+    negatives_min: int = 3
+    "Spaced negative answers, from at least two kinds of read, before an unknown order is proven never taken."
+    trades_read_ms: int = 5_000
+    "Trades since the cursor: the gap-finder against a mute stream."
+    full_read_ms: int = 30_000
+    "Open orders and positions."
+    read_timeout_ms: int = 10_000
+    "A read without an answer for this long is asked again."
+    unknown_alarm_ms: int = 60_000
+    "An order unknown for this long raises an alarm and stops entries."
+    drift_settle_ms: int = 30_000
+    "A position read counts for drift only when no fill was booked for this long before it was asked."
+    hold_after_ms: int = 1_000
+    "A shortfall covered by a working order for longer than this is told as a hold."
+
+
+class BookConfig(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Everything that decides how a book behaves."""
+
+    book_id: BookId
+    tag: str
+    "The book's short name inside client order ids."
+    policy: str
+    "`mirror`, `carry`, …"
+    params: dict[str, str]
+    "Parameter -> exact text; the policy's own parser gives each its type, range and default."
+    legs: tuple[LegConfig, ...]
+    hedge: HedgeRule | None = None
+    "None for a book without a hedge leg."
+    limits: Limits = Limits()
+    timing: Timing = Timing()
+
+    def leg(self, leg_id: LegId) -> LegConfig:
+        """Return the leg of that name.
+
+        Raises:
+            KeyError: the book has no such leg.
+        """
+        for leg in self.legs:
+            if leg.id == leg_id:
+                return leg
+        raise KeyError(leg_id)

@@ -1,0 +1,198 @@
+"""What one turn decides: questions, alarms, mode, orders, holds and reads. Looks at the book, changes nothing."""
+
+from __future__ import annotations
+
+import msgspec
+
+from hedgerow.core import orders as life
+from hedgerow.core import reconcile
+from hedgerow.core.book import Book, age_s, is_ours, was_issued
+from hedgerow.core.commands import (
+    AlarmCleared,
+    AlarmRaised,
+    CancelOrphan,
+    Command,
+    HoldChanged,
+    HoldEnded,
+    HoldStarted,
+    LookUpFill,
+    Mode,
+    ModeChanged,
+    OrderGivenUp,
+    PolicyNoted,
+    QueryOrder,
+)
+from hedgerow.core.config import NS_PER_MS
+from hedgerow.core.events import (
+    Event,
+    Faulted,
+    FillReceived,
+    FundingRateReceived,
+    Heartbeat,
+    OpenOrdersRead,
+    OrderAccepted,
+    PositionRead,
+    QuoteReceived,
+    ReadKind,
+    TimeReached,
+)
+from hedgerow.core.holds import Alarm, AlarmKind, Hold
+from hedgerow.core.planner import flatten_target, is_flat, plan
+from hedgerow.core.target import Target
+from hedgerow.model.ids import ClientOrderId
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What a turn will do, and what the book remembers of the planning until the next one (not durable)."""
+
+    commands: tuple[Command, ...]
+    target: Target | None = None
+    "What the policy wants; None when nothing was planned."
+    cancels_wait: bool = False
+    "A cancel is wanted for an order that cannot be canceled yet."
+    look_again: bool = False
+    "The commands change what a plan would see: plan at once, in a turn of its own."
+
+
+def decide(book: Book, event: Event) -> Decision:
+    """Return what this event leads to. It has been applied already."""
+    told: list[Command] = [AlarmRaised(alarm) for alarm in _new_alarms(book)] if book.raised else []
+    told += [LookUpFill(fill) for fill in book.look_ups]
+    told += _follow_up_orders(book)
+    told += _alarms_of_age(book)
+    if isinstance(event, OpenOrdersRead):
+        told += _orphans(book, event)
+    notes = _proofs(book)
+    if isinstance(event, PositionRead):
+        notes += reconcile.compare(book, event)
+    notes += _mode_of_its_own(book, event)
+    reads = reconcile.due_reads(book) if book.now_ns >= book.reads_due_ns else []
+    if notes or _changes_no_plan(book, event):
+        return Decision((*told, *notes, *reads), look_again=bool(notes))
+    return _plan(book, event, told, reads)
+
+
+def _changes_no_plan(book: Book, event: Event) -> bool:
+    """Whether planning again can be spared: an order counts the same before and after its acknowledgement."""
+    if isinstance(event, OrderAccepted):
+        return not book.state.holds and not book.cancels_wait
+    return isinstance(event, Faulted)
+
+
+def _plan(book: Book, event: Event, told: list[Command], reads: list[Command]) -> Decision:
+    """Compare what should be true with what is, and order the difference."""
+    if book.mode is Mode.HALTED:
+        target = Target(memory=book.state.memory)
+    elif book.mode is Mode.FLATTENING:
+        target = flatten_target(book)
+    else:
+        target = book.strategy.target(book)
+        if target.memory != book.state.memory:
+            told.append(PolicyNoted(target.memory))
+        if target.flatten_reason:
+            alarm = AlarmRaised(Alarm(AlarmKind.FORCE_CLOSE, book.config.book_id, target.flatten_reason))
+            mode = ModeChanged(Mode.FLATTENING, target.flatten_reason)
+            return Decision((*told, alarm, mode, *reads), look_again=True)
+    planned = plan(book, target)
+    commands = (*told, *planned.commands, *_changed_holds(book, planned.holds, event), *reads)
+    return Decision(commands, target, planned.cancels_wait)
+
+
+def _changed_holds(book: Book, holds: dict[str, Hold], event: Event) -> list[Command]:
+    """A hold is written when it starts, changes or ends; numbers that only follow the market or the clock wait."""
+    commands: list[Command] = []
+    passing = isinstance(event, QuoteReceived | TimeReached | Heartbeat | FundingRateReceived)
+    for key, hold in holds.items():
+        standing = book.state.holds.get(key)
+        if standing is None:
+            commands.append(HoldStarted(hold))
+        elif standing.reason is not hold.reason or (standing.numbers != hold.numbers and not passing):
+            commands.append(HoldChanged(hold))
+    commands += [HoldEnded(key) for key in book.state.holds if key not in holds]
+    return commands
+
+
+def _follow_up_orders(book: Book) -> list[Command]:
+    """Ask for orders whose status needs a proof."""
+    orders = (book.state.orders[order_id] for order_id in book.unclear)
+    return [QueryOrder(order.id, order.leg_id) for order in orders if 0 < order.ask_ts_ns <= book.now_ns]
+
+
+def _proofs(book: Book) -> list[Command]:
+    """Give up the unknown orders that are proven gone."""
+    orders = (book.state.orders[order_id] for order_id in book.unclear)
+    return [
+        OrderGivenUp(order.id, order.not_found, order.not_open, order.no_trades)
+        for order in orders
+        if life.is_proven_gone(order, book.config.timing)
+    ]
+
+
+def _orphans(book: Book, read: OpenOrdersRead) -> list[Command]:
+    """An open order that bears our id and is in no journal of ours must not stand: nobody would hedge it."""
+    commands: list[Command] = []
+    for row in read.orders:
+        if row.order_id is None or row.order_id in book.state.orders or not is_ours(book, row.order_id):
+            continue
+        if was_issued(book, row.order_id):
+            continue
+        text = f"open order {row.order_id} bears our id and is not in the journal; it is being canceled"
+        alarm = Alarm(AlarmKind.ORPHAN_ORDER, row.order_id, text)
+        if alarm.key not in book.state.alarms:
+            commands.append(AlarmRaised(alarm))
+        commands.append(CancelOrphan(read.leg_id, row.venue_order_id, row.order_id))
+    return commands
+
+
+def _new_alarms(book: Book) -> list[Alarm]:
+    unique = {alarm.key: alarm for alarm in book.raised}
+    return [alarm for key, alarm in unique.items() if key not in book.state.alarms]
+
+
+def _alarms_of_age(book: Book) -> list[Command]:
+    """Raise and clear the alarms that say how long something has lasted."""
+    state = book.state
+    if not state.residual_since_ns and not book.unclear and not state.alarms:
+        return []
+    commands: list[Command] = []
+    limits, timing = book.config.limits, book.config.timing
+    aged = f"{AlarmKind.RESIDUAL_AGED.value}/{book.config.book_id}"
+    if state.residual_since_ns == 0:
+        if aged in state.alarms:
+            commands.append(AlarmCleared(aged))
+    elif book.residual_age_ns() >= limits.residual_alarm_ms * NS_PER_MS and aged not in state.alarms:
+        text = f"residual {book.residual} for more than {age_s(limits.residual_alarm_ms * NS_PER_MS)} s"
+        commands.append(AlarmRaised(Alarm(AlarmKind.RESIDUAL_AGED, book.config.book_id, text)))
+    for order_id in book.unclear:
+        order = state.orders[order_id]
+        if not order.unclear_ts_ns or book.now_ns < order.unclear_ts_ns + timing.unknown_alarm_ms * NS_PER_MS:
+            continue
+        alarm = Alarm(
+            AlarmKind.UNKNOWN_ORDER,
+            order_id,
+            f"{order.side.value} {order.qty} has had no proof for {age_s(timing.unknown_alarm_ms * NS_PER_MS)} s",
+        )
+        if alarm.key not in state.alarms:
+            commands.append(AlarmRaised(alarm))
+    for key, alarm in state.alarms.items():
+        if alarm.kind is AlarmKind.UNKNOWN_ORDER and ClientOrderId(alarm.subject) not in book.unclear:
+            commands.append(AlarmCleared(key))
+    return commands
+
+
+def _mode_of_its_own(book: Book, event: Event) -> list[Command]:
+    """The book freezes itself when the venue trades for it, and when a flatten is verified."""
+    if isinstance(event, FillReceived) and event.fill.venue_made and book.mode is Mode.RUNNING:
+        return [ModeChanged(Mode.FROZEN, f"the venue itself traded {event.fill.side.value} {event.fill.qty}")]
+    if book.mode is not Mode.FLATTENING or book.state.parked or not all(is_flat(book, leg_id) for leg_id in book.legs):
+        return []
+    left: list[str] = []
+    for leg_id in book.legs:
+        ledger = book.ledger(leg_id)
+        if book.answers.get((leg_id, ReadKind.POSITION), -1) <= max(ledger.booked_ts_ns, book.state.mode_ts_ns):
+            return []
+        if ledger.position.net_qty != 0:
+            left.append(f"{leg_id} {ledger.position.net_qty}")
+        if ledger.drift_net_qty != 0:
+            left.append(f"{leg_id} drift {ledger.drift_net_qty}")
+    return [ModeChanged(Mode.FROZEN, "flat, verified" if not left else "flattened; left: " + ", ".join(left))]

@@ -1,0 +1,321 @@
+"""Facts that come in. Each carries the time at which the inbox took it; nothing in the core asks a clock.
+
+A gateway never raises for what a venue did: refusals, silence and lies all arrive here as events.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import Enum
+
+import msgspec
+
+from hedgerow.core.config import BookConfig
+from hedgerow.model.ids import ClientOrderId, LegId, VenueOrderId
+from hedgerow.model.instrument import Instrument
+from hedgerow.model.market import FundingRate, Quote
+from hedgerow.model.order import Fill, OrderStatus, Side
+from hedgerow.model.words import Word
+
+
+class _Event(msgspec.Struct, frozen=True, tag=True, tag_field="what", omit_defaults=True):
+    """What every event has. The one level of inheritance: msgspec needs the tag on each member of the union."""
+
+    ts_ns: int
+    "When our inbox took it, UTC."
+
+
+class RejectClass(Word):
+    """Why a venue definitely did not take an order. Decides the hold and the spacing of the next try."""
+
+    NOT_SENT = "not_sent"
+    "It never left: connection refused, or our own budget."
+    RATE_LIMITED = "rate_limited"
+    PRECISION = "precision"
+    MINIMUM = "minimum"
+    MAXIMUM = "maximum"
+    INSUFFICIENT_MARGIN = "insufficient_margin"
+    PRICE_BAND = "price_band"
+    POST_ONLY = "post_only"
+    REDUCE_ONLY = "reduce_only"
+    NO_LIQUIDITY = "no_liquidity"
+    MARKET_CLOSED = "market_closed"
+    POSITION_MODE = "position_mode"
+    UNAUTHORIZED = "unauthorized"
+    OTHER = "other"
+
+
+class BookStarted(_Event, frozen=True):
+    """An engine took the book: the first event of each run."""
+
+    epoch: int
+    "Which run, from 1; one more than the last in the journal."
+    config: BookConfig
+    "The config of this run."
+    halted: bool = False
+    "The last run ended by a broken assert: come up halted."
+
+
+class QuoteReceived(_Event, frozen=True):
+    """The visible book of one leg's instrument. Makes a turn only when it changes something."""
+
+    quote: Quote
+
+
+class FundingRateReceived(_Event, frozen=True):
+    """The coming funding of a perpetual."""
+
+    rate: FundingRate
+
+
+class Heartbeat(_Event, frozen=True):
+    """The venue behind a leg answered: its private side is alive."""
+
+    leg_id: LegId
+
+
+class TimeReached(_Event, frozen=True):
+    """The moment that `Book.next_due_ns` named has come."""
+
+
+class OrderAccepted(_Event, frozen=True):
+    """The venue has the order."""
+
+    order_id: ClientOrderId
+    venue_order_id: VenueOrderId | None = None
+
+
+class OrderRejected(_Event, frozen=True):
+    """The order was definitely not taken; the proof is kept here."""
+
+    order_id: ClientOrderId
+    reject_class: RejectClass
+    code: str = ""
+    "The venue's own code."
+    text: str = ""
+    "The venue's own words."
+    retry_after_ns: int = 0
+    "The venue's own waiting time; 0 when it named none."
+
+
+class OrderUnknown(_Event, frozen=True):
+    """A submit ended without proof either way."""
+
+    order_id: ClientOrderId
+    detail: str = ""
+    "What was seen instead of an answer: status, code, text or transport error."
+
+
+class OrderReported(_Event, frozen=True):
+    """What the venue says of an order, from a stream, a query or a read of open orders."""
+
+    order_id: ClientOrderId
+    status: OrderStatus
+    "OPEN, or how it ended: FILLED, CANCELED, EXPIRED, REJECTED (taken, then refused inside the venue)."
+    cum_qty: Decimal | None = None
+    "Cumulative filled qty; None when this message does not say."
+    venue_order_id: VenueOrderId | None = None
+    reason: str = ""
+    "The venue's words on why it ended."
+    code: str = ""
+
+
+class OrderNotFound(_Event, frozen=True):
+    """A query by client id answered 'no such order'. Evidence, not proof."""
+
+    order_id: ClientOrderId
+    asked_ts_ns: int
+    "When the question left."
+
+
+class OrderQueryFailed(_Event, frozen=True):
+    """A query by client id got no usable answer."""
+
+    order_id: ClientOrderId
+    detail: str = ""
+
+
+class CancelOutcome(Enum):
+    ACCEPTED = "accepted"
+    GONE = "gone"
+    "The venue knows no such working order: it may have filled, ended, or never been."
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+class CancelAnswered(_Event, frozen=True):
+    """A cancel request ended. It never closes the order by itself: reports and trades do."""
+
+    order_id: ClientOrderId
+    outcome: CancelOutcome
+    code: str = ""
+    text: str = ""
+
+
+class FillReceived(_Event, frozen=True):
+    """The venue traded. From a stream, a query or a backfill: all one path."""
+
+    fill: Fill
+
+
+class FillLookedUp(_Event, frozen=True):
+    """The journal says whether a fill of a forgotten order was booked before."""
+
+    fill: Fill
+    booked: bool
+
+
+class OpenOrder(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One row of a read of open orders."""
+
+    venue_order_id: VenueOrderId
+    side: Side
+    qty: Decimal
+    cum_qty: Decimal
+    order_id: ClientOrderId | None = None
+    "None when the row carries no client id."
+
+
+class OpenOrdersRead(_Event, frozen=True):
+    """All open orders of a leg's account and instrument, as of some moment after the question left."""
+
+    leg_id: LegId
+    asked_ts_ns: int
+    orders: tuple[OpenOrder, ...] = ()
+
+
+class TradesRead(_Event, frozen=True):
+    """Trades of a leg's account and instrument from the cursor on, oldest first, paged to the end."""
+
+    leg_id: LegId
+    asked_ts_ns: int
+    fills: tuple[Fill, ...] = ()
+    cursor: str = ""
+    "Where the next read starts; opaque, the gateway's own."
+
+
+class PositionRead(_Event, frozen=True):
+    """The account's position (or base balance) in a leg's instrument, as the venue sees it. Never a fill."""
+
+    leg_id: LegId
+    asked_ts_ns: int
+    net_qty: Decimal
+    avg_price: Decimal | None = None
+    available: Decimal | None = None
+    "What can be sold, where the venue says so."
+
+
+class ReadKind(Word):
+    OPEN_ORDERS = "open_orders"
+    TRADES = "trades"
+    POSITION = "position"
+
+
+class ReadFailed(_Event, frozen=True):
+    """A read got no usable answer: unknown, which is not empty and not zero."""
+
+    leg_id: LegId
+    kind: ReadKind
+    detail: str = ""
+
+
+class FundingPaid(_Event, frozen=True):
+    """Funding booked by the venue: + received, - paid, quote."""
+
+    leg_id: LegId
+    funding_id: str
+    net_quote: Decimal
+
+
+class LinkDown(_Event, frozen=True):
+    """The private stream of a leg's venue is lost, or was found mute."""
+
+    leg_id: LegId
+    detail: str = ""
+
+
+class LinkUp(_Event, frozen=True):
+    """The private stream is back; what was missed must be read before it counts as live."""
+
+    leg_id: LegId
+
+
+class InstrumentChanged(_Event, frozen=True):
+    """The venue changed a filter."""
+
+    instrument: Instrument
+
+
+class PositionModeRead(_Event, frozen=True):
+    """The account's position mode differs from, or agrees again with, what the book was made for."""
+
+    leg_id: LegId
+    agrees: bool
+    detail: str = ""
+
+
+class Action(Enum):
+    FREEZE = "freeze"
+    FLATTEN = "flatten"
+    HALT = "halt"
+    RESUME = "resume"
+    SIGNAL = "signal"
+    "Tell the policy to enter (`carry`)."
+
+
+class OperatorCommanded(_Event, frozen=True):
+    """A person or an authenticated program gave an order to the book."""
+
+    action: Action
+    principal: str = ""
+    "Who."
+    request_id: str = ""
+    "The same request twice has one effect; empty when there is none."
+    accept_drift: bool = False
+    "With RESUME: what the venue shows beyond our fills is foreign from now on."
+    detail: str = ""
+    "With SIGNAL: the policy's own words, e.g. `enter`."
+    made_ts_ns: int = 0
+    "With SIGNAL: when it was made; older than the policy allows and it is dropped with a hold."
+
+
+class JournalFailed(_Event, frozen=True):
+    """The journal could not be written or is about to fail: entries stop, cancels go on."""
+
+    detail: str = ""
+
+
+class Faulted(_Event, frozen=True):
+    """An assert broke. The last event of a run; the next one comes up halted."""
+
+    detail: str = ""
+
+
+Event = (
+    FillReceived
+    | OrderAccepted
+    | QuoteReceived
+    | TimeReached
+    | OrderReported
+    | Heartbeat
+    | OrderRejected
+    | OrderUnknown
+    | OrderNotFound
+    | OrderQueryFailed
+    | CancelAnswered
+    | TradesRead
+    | OpenOrdersRead
+    | PositionRead
+    | ReadFailed
+    | FillLookedUp
+    | FundingRateReceived
+    | FundingPaid
+    | LinkDown
+    | LinkUp
+    | InstrumentChanged
+    | PositionModeRead
+    | OperatorCommanded
+    | BookStarted
+    | JournalFailed
+    | Faulted
+)

@@ -1,0 +1,350 @@
+"""From what should be true to what must be ordered: target - position - working, and a hold for what cannot be.
+
+Never over-hedges: an order leaves only if, should everything unknown fill, the residual still does not change sign. So
+the orders that already work on the same side count in full, also those that a cancel is out for.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from hedgerow.core import guard
+from hedgerow.core.book import Book, Refusal
+from hedgerow.core.commands import CancelOrder, Command, Mode, SubmitOrder
+from hedgerow.core.config import NS_PER_MS
+from hedgerow.core.events import RejectClass
+from hedgerow.core.holds import WITHDRAWS, Hold, HoldReason
+from hedgerow.core.orders import may_cancel
+from hedgerow.core.target import Making, NetTarget, Resting, Taking, Target
+from hedgerow.model.ids import LegId, OrderKey, encode_order_id
+from hedgerow.model.instrument import Rule
+from hedgerow.model.numbers import BPS, ZERO
+from hedgerow.model.order import Order, OrderStatus, OrderType, Role, Side, TimeInForce
+
+# A need above the venue's maximum goes out in slices; the rest of them follow with the next events.
+SLICES_PER_TURN_MAX = 4
+# A venue whose position lags refuses reduce-only orders; our fills know better, so after these tries it goes out plain.
+REDUCE_ONLY_TRIES_MAX = 4
+
+REFUSAL_HOLDS: dict[RejectClass, HoldReason] = {
+    RejectClass.NOT_SENT: HoldReason.LINK_DOWN,
+    RejectClass.RATE_LIMITED: HoldReason.RATE_LIMITED,
+    RejectClass.PRECISION: HoldReason.OFF_STEP,
+    RejectClass.MINIMUM: HoldReason.BELOW_MINIMUM,
+    RejectClass.MAXIMUM: HoldReason.ABOVE_MAXIMUM,
+    RejectClass.INSUFFICIENT_MARGIN: HoldReason.INSUFFICIENT_MARGIN,
+    RejectClass.PRICE_BAND: HoldReason.PRICE_BAND,
+    RejectClass.POST_ONLY: HoldReason.POST_ONLY_REFUSED,
+    RejectClass.REDUCE_ONLY: HoldReason.AWAITING_POSITION,
+    RejectClass.NO_LIQUIDITY: HoldReason.NO_LIQUIDITY,
+    RejectClass.MARKET_CLOSED: HoldReason.MARKET_CLOSED,
+    RejectClass.POSITION_MODE: HoldReason.POSITION_MODE,
+    RejectClass.UNAUTHORIZED: HoldReason.VENUE_REFUSED,
+    RejectClass.OTHER: HoldReason.VENUE_REFUSED,
+}
+
+RULE_HOLDS: dict[Rule, HoldReason] = {
+    Rule.STEP: HoldReason.OFF_STEP,
+    Rule.MINIMUM_QTY: HoldReason.BELOW_MINIMUM,
+    Rule.MAXIMUM_QTY: HoldReason.ABOVE_MAXIMUM,
+    Rule.MINIMUM_NOTIONAL: HoldReason.BELOW_MINIMUM,
+    Rule.TICK: HoldReason.OFF_TICK,
+    Rule.PRICE_BAND: HoldReason.PRICE_BAND,
+}
+
+
+class Plan:
+    """What one turn orders, and what it holds back."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._order_seq = book.state.order_seq
+        self.commands: list[Command] = []
+        self.holds: dict[str, Hold] = {}
+        self.cancels_wait = False
+        "A cancel is wanted for an order that cannot be canceled yet."
+        self.entries_refused = guard.refusal_of_entries(book)
+
+    def submit(
+        self,
+        leg_id: LegId,
+        side: Side,
+        qty: Decimal,
+        role: Role,
+        *,
+        limit_price: Decimal | None,
+        time_in_force: TimeInForce = TimeInForce.GTC,
+        post_only: bool = False,
+        reduce_only: bool = False,
+        slot: str = "",
+    ) -> None:
+        """Order `qty`, under an id that comes from the sequence, so that no replay can make a second order."""
+        assert qty > 0, (leg_id, side, qty)
+        self._order_seq += 1
+        config = self._book.config
+        key = OrderKey(config.tag, self._book.state.epoch, self._order_seq)
+        self.commands.append(
+            SubmitOrder(
+                encode_order_id(key),
+                leg_id,
+                self._book.legs[leg_id].instrument.id,
+                side,
+                qty,
+                OrderType.MARKET if limit_price is None else OrderType.LIMIT,
+                role,
+                limit_price,
+                time_in_force,
+                post_only,
+                reduce_only,
+                slot,
+            )
+        )
+
+    def cancel(self, order: Order, reason: str) -> None:
+        """End an order, if a cancel may leave for it now; the questions that are out bring us back otherwise."""
+        if may_cancel(order, self._book.now_ns, self._book.config.timing):
+            self.commands.append(CancelOrder(order.id, order.leg_id, reason))
+        else:
+            self.cancels_wait = True
+
+    def hold(self, hold: Hold) -> None:
+        """Keep the first reason per slot: the checks run in order of precedence."""
+        self.holds.setdefault(hold.key, hold)
+
+
+def plan(book: Book, target: Target) -> Plan:
+    """Return what must be ordered and what is held, so that `target` becomes true."""
+    result = Plan(book)
+    if book.mode is Mode.HALTED:
+        _halt(book, result)
+        return result
+    for hold in target.holds:
+        result.hold(hold)
+    wanted = {(want.leg_id, want.slot) for want in target.resting}
+    for orders in book.live.values():
+        for order in orders.values():
+            if order.slot and (order.leg_id, order.slot) not in wanted:
+                result.cancel(order, "unwanted")
+    for net in target.nets:
+        _net(book, net, result)
+    for want in target.resting:
+        _resting(book, want, result)
+    return result
+
+
+def flatten_target(book: Book) -> Target:
+    """Return the target that brings every leg to zero: the lead leg is closed, and the hedge leg follows its fills."""
+    rule = book.config.hedge
+    nets = [
+        NetTarget(leg_id, ZERO, Taking(), Role.EXIT) for leg_id in book.legs if rule is None or leg_id != rule.hedge
+    ]
+    if rule is not None:
+        nets.append(NetTarget(rule.hedge, book.hedge_target(), Taking(), Role.HEDGE))
+    return Target(nets=tuple(nets))
+
+
+def is_flat(book: Book, leg_id: LegId) -> bool:
+    """Return whether nothing of the leg works and what it holds is below the smallest order."""
+    smallest = book.legs[leg_id].instrument.smallest_qty(book.mark(leg_id) or book.ledger(leg_id).last_price)
+    return not book.live[leg_id] and abs(book.net_qty(leg_id)) < smallest
+
+
+def refusal_hold(leg_id: LegId, slot: str, refusal: Refusal) -> Hold:
+    """Return the hold that tells of a venue's refusals in a row."""
+    numbers = (("code", refusal.code), ("text", refusal.text), ("tries", str(refusal.tries)))
+    return Hold(REFUSAL_HOLDS[refusal.reject_class], leg_id, slot, numbers)
+
+
+def _halt(book: Book, result: Plan) -> None:
+    for orders in book.live.values():
+        for order in orders.values():
+            result.cancel(order, "halted")
+    for leg_id in book.legs:
+        result.hold(Hold(HoldReason.HALTED, leg_id, "", (("held", str(book.net_qty(leg_id))),)))
+
+
+def _net(book: Book, net: NetTarget, result: Plan) -> None:
+    """Order what is missing to a net target, and take back what would overshoot it."""
+    owed = net.net_qty - book.net_qty(net.leg_id)
+    working = list(book.working(net.leg_id))
+    if owed == 0 and not working:
+        return
+    side = Side.BUY if owed > 0 else Side.SELL
+    same_side = ZERO
+    for order in working:
+        if order.side is side:
+            same_side += order.leaves_qty
+    covered = _take_back(net, side, abs(owed), same_side, working, result)
+    free = abs(owed) - same_side
+    if free > 0:
+        _close_shortfall(book, net, side, free, result)
+    elif owed != 0 and covered is not None:
+        _tell_covered(book, net, side, abs(owed), covered, result)
+
+
+def _take_back(
+    net: NetTarget, side: Side, owed: Decimal, same_side: Decimal, working: list[Order], result: Plan
+) -> Order | None:
+    """Cancel what works the wrong way, too much, or in another style; return the oldest order that stays."""
+    covered: Order | None = None
+    over = same_side - owed
+    for order in reversed(working):
+        if order.slot or order.type is OrderType.MARKET or order.time_in_force is not TimeInForce.GTC:
+            if order.side is side:
+                covered = order
+            continue
+        if owed == 0 or order.side is not side:
+            result.cancel(order, "overshoot")
+        elif over > 0:
+            result.cancel(order, "overshoot")
+            over -= order.leaves_qty
+            covered = order
+        elif isinstance(net.style, Taking) or order.limit_price != net.style.limit_price:
+            result.cancel(order, "replace")
+            covered = order
+        else:
+            covered = order
+    return covered
+
+
+def _tell_covered(book: Book, net: NetTarget, side: Side, owed: Decimal, order: Order, result: Plan) -> None:
+    """Say why nothing more is ordered though something is owed, once that has lasted."""
+    unclear = order.status is OrderStatus.UNKNOWN
+    age_ns = book.now_ns - order.submitted_ts_ns
+    if unclear or age_ns >= book.config.timing.hold_after_ms * NS_PER_MS:
+        reason = HoldReason.UNKNOWN_ORDER if unclear else HoldReason.ALREADY_WORKING
+        numbers = (("owed", f"{side.value} {owed}"), ("order", order.id))
+        result.hold(Hold(reason, net.leg_id, "", numbers))
+
+
+def _close_shortfall(book: Book, net: NetTarget, side: Side, free: Decimal, result: Plan) -> None:
+    leg = book.legs[net.leg_id]
+    instrument = leg.instrument
+    refusal = book.refusal(net.leg_id)
+    if refusal is not None and book.now_ns < refusal.retry_ts_ns:
+        result.hold(refusal_hold(net.leg_id, "", refusal))
+        return
+    mark = book.mark(net.leg_id)
+    if mark is None and net.role is Role.HEDGE:
+        result.hold(Hold(HoldReason.NO_MARK_PRICE, net.leg_id, "", (("owed", f"{side.value} {free}"),)))
+        return
+    limit_price = _limit_price(book, net, side)
+    reduces = net.role is Role.EXIT and instrument.can_reduce_only
+    reduce_only = reduces and (refusal is None or refusal.tries < REDUCE_ONLY_TRIES_MAX)
+    post_only = isinstance(net.style, Making)
+    waiting = TimeInForce.GTC if post_only or limit_price is None else TimeInForce.IOC
+    for _ in range(SLICES_PER_TURN_MAX):
+        qty = instrument.floor_qty(free if instrument.max_qty is None else min(free, instrument.max_qty))
+        broken = instrument.broken_rule(qty, limit_price, mark, reduce_only=reduce_only) if qty > 0 else None
+        if qty <= 0 or broken is not None:
+            reason = HoldReason.BELOW_MINIMUM if broken is None else RULE_HOLDS[broken.rule]
+            value, limit = (free, instrument.step) if broken is None else (broken.value, broken.limit)
+            told = (("owed", f"{side.value} {free}"), ("would_be", str(value)), ("limit", str(limit)))
+            result.hold(Hold(reason, net.leg_id, "", told))
+            return
+        result.submit(
+            net.leg_id,
+            side,
+            qty,
+            net.role,
+            limit_price=limit_price,
+            time_in_force=waiting,
+            post_only=post_only,
+            reduce_only=reduce_only,
+        )
+        free -= qty
+        if free < instrument.step:
+            break
+    if free > 0:
+        numbers = (("owed", f"{side.value} {free}"), ("limit", str(instrument.smallest_qty(mark))))
+        result.hold(Hold(HoldReason.BELOW_MINIMUM, net.leg_id, "", numbers))
+
+
+def _limit_price(book: Book, net: NetTarget, side: Side) -> Decimal | None:
+    """The price of an order that closes a shortfall: None for a market order."""
+    instrument = book.legs[net.leg_id].instrument
+    if isinstance(net.style, Making):
+        return instrument.passive_price(net.style.limit_price, side)
+    quote, mark = book.quote(net.leg_id), book.mark(net.leg_id)
+    if net.style.slippage_bps_max is None or quote is None or mark is None:
+        return None
+    far = (quote.ask if side is Side.BUY else quote.bid) or mark
+    price = instrument.capped_price(far * (1 + side.sign * net.style.slippage_bps_max * BPS), side)
+    # A venue refuses prices outside its band exactly when the market runs; inside it the order may still trade.
+    if side is Side.BUY and instrument.band_up is not None:
+        price = min(price, instrument.passive_price(mark * instrument.band_up, Side.BUY))
+    if side is Side.SELL and instrument.band_down is not None:
+        price = max(price, instrument.passive_price(mark * instrument.band_down, Side.SELL))
+    return price
+
+
+def _resting(book: Book, want: Resting, result: Plan) -> None:
+    """Keep, replace or submit the order of one slot."""
+    standing = [order for order in book.working(want.leg_id) if order.slot == want.slot]
+    refused = result.entries_refused if want.role is Role.ENTRY else None
+    if refused is not None and (not standing or refused.reason in WITHDRAWS):
+        result.hold(Hold(refused.reason, want.leg_id, want.slot, refused.numbers))
+        for order in standing:
+            result.cancel(order, refused.reason.value)
+        return
+    if standing:
+        for order in standing[1:]:
+            result.cancel(order, "unwanted")
+        order = standing[0]
+        fits = order.side is want.side and order.limit_price == want.limit_price and order.leaves_qty <= want.qty
+        if not fits:
+            result.cancel(order, "replace")
+        if order.status is OrderStatus.UNKNOWN:
+            result.hold(Hold(HoldReason.UNKNOWN_ORDER, want.leg_id, want.slot, (("order", order.id),)))
+        return
+    refusal = book.refusal(want.leg_id, want.slot)
+    if refusal is not None and book.now_ns < refusal.retry_ts_ns:
+        result.hold(refusal_hold(want.leg_id, want.slot, refusal))
+        return
+    qty = _resting_qty(book, want, result)
+    if qty is None:
+        return
+    if want.role is Role.ENTRY:
+        limited = guard.refusal_of_new_entry(book, want, qty)
+        if limited is not None:
+            result.hold(limited)
+            return
+    reduce_only = want.reduce_only and book.legs[want.leg_id].instrument.can_reduce_only
+    if reduce_only and refusal is not None and refusal.tries >= REDUCE_ONLY_TRIES_MAX:
+        reduce_only = False
+    result.submit(
+        want.leg_id,
+        want.side,
+        qty,
+        want.role,
+        limit_price=want.limit_price,
+        time_in_force=want.time_in_force,
+        post_only=want.post_only,
+        reduce_only=reduce_only,
+        slot=want.slot,
+    )
+
+
+def _resting_qty(book: Book, want: Resting, result: Plan) -> Decimal | None:
+    """The legal qty for a slot, never enlarged; None, with a hold, when there is none."""
+    instrument = book.legs[want.leg_id].instrument
+    qty = want.qty if instrument.max_qty is None else min(want.qty, instrument.max_qty)
+    if want.role is Role.EXIT:
+        held = book.net_qty(want.leg_id) * -want.side.sign
+        free = held - book.working_qty(want.leg_id, want.side)
+        if free < qty:
+            numbers = (("wanted", str(want.qty)), ("held", str(held)), ("free", str(max(free, ZERO))))
+            result.hold(Hold(HoldReason.INSUFFICIENT_HOLDINGS, want.leg_id, want.slot, numbers))
+            qty = max(free, ZERO)
+    qty = instrument.floor_qty(qty)
+    broken = (
+        instrument.broken_rule(qty, want.limit_price, book.mark(want.leg_id), reduce_only=want.reduce_only)
+        if qty > 0
+        else None
+    )
+    if qty > 0 and broken is None:
+        return qty
+    reason = HoldReason.BELOW_MINIMUM if broken is None else RULE_HOLDS[broken.rule]
+    limit = instrument.min_qty if broken is None else broken.limit
+    result.hold(Hold(reason, want.leg_id, want.slot, (("wanted", str(want.qty)), ("limit", str(limit)))))
+    return None

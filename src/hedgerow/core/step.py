@@ -1,0 +1,95 @@
+"""The one door: an event in, a turn out.
+
+Rule 1: every change of a book happens in `core.apply`, and only from here.
+Rule 2: nothing below this door knows a venue, a clock or a file. Time arrives in events.
+Rule 3: the durable state is a fold of turns; `fold` applies a turn as it was and never decides again.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from hedgerow.core.apply import apply_commands, apply_decision, apply_event, apply_turn
+from hedgerow.core.book import Book, BookState
+from hedgerow.core.commands import Command, Read, Turn
+from hedgerow.core.config import NS_PER_MS, NS_PER_S, BookConfig
+from hedgerow.core.decide import decide
+from hedgerow.core.events import Event
+from hedgerow.core.target import Strategy
+from hedgerow.model.order import OrderStatus, Role
+
+
+class Stepped(msgspec.Struct, frozen=True):
+    """What one event led to."""
+
+    turn: Turn | None
+    "To be made durable before its requests leave; None when nothing durable changed."
+    commands: tuple[Command, ...]
+    "The turn's commands, in order; without a turn only reads, which may leave at once."
+
+
+def empty_book(config: BookConfig, strategy: Strategy) -> Book:
+    """Return a book before its first event, `BookStarted`."""
+    return Book(BookState(config, epoch=0), strategy)
+
+
+def step(book: Book, event: Event) -> Stepped:
+    """Apply one event, decide, and return what must now be made durable and then done."""
+    if event.ts_ns > book.now_ns:
+        book.now_ns = event.ts_ns
+    changed = apply_event(book, event)
+    decision = decide(book, event)
+    commands = decision.commands
+    apply_commands(book, commands)
+    apply_decision(book, decision.target, decision.cancels_wait, decision.look_again)
+    if not changed and all(type(command) is Read for command in commands):
+        return Stepped(None, commands)
+    apply_turn(book)
+    quotes = tuple(book.unjournaled.values())
+    book.unjournaled.clear()
+    return Stepped(Turn(book.config.book_id, book.now_ns, event, commands, quotes), commands)
+
+
+def fold(book: Book, turn: Turn) -> None:
+    """Apply one journaled turn as it was. Today's code must not decide the past again."""
+    book.now_ns = turn.ts_ns
+    for quote in turn.quotes:
+        book.quotes[quote.instrument_id] = quote
+    apply_event(book, turn.event)
+    book.raised.clear()
+    book.look_ups.clear()
+    book.unjournaled.clear()
+    apply_commands(book, turn.commands)
+    apply_turn(book)
+
+
+def next_due_ns(book: Book) -> int | None:
+    """Return when `TimeReached` is to be delivered, later than now; None when nothing waits for time."""
+    if book.look_again:
+        return book.now_ns + 1
+    timing, limits = book.config.timing, book.config.limits
+    due = [book.reads_due_ns]
+    for order_id in book.unclear:
+        order = book.state.orders[order_id]
+        if order.status is OrderStatus.SUBMITTING:
+            due.append(order.submitted_ts_ns + timing.ack_timeout_ms * NS_PER_MS)
+        if order.ask_ts_ns:
+            due.append(order.ask_ts_ns)
+        if order.unclear_ts_ns:
+            due.append(order.unclear_ts_ns + timing.unknown_alarm_ms * NS_PER_MS)
+    for live in book.live.values():
+        for order in live.values():
+            if not order.slot:
+                due.append(order.submitted_ts_ns + timing.hold_after_ms * NS_PER_MS)
+            elif order.role is Role.ENTRY:
+                # Its standing depends on every leg's price being fresh.
+                due.extend(quote.ts_ns + limits.stale_ms * NS_PER_MS + 1 for quote in book.quotes.values())
+    for refusal in book.state.refusals.values():
+        due.append(refusal.retry_ts_ns)
+    if book.state.residual_since_ns:
+        due.append(book.state.residual_since_ns + limits.residual_alarm_ms * NS_PER_MS)
+    if book.entry_ts_ns:
+        due.append(book.entry_ts_ns[0] + NS_PER_S)
+    if book.target.wake_ts_ns is not None:
+        due.append(book.target.wake_ts_ns)
+    return min((ts_ns for ts_ns in due if ts_ns > book.now_ns), default=None)

@@ -1,0 +1,81 @@
+"""What a policy wants to be true, and what it may look at to say so."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from hedgerow.core.holds import Hold
+from hedgerow.model.ids import LegId
+from hedgerow.model.order import Role, Side, TimeInForce
+
+if TYPE_CHECKING:
+    from hedgerow.core.book import Book
+
+
+class Resting(msgspec.Struct, frozen=True):
+    """One resting order that should stand, in its slot. The planner submits, keeps, or replaces it."""
+
+    slot: str
+    "Stable name, unique in the target, e.g. `entry` or `grid/3/buy`."
+    leg_id: LegId
+    side: Side
+    qty: Decimal
+    "What should still be able to fill, > 0; a standing order of the same price with less is kept."
+    limit_price: Decimal | None
+    "On the tick; None asks for a market order."
+    role: Role
+    "ENTRY or EXIT."
+    post_only: bool = False
+    reduce_only: bool = False
+    time_in_force: TimeInForce = TimeInForce.GTC
+
+
+class Taking(msgspec.Struct, frozen=True):
+    """Close a shortfall by taking: a market order, or IOC at a cap."""
+
+    slippage_bps_max: Decimal | None = None
+    "Worst price as a distance from the far side of the book; None sends a market order."
+
+
+class Making(msgspec.Struct, frozen=True):
+    """Close a shortfall by a post-only order at `limit_price`; a standing one at another price is replaced."""
+
+    limit_price: Decimal
+    "On the tick, quote per base unit."
+
+
+class NetTarget(msgspec.Struct, frozen=True):
+    """The net qty that a leg should have. The planner orders the difference and never more."""
+
+    leg_id: LegId
+    net_qty: Decimal
+    "Signed, in the instrument's qty units."
+    style: Taking | Making
+    role: Role
+    "HEDGE or EXIT."
+
+
+class Target(msgspec.Struct, frozen=True):
+    """All that should be true of a book now. What is not in it should not stand."""
+
+    nets: tuple[NetTarget, ...] = ()
+    resting: tuple[Resting, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    "What the policy itself holds back, and why."
+    memory: str = ""
+    "The policy's own memory; a change is journaled with the turn."
+    wake_ts_ns: int | None = None
+    "When the policy wants to look again though nothing happened; None: only on events."
+    flatten_reason: str = ""
+    "Not empty: bring every leg to zero, verify it, and freeze."
+
+
+class Strategy(Protocol):
+    """A policy: a pure function of what is. It keeps no state of its own; `memory` travels through the journal."""
+
+    def target(self, book: Book) -> Target:
+        """Return what should be true now. Reads the book, changes nothing, does no I/O."""
+        ...
