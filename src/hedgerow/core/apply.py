@@ -445,6 +445,7 @@ def _apply_looked_up(book: Book, event: FillLookedUp) -> bool:
 
 def _apply_parked(book: Book) -> None:
     """Try the parked fills again: an order may have become known by the venue's id, or nobody is left to claim them."""
+    book.look_again = True
     parked, book.state.parked = book.state.parked, []
     for fill in parked:
         _apply_fill(book, fill)

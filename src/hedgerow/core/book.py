@@ -129,7 +129,7 @@ class Book:
         self.cancels_wait = False
         "The last plan wanted a cancel that could not leave yet."
         self.look_again = False
-        "The last turn changed what a plan would see."
+        "Something changed what a plan would see since the last one."
         self.legs: dict[LegId, LegConfig] = {}
         self.live: dict[LegId, dict[ClientOrderId, Order]] = {}
         self.unclear: dict[ClientOrderId, None] = {}

@@ -75,7 +75,7 @@ def decide(book: Book, event: Event) -> Decision:
 def _changes_no_plan(book: Book, event: Event) -> bool:
     """Whether planning again can be spared: an order counts the same before and after its acknowledgement."""
     if isinstance(event, OrderAccepted):
-        return not book.state.holds and not book.cancels_wait
+        return not (book.state.holds or book.cancels_wait or book.look_again)
     return isinstance(event, Faulted)
 
 

@@ -40,9 +40,9 @@ APPLICATION_ID = 0x68726F77
 BALLAST_BYTES = 16 * 1024 * 1024
 # Checked at each opening, some 30 ms; everything older is checked when it is read, and by `hedgerow journal verify`.
 TAIL_LEN = 10_000
-# Rows of one INSERT: many at once, then few; of the few, any number. A statement lets go of the interpreter lock once and
+# Rows of one INSERT: many, then few; of the few, any number. A statement lets go of the interpreter lock once, and
 # waits a switch interval to get it back from a busy loop beside it, so large ones let both go on at full speed.
-ROWS_MANY, ROWS_FEW = 4_096, 64
+ROWS_MANY, ROWS_FEW = 1_024, 64
 READ_LEN = 2_000
 SCAN_LEN = 4_096
 SNAPSHOTS_KEPT = 2

@@ -14,7 +14,7 @@ from hedgerow.model.ids import BookId
 
 QUEUE_LEN_MAX = 65_536
 # Turns of one commit: some 2 MiB, so that the first of them does not wait long for the last.
-GROUP_LEN_MAX = 8_192
+GROUP_LEN_MAX = 4_096
 
 
 class JournalWriter:
@@ -68,8 +68,8 @@ class JournalWriter:
         chain = self._chain
         if chain.seq - self.durable_seq >= self._queue_len_max:
             self._wait_for_room()
-        # Encoded and hashed here: in the thread it would cost the same, and hold the interpreter lock just as long, but
-        # the thread must ask a busy loop for that lock, and that is slow. This way it mostly waits for SQLite, without it.
+        # Encoded and hashed here: in the thread it would cost the same and hold the interpreter lock just as long, but the
+        # thread must wait for a busy loop to let go of it. This way it mostly waits for SQLite, which needs no lock.
         self._put(chain.add(turn.book_id, encode(turn)))
         return chain.seq
 

@@ -1,0 +1,248 @@
+"""One instrument's book: what the market shows at each price, and accounts' orders with their place in the queue.
+
+Knows prices, times and quantities; knows nothing of money. The caller books each match before it asks for the next,
+so whatever that booking removes from the book is no longer there.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Generic, TypeVar
+
+import msgspec
+
+from hedgerow.model.market import Level
+from hedgerow.model.numbers import ZERO
+from hedgerow.model.order import Side
+
+Owner = TypeVar("Owner")
+
+
+class Resting(msgspec.Struct, Generic[Owner], eq=False):
+    """One account's order: its place in the book while it rests."""
+
+    id: str
+    "Unique in the book."
+    owner: Owner
+    leaves_qty: Decimal
+    price: Decimal
+    ahead_qty: Decimal = ZERO
+    "What the market shows at its price and was there before it. Accounts' own orders are not counted."
+
+
+class PriceLevel(Generic[Owner]):
+    """One price: what the market shows there, and accounts' orders in order of arrival."""
+
+    __slots__ = ("key", "orders", "price", "qty")
+
+    def __init__(self, key: Decimal, price: Decimal, qty: Decimal) -> None:
+        self.key = key
+        self.price = price
+        self.qty = qty
+        self.orders: dict[str, Resting[Owner]] = {}
+
+    def head(self) -> Resting[Owner]:
+        """Return the oldest order; there is one."""
+        return next(iter(self.orders.values()))
+
+    def advance_queue(self, qty: Decimal) -> None:
+        """Let `qty` of what the market shows at the front of the queue leave."""
+        for order in self.orders.values():
+            order.ahead_qty = order.ahead_qty - qty if order.ahead_qty > qty else ZERO
+
+
+class BookSide(Generic[Owner]):
+    """The bids or the asks. `keys` rise and the best is last: a key is the price of a bid, minus the price of an ask."""
+
+    __slots__ = ("_is_bid", "keys", "levels", "order_count")
+
+    def __init__(self, side: Side) -> None:
+        self._is_bid = side is Side.BUY
+        self.keys: list[Decimal] = []
+        self.levels: list[PriceLevel[Owner]] = []
+        self.order_count = 0
+
+    def best(self) -> Decimal | None:
+        """Return the best price with anything at it, or None."""
+        return self.levels[-1].price if self.levels else None
+
+    def reaches(self, price: Decimal) -> bool:
+        """Return whether an opposite order at `price` would trade."""
+        return bool(self.levels) and self.keys[-1] >= self.key(price)
+
+    def key(self, price: Decimal) -> Decimal:
+        return price if self._is_bid else -price
+
+    def shown(self, depth: int) -> tuple[Level, ...]:
+        """Return the best `depth` levels, best first, accounts' orders included."""
+        return tuple(
+            [
+                (
+                    level.price,
+                    level.qty + sum([order.leaves_qty for order in level.orders.values()]) if level.orders else level.qty,
+                )
+                for level in self.levels[: -depth - 1 : -1]
+            ]
+        )
+
+    def set_all(self, levels: Iterable[Level]) -> None:
+        """Replace what the market shows; accounts' orders stay, no further back than the new level is long."""
+        kept = [level for level in self.levels if level.orders]
+        for level in kept:
+            level.qty = ZERO
+        old_ahead = [[(order, order.ahead_qty) for order in level.orders.values()] for level in kept]
+        self.levels = kept
+        self.keys = [level.key for level in kept]
+        for price, qty in levels:
+            self.set_level(price, qty)
+        for level, queue in zip(kept, old_ahead, strict=True):
+            for order, ahead_qty in queue:
+                order.ahead_qty = min(ahead_qty, level.qty)
+
+    def set_level(self, price: Decimal, qty: Decimal) -> None:
+        """Let the market show `qty` at `price`; zero removes it. A queue is never longer than its level."""
+        key = price if self._is_bid else -price
+        keys = self.keys
+        index = len(keys) - 1 if keys and keys[-1] == key else bisect_left(keys, key)
+        if index < len(keys) and keys[index] == key:
+            level = self.levels[index]
+            if level.orders:
+                level.qty = qty
+                for order in level.orders.values():
+                    if order.ahead_qty > qty:
+                        order.ahead_qty = qty
+            elif qty:
+                level.qty = qty
+            else:
+                del keys[index], self.levels[index]
+        elif qty:
+            keys.insert(index, key)
+            self.levels.insert(index, PriceLevel(key, price, qty))
+
+    def cut(self, price: Decimal) -> None:
+        """Let the market show nothing better than `price`."""
+        key = self.key(price)
+        index = len(self.levels)
+        while index and self.keys[index - 1] > key:
+            index -= 1
+            level = self.levels[index]
+            level.qty = ZERO
+            level.advance_queue(level.qty)
+            for order in level.orders.values():
+                order.ahead_qty = ZERO
+            if not level.orders:
+                del self.keys[index], self.levels[index]
+
+    def rest(self, order: Resting[Owner]) -> None:
+        """Put `order` at the end of the queue of its price."""
+        key = self.key(order.price)
+        index = bisect_left(self.keys, key)
+        if index == len(self.keys) or self.keys[index] != key:
+            self.keys.insert(index, key)
+            self.levels.insert(index, PriceLevel(key, order.price, ZERO))
+        level = self.levels[index]
+        order.ahead_qty = level.qty
+        level.orders[order.id] = order
+        self.order_count += 1
+
+    def remove(self, order: Resting[Owner]) -> None:
+        """Take `order`, which rests here, out of the book."""
+        level = self._level_at(self.key(order.price))
+        assert level is not None, order.id
+        del level.orders[order.id]
+        self.order_count -= 1
+        if not level.orders and not level.qty:
+            self._drop(level)
+
+    def reduce(self, order: Resting[Owner], qty: Decimal) -> None:
+        """Fill `qty` of `order`, which rests here; it leaves the book when nothing is left of it."""
+        order.leaves_qty -= qty
+        if not order.leaves_qty:
+            self.remove(order)
+
+    def take(self, qty: Decimal, limit_key: Decimal | None) -> tuple[Decimal, Decimal, Resting[Owner] | None] | None:
+        """Return the next match of an incoming order, or None when nothing within its limit is left.
+
+        What the market shows is consumed here. An account's order is only named: the caller reduces or removes it.
+
+        Args:
+            qty: what the incoming order still wants, > 0.
+            limit_key: `key` of its limit price; None for a market order.
+
+        Returns:
+            (price, qty, the resting order or None when it is the market's).
+        """
+        if not self.levels:
+            return None
+        level = self.levels[-1]
+        if limit_key is not None and level.key < limit_key:
+            return None
+        shown_qty = level.qty
+        if level.orders:
+            order = level.head()
+            if not order.ahead_qty:
+                return level.price, min(qty, order.leaves_qty), order
+            shown_qty = order.ahead_qty
+        taken_qty = qty if qty < shown_qty else shown_qty
+        level.qty -= taken_qty
+        if level.orders:
+            level.advance_queue(taken_qty)
+        elif not level.qty:
+            self._drop(level)
+        return level.price, taken_qty, None
+
+    def cost(self, qty: Decimal, limit_key: Decimal | None, skip: Owner | None = None) -> tuple[Decimal, Decimal]:
+        """Return (qty that an incoming order would get at once, what it pays for it in price times qty).
+
+        Args:
+            skip: whose resting orders do not count; None counts all.
+        """
+        got_qty = paid = ZERO
+        for level in reversed(self.levels):
+            if limit_key is not None and level.key < limit_key:
+                break
+            level_qty = level.qty
+            for order in level.orders.values():
+                if skip is None or order.owner is not skip:
+                    level_qty += order.leaves_qty
+            part_qty = min(level_qty, qty - got_qty)
+            got_qty += part_qty
+            paid += part_qty * level.price
+            if got_qty == qty:
+                break
+        return got_qty, paid
+
+    def first_owned(self, key: Decimal) -> PriceLevel[Owner] | None:
+        """Return the best level with accounts' orders whose key is at least `key`, or None."""
+        if not self.order_count:
+            return None
+        for level in reversed(self.levels):
+            if level.key < key:
+                return None
+            if level.orders:
+                return level
+        return None
+
+    def first_shown(self) -> PriceLevel[Owner] | None:
+        """Return the best level at which the market shows anything, or None."""
+        for level in reversed(self.levels):
+            if level.qty:
+                return level
+        return None
+
+    def consume(self, level: PriceLevel[Owner], qty: Decimal) -> None:
+        """Take `qty` from what the market shows at `level`."""
+        level.qty -= qty
+        level.advance_queue(qty)
+        if not level.qty and not level.orders:
+            self._drop(level)
+
+    def _level_at(self, key: Decimal) -> PriceLevel[Owner] | None:
+        index = len(self.keys) - 1 if self.keys and self.keys[-1] == key else bisect_left(self.keys, key)
+        return self.levels[index] if index < len(self.keys) and self.keys[index] == key else None
+
+    def _drop(self, level: PriceLevel[Owner]) -> None:
+        index = len(self.keys) - 1 if self.keys[-1] == level.key else bisect_left(self.keys, level.key)
+        del self.keys[index], self.levels[index]

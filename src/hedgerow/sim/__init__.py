@@ -1,0 +1,1 @@
+"""The whole world in one thread, in virtual time: venues that lie within their contracts, and an oracle that judges."""
