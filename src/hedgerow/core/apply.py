@@ -202,6 +202,7 @@ def apply_commands(book: Book, commands: tuple[Command, ...]) -> None:
             case PositionAdopted():
                 leg = book.legs[command.leg_id]
                 state.ledgers[command.leg_id].adopt(command.net_qty, command.price, leg)
+                book.moved = True
             case ForeignNoted():
                 state.ledgers[command.leg_id].foreign_net_qty = command.net_qty
             case DriftNoted():
@@ -228,8 +229,9 @@ def apply_turn(book: Book) -> None:
     """Close a durable turn: logical time, and since when the book is not hedged."""
     state = book.state
     state.last_ts_ns = book.now_ns
-    if state.config.hedge is None:
+    if not book.moved:
         return
+    book.moved = False
     if book.is_hedged:
         state.residual_since_ns = 0
     elif not state.residual_since_ns:
@@ -351,6 +353,11 @@ def _apply_fill(book: Book, fill: Fill) -> bool:
     return _park(book, fill)
 
 
+def _book_fill(book: Book, leg_id: LegId, slot: str, fill: Fill) -> None:
+    book.state.ledgers[leg_id].book(fill, slot, book.legs[leg_id], book.now_ns)
+    book.moved = True
+
+
 def _park(book: Book, fill: Fill) -> bool:
     parked = book.state.parked
     key = (fill.instrument_id, fill.trade_id, fill.order_id, fill.venue_order_id)
@@ -386,8 +393,7 @@ def _apply_venue_trade(book: Book, leg_id: LegId, fill: Fill) -> bool:
     if fill.trade_id in booked:
         return False
     booked[fill.trade_id] = Booked(fill.qty)
-    ledger = book.ledger(leg_id)
-    ledger.book(fill, "", book.legs[leg_id], book.now_ns)
+    _book_fill(book, leg_id, "", fill)
     text = f"the venue itself traded {fill.side.value} {fill.qty} at {fill.price}"
     book.raised.append(Alarm(AlarmKind.VENUE_TRADE, leg_id, text))
     return True
@@ -399,8 +405,7 @@ def _apply_own_fill(book: Book, order: Order, fill: Fill) -> bool:
     if known is not None:
         return _apply_repeat(book, order, fill, known)
     booked[fill.trade_id] = Booked(fill.qty, fill.fee is not None)
-    leg = book.legs[order.leg_id]
-    book.ledger(order.leg_id).book(fill, order.slot, leg, book.now_ns)
+    _book_fill(book, order.leg_id, order.slot, fill)
     if order.status in CLOSED:
         text = f"trade {fill.trade_id} of {fill.qty} came after {order.id} was {order.status.value}"
         book.raised.append(Alarm(AlarmKind.LATE_FILL, order.id, text))
@@ -426,6 +431,7 @@ def _apply_repeat(book: Book, order: Order, fill: Fill, known: Booked) -> bool:
         return False
     book.state.trades[order.id][fill.trade_id] = Booked(fill.qty)
     book.ledger(order.leg_id).correct_fee(fill, order.slot, book.legs[order.leg_id])
+    book.moved = True
     return True
 
 
@@ -437,7 +443,7 @@ def _apply_looked_up(book: Book, event: FillLookedUp) -> bool:
         return True
     leg_id = book.leg_of(event.fill.account_id, event.fill.instrument_id)
     assert leg_id is not None, event.fill
-    book.ledger(leg_id).book(event.fill, "", book.legs[leg_id], book.now_ns)
+    _book_fill(book, leg_id, "", event.fill)
     text = f"trade {event.fill.trade_id} of {event.fill.qty} came long after its order {event.fill.order_id} closed"
     book.raised.append(Alarm(AlarmKind.LATE_FILL, str(event.fill.order_id), text))
     return True
@@ -760,6 +766,7 @@ def _apply_start(book: Book, event: BookStarted) -> None:
     book.previous_positions.clear()
     book.entry_ts_ns.clear()
     book.journal_failed = False
+    book.moved = True
     for orders in list(book.live.values()):
         for order in list(orders.values()):
             order = replace(order, cancel_pending=False)

@@ -93,6 +93,7 @@ class Book:
 
     def __init__(self, state: BookState, strategy: Strategy) -> None:
         self.state = state
+        self.config = state.config
         self.strategy = strategy
         self.now_ns = state.last_ts_ns
         self.quotes: dict[InstrumentId, Quote] = {}
@@ -128,6 +129,8 @@ class Book:
         self.target = Target()
         self.cancels_wait = False
         "The last plan wanted a cancel that could not leave yet."
+        self.moved = True
+        "A position changed since the last turn was closed."
         self.look_again = False
         "Something changed what a plan would see since the last one."
         self.legs: dict[LegId, LegConfig] = {}
@@ -140,7 +143,12 @@ class Book:
 
     def index(self) -> None:
         """Build again what is derived from the durable state."""
+        self.config = self.state.config
         self.legs = {leg.id: leg for leg in self.state.config.legs}
+        rule = self.config.hedge
+        self._same_multiplier = (
+            rule is None or self.legs[rule.lead].instrument.multiplier == self.legs[rule.hedge].instrument.multiplier
+        )
         self._leg_ids = {(leg.account_id, leg.instrument.id): leg.id for leg in self.state.config.legs}
         self.live = {leg_id: {} for leg_id in self.legs}
         self.unclear = {}
@@ -161,10 +169,6 @@ class Book:
             self.unclear[order.id] = None
         else:
             self.unclear.pop(order.id, None)
-
-    @property
-    def config(self) -> BookConfig:
-        return self.state.config
 
     @property
     def mode(self) -> Mode:
@@ -231,9 +235,11 @@ class Book:
         """Return the net qty that the hedge leg should have, in its qty units. Only for books with a hedge leg."""
         rule = self.config.hedge
         assert rule is not None, self.config.book_id
+        exposure = rule.ratio * self.state.ledgers[rule.lead].position.net_qty
+        if self._same_multiplier:
+            return exposure
         lead, hedge = self.legs[rule.lead].instrument, self.legs[rule.hedge].instrument
-        exposure = rule.ratio * self.net_qty(rule.lead)
-        return exposure if lead.multiplier == hedge.multiplier else exposure * lead.multiplier / hedge.multiplier
+        return exposure * lead.multiplier / hedge.multiplier
 
     @property
     def residual(self) -> Decimal:

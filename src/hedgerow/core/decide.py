@@ -58,11 +58,13 @@ def decide(book: Book, event: Event) -> Decision:
     """Return what this event leads to. It has been applied already."""
     told: list[Command] = [AlarmRaised(alarm) for alarm in _new_alarms(book)] if book.raised else []
     told += [LookUpFill(fill) for fill in book.look_ups]
-    told += _follow_up_orders(book)
-    told += _alarms_of_age(book)
+    if book.unclear:
+        told += _follow_up_orders(book)
+    if book.unclear or book.state.alarms or book.state.residual_since_ns:
+        told += _alarms_of_age(book)
     if isinstance(event, OpenOrdersRead):
         told += _orphans(book, event)
-    notes = _proofs(book)
+    notes = _proofs(book) if book.unclear else []
     if isinstance(event, PositionRead):
         notes += reconcile.compare(book, event)
     notes += _mode_of_its_own(book, event)
@@ -152,8 +154,6 @@ def _new_alarms(book: Book) -> list[Alarm]:
 def _alarms_of_age(book: Book) -> list[Command]:
     """Raise and clear the alarms that say how long something has lasted."""
     state = book.state
-    if not state.residual_since_ns and not book.unclear and not state.alarms:
-        return []
     commands: list[Command] = []
     limits, timing = book.config.limits, book.config.timing
     aged = f"{AlarmKind.RESIDUAL_AGED.value}/{book.config.book_id}"

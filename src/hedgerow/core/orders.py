@@ -16,6 +16,10 @@ from hedgerow.model.ids import VenueOrderId
 from hedgerow.model.order import CLOSED, UNPROVEN, Order, OrderStatus
 
 
+# So many times in a row shown as working after a cancel: the cancel did nothing, and the order simply works.
+ASKS_AFTER_CANCEL = 5
+
+
 def spacing_ns(first_ms: int, max_ms: int, tries: int) -> int:
     """Return the wait before the next try: doubles from `first_ms` up to `max_ms`."""
     return min(first_ms << min(tries, 20), max_ms) * NS_PER_MS
@@ -57,10 +61,10 @@ def shown(order: Order, venue_order_id: VenueOrderId | None, cum_qty: Decimal | 
         order = order.moved(OrderStatus.OPEN)
     if order.status is not OrderStatus.OPEN:
         return order
-    if not order.cancel_ts_ns:
-        return clear(order)
-    # A cancel is out, and the venue still shows the order: it may be too early to tell, so the asking goes on.
-    return replace(order, cancel_pending=False, not_found=0, not_open=0, no_trades=0)
+    if order.cancel_ts_ns and order.asks < ASKS_AFTER_CANCEL:
+        # A cancel is out, and the venue still shows the order: it may be too early to tell, so the asking goes on.
+        return replace(order, cancel_pending=False, not_found=0, not_open=0, no_trades=0)
+    return replace(clear(order), cancel_pending=False, cancel_ts_ns=0)
 
 
 def ended(order: Order, end: OrderStatus, cum_qty: Decimal | None, now_ns: int, timing: Timing) -> Order:

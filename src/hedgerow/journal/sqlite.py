@@ -79,6 +79,9 @@ _DAMAGE = frozenset(
     }
 )
 
+# What Python's module raises for damaged pages, names and sizes.
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError, MemoryError)
+
 RawRow = tuple[object, ...]
 "A row as read: a damaged page can bring any type out of any column."
 
@@ -175,7 +178,7 @@ class SqliteStore:
             if not self._read_only and self._ballast is not None:
                 self._reserve(self._ballast)
             self.last_seq, self._last_hash = self._check_tail()
-        except (sqlite3.Error, MemoryError) as error:
+        except UNREADABLE as error:
             raise self._told(error, "cannot be opened") from error
 
     def _set_pragmas(self) -> None:
@@ -477,7 +480,7 @@ class SqliteStore:
                     before = record.hash
                     if book_id is None or record.book_id == book_id:
                         yield record
-        except (sqlite3.Error, MemoryError) as error:
+        except UNREADABLE as error:
             raise self._told(error, f"cannot be read after record {seq}") from error
 
     def load_snapshot(self, book_id: BookId) -> Snapshot | None:
@@ -491,7 +494,7 @@ class SqliteStore:
                 if self._is_sealed(seq, sha, book_id, body):
                     return Snapshot(seq, book_id, body, sha)
                 self.notes.append(f"{self.name}: the snapshot of {book_id} at record {seq} is damaged and was not used")
-        except (sqlite3.Error, MemoryError, JournalCorrupt) as error:
+        except (*UNREADABLE, JournalCorrupt) as error:
             self.notes.append(f"{self.name}: the snapshots of {book_id} cannot be read and were not used: {error}")
         return None
 
@@ -519,7 +522,7 @@ class SqliteStore:
                 if any(_books(Record(*row).turn, key) for row in rows):
                     return True
             return False
-        except (sqlite3.Error, MemoryError) as error:
+        except UNREADABLE as error:
             raise self._told(error, "cannot be searched for a fill") from error
 
     def _raw_rows(self, after_seq: int) -> Iterator[RawRow]:
@@ -575,6 +578,8 @@ class SqliteStore:
 
     def _told(self, error: Exception, what: str) -> JournalError:
         code = _code(error)
+        # One line, whatever a damaged page puts into SQLite's words.
+        words = " ".join(str(error).split())
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return JournalLocked(
                 f"{self.name} is in use by another process; stop that one (`hedgerow status` shows it),"
@@ -582,9 +587,9 @@ class SqliteStore:
             )
         if code == sqlite3.SQLITE_FULL:
             return JournalFull(f"{self.name} {what}: the disk is full; free disk space, then start again")
-        if code in _DAMAGE or isinstance(error, MemoryError):
-            return JournalCorrupt(f"{self.name} {what}: {error}; it is damaged: restore it from a copy")
-        return JournalBroken(f"{self.name} {what}: {error}; check its disk and permissions, then start again")
+        if code in _DAMAGE:
+            return JournalCorrupt(f"{self.name} {what}: {words}; it is damaged: restore it from a copy")
+        return JournalBroken(f"{self.name} {what}: {words}; check its disk and permissions, then start again")
 
 
 def _checked(row: RawRow, seq: int, before: bytes) -> Record | None:

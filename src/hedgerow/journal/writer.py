@@ -68,8 +68,8 @@ class JournalWriter:
         chain = self._chain
         if chain.seq - self.durable_seq >= self._queue_len_max:
             self._wait_for_room()
-        # Encoded and hashed here: in the thread it would cost the same and hold the interpreter lock just as long, but the
-        # thread must wait for a busy loop to let go of it. This way it mostly waits for SQLite, which needs no lock.
+        # Encoded and hashed here: in the thread it would cost the same and hold the interpreter lock just as long, and
+        # the thread would wait for that lock. This way it mostly waits for SQLite, which needs none.
         self._put(chain.add(turn.book_id, encode(turn)))
         return chain.seq
 

@@ -9,30 +9,31 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Generic, TypeVar
-
-import msgspec
+from typing import Generic, Protocol, TypeVar
 
 from hedgerow.model.market import Level
 from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import Side
 
-Owner = TypeVar("Owner")
 
-
-class Resting(msgspec.Struct, Generic[Owner], eq=False):
-    """One account's order: its place in the book while it rests."""
+class Queued(Protocol):
+    """What the book needs of an account's order."""
 
     id: str
     "Unique in the book."
-    owner: Owner
     leaves_qty: Decimal
     price: Decimal
-    ahead_qty: Decimal = ZERO
+    ahead_qty: Decimal
     "What the market shows at its price and was there before it. Accounts' own orders are not counted."
 
+    @property
+    def owner(self) -> object: ...
 
-class PriceLevel(Generic[Owner]):
+
+Q = TypeVar("Q", bound=Queued)
+
+
+class PriceLevel(Generic[Q]):
     """One price: what the market shows there, and accounts' orders in order of arrival."""
 
     __slots__ = ("key", "orders", "price", "qty")
@@ -41,9 +42,9 @@ class PriceLevel(Generic[Owner]):
         self.key = key
         self.price = price
         self.qty = qty
-        self.orders: dict[str, Resting[Owner]] = {}
+        self.orders: dict[str, Q] = {}
 
-    def head(self) -> Resting[Owner]:
+    def head(self) -> Q:
         """Return the oldest order; there is one."""
         return next(iter(self.orders.values()))
 
@@ -52,8 +53,14 @@ class PriceLevel(Generic[Owner]):
         for order in self.orders.values():
             order.ahead_qty = order.ahead_qty - qty if order.ahead_qty > qty else ZERO
 
+    def shorten_queue(self) -> None:
+        """Let nobody stand behind more than the market shows."""
+        for order in self.orders.values():
+            if order.ahead_qty > self.qty:
+                order.ahead_qty = self.qty
 
-class BookSide(Generic[Owner]):
+
+class BookSide(Generic[Q]):
     """The bids or the asks. `keys` rise and the best is last: a key is the price of a bid, minus the price of an ask."""
 
     __slots__ = ("_is_bid", "keys", "levels", "order_count")
@@ -61,7 +68,7 @@ class BookSide(Generic[Owner]):
     def __init__(self, side: Side) -> None:
         self._is_bid = side is Side.BUY
         self.keys: list[Decimal] = []
-        self.levels: list[PriceLevel[Owner]] = []
+        self.levels: list[PriceLevel[Q]] = []
         self.order_count = 0
 
     def best(self) -> Decimal | None:
@@ -81,7 +88,9 @@ class BookSide(Generic[Owner]):
             [
                 (
                     level.price,
-                    level.qty + sum([order.leaves_qty for order in level.orders.values()]) if level.orders else level.qty,
+                    level.qty + sum([order.leaves_qty for order in level.orders.values()])
+                    if level.orders
+                    else level.qty,
                 )
                 for level in self.levels[: -depth - 1 : -1]
             ]
@@ -92,14 +101,12 @@ class BookSide(Generic[Owner]):
         kept = [level for level in self.levels if level.orders]
         for level in kept:
             level.qty = ZERO
-        old_ahead = [[(order, order.ahead_qty) for order in level.orders.values()] for level in kept]
         self.levels = kept
         self.keys = [level.key for level in kept]
         for price, qty in levels:
             self.set_level(price, qty)
-        for level, queue in zip(kept, old_ahead, strict=True):
-            for order, ahead_qty in queue:
-                order.ahead_qty = min(ahead_qty, level.qty)
+        for level in kept:
+            level.shorten_queue()
 
     def set_level(self, price: Decimal, qty: Decimal) -> None:
         """Let the market show `qty` at `price`; zero removes it. A queue is never longer than its level."""
@@ -110,9 +117,7 @@ class BookSide(Generic[Owner]):
             level = self.levels[index]
             if level.orders:
                 level.qty = qty
-                for order in level.orders.values():
-                    if order.ahead_qty > qty:
-                        order.ahead_qty = qty
+                level.shorten_queue()
             elif qty:
                 level.qty = qty
             else:
@@ -129,13 +134,11 @@ class BookSide(Generic[Owner]):
             index -= 1
             level = self.levels[index]
             level.qty = ZERO
-            level.advance_queue(level.qty)
-            for order in level.orders.values():
-                order.ahead_qty = ZERO
+            level.shorten_queue()
             if not level.orders:
                 del self.keys[index], self.levels[index]
 
-    def rest(self, order: Resting[Owner]) -> None:
+    def rest(self, order: Q) -> None:
         """Put `order` at the end of the queue of its price."""
         key = self.key(order.price)
         index = bisect_left(self.keys, key)
@@ -147,7 +150,7 @@ class BookSide(Generic[Owner]):
         level.orders[order.id] = order
         self.order_count += 1
 
-    def remove(self, order: Resting[Owner]) -> None:
+    def remove(self, order: Q) -> None:
         """Take `order`, which rests here, out of the book."""
         level = self._level_at(self.key(order.price))
         assert level is not None, order.id
@@ -156,13 +159,13 @@ class BookSide(Generic[Owner]):
         if not level.orders and not level.qty:
             self._drop(level)
 
-    def reduce(self, order: Resting[Owner], qty: Decimal) -> None:
+    def reduce(self, order: Q, qty: Decimal) -> None:
         """Fill `qty` of `order`, which rests here; it leaves the book when nothing is left of it."""
         order.leaves_qty -= qty
         if not order.leaves_qty:
             self.remove(order)
 
-    def take(self, qty: Decimal, limit_key: Decimal | None) -> tuple[Decimal, Decimal, Resting[Owner] | None] | None:
+    def take(self, qty: Decimal, limit_key: Decimal | None) -> tuple[Decimal, Decimal, Q | None] | None:
         """Return the next match of an incoming order, or None when nothing within its limit is left.
 
         What the market shows is consumed here. An account's order is only named: the caller reduces or removes it.
@@ -193,28 +196,37 @@ class BookSide(Generic[Owner]):
             self._drop(level)
         return level.price, taken_qty, None
 
-    def cost(self, qty: Decimal, limit_key: Decimal | None, skip: Owner | None = None) -> tuple[Decimal, Decimal]:
-        """Return (qty that an incoming order would get at once, what it pays for it in price times qty).
+    def reachable(
+        self, qty: Decimal, limit_key: Decimal | None, owner: object, *, stops_at_owner: bool
+    ) -> tuple[Decimal, Decimal]:
+        """Return (how much of `qty` an incoming order would get at once, price times qty of that).
 
         Args:
-            skip: whose resting orders do not count; None counts all.
+            owner: whose order comes in; its own resting orders do not count.
+            stops_at_owner: the incoming order gets nothing beyond the first resting order of its owner.
         """
         got_qty = paid = ZERO
         for level in reversed(self.levels):
             if limit_key is not None and level.key < limit_key:
                 break
             level_qty = level.qty
+            others_qty = ZERO
+            is_last = False
             for order in level.orders.values():
-                if skip is None or order.owner is not skip:
-                    level_qty += order.leaves_qty
-            part_qty = min(level_qty, qty - got_qty)
+                if order.owner is not owner:
+                    others_qty += order.leaves_qty
+                elif stops_at_owner:
+                    level_qty = order.ahead_qty
+                    is_last = True
+                    break
+            part_qty = min(level_qty + others_qty, qty - got_qty)
             got_qty += part_qty
             paid += part_qty * level.price
-            if got_qty == qty:
+            if is_last or got_qty == qty:
                 break
         return got_qty, paid
 
-    def first_owned(self, key: Decimal) -> PriceLevel[Owner] | None:
+    def first_owned(self, key: Decimal) -> PriceLevel[Q] | None:
         """Return the best level with accounts' orders whose key is at least `key`, or None."""
         if not self.order_count:
             return None
@@ -225,24 +237,24 @@ class BookSide(Generic[Owner]):
                 return level
         return None
 
-    def first_shown(self) -> PriceLevel[Owner] | None:
+    def first_shown(self) -> PriceLevel[Q] | None:
         """Return the best level at which the market shows anything, or None."""
         for level in reversed(self.levels):
             if level.qty:
                 return level
         return None
 
-    def consume(self, level: PriceLevel[Owner], qty: Decimal) -> None:
+    def consume(self, level: PriceLevel[Q], qty: Decimal) -> None:
         """Take `qty` from what the market shows at `level`."""
         level.qty -= qty
         level.advance_queue(qty)
         if not level.qty and not level.orders:
             self._drop(level)
 
-    def _level_at(self, key: Decimal) -> PriceLevel[Owner] | None:
+    def _level_at(self, key: Decimal) -> PriceLevel[Q] | None:
         index = len(self.keys) - 1 if self.keys and self.keys[-1] == key else bisect_left(self.keys, key)
         return self.levels[index] if index < len(self.keys) and self.keys[index] == key else None
 
-    def _drop(self, level: PriceLevel[Owner]) -> None:
+    def _drop(self, level: PriceLevel[Q]) -> None:
         index = len(self.keys) - 1 if self.keys[-1] == level.key else bisect_left(self.keys, level.key)
         del self.keys[index], self.levels[index]

@@ -7,7 +7,7 @@ obligations, hedges and orders that may still fill for itself.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -16,17 +16,19 @@ import msgspec
 from hedgerow.model.instrument import Instrument
 
 ZERO = Decimal(0)
-WINDOW_NS = 10_000_000_000
-REQUESTS_MAX = 400
-"Requests of one engine in any ten seconds, for two legs."
-CANCELS_MAX = 40
-"Cancels of one order."
+# Ratios and multipliers may not divide evenly.
 TOLERANCE = Decimal("1e-9")
-"Ratios and multipliers may not divide evenly."
+WINDOW_NS = 10_000_000_000
+# Of one engine in any ten seconds; of one order in its life.
+REQUESTS_MAX = 400
+CANCELS_MAX = 40
+MODES = {"freeze": "frozen", "flatten": "flattening", "halt": "halted", "resume": "running"}
+Wire = tuple[str, str, Decimal, Decimal | None]
+"Instrument, side, qty and limit price: what leaves with a submit."
 
 
 class Violation(msgspec.Struct, frozen=True):
-    """A rule that an engine broke."""
+    """A rule that an engine broke, and when."""
 
     ts_ns: int
     rule: str
@@ -34,26 +36,27 @@ class Violation(msgspec.Struct, frozen=True):
 
 
 class Truth(msgspec.Struct):
-    """One order of ours: what was asked, and what really became of it."""
+    """One order of ours: what the journal asked for, and what really became of it."""
 
     leg: str
     role: str
     sign: int
     qty: Decimal
-    wire: tuple[str, str, Decimal, Decimal | None]
-    "Instrument, side, qty, limit price: what may leave."
+    wire: Wire
     left: int = 0
-    "How often it left the engine."
+    "How often it left an engine."
+    cancels: int = 0
     dead: bool = False
-    "It can fill no more: refused, lost, ended, or never to leave."
+    "It can fill no more: refused, lost for good, ended, or never to leave."
     filled: Decimal = ZERO
     "At the venue, whether the engine knows or not."
-    cancels: int = 0
+    known: Decimal = ZERO
+    "Of that, what stands in the journal."
 
     @property
-    def most(self) -> Decimal:
-        """The most that it may have filled in the end."""
-        return self.filled if self.dead else max(self.qty, self.filled)
+    def may_fill(self) -> Decimal:
+        """The most that may have to be added to what the journal knows."""
+        return (self.filled if self.dead else max(self.qty, self.filled)) - self.known
 
 
 class Trade(msgspec.Struct, frozen=True):
@@ -61,45 +64,31 @@ class Trade(msgspec.Struct, frozen=True):
 
     leg: str
     order_id: str
-    "Empty when the venue itself traded."
+    "Empty when the venue traded by itself."
     net: Decimal
     "Signed qty, before fees."
     base_fee: Decimal
 
 
-class Seen(msgspec.Struct, frozen=True):
-    """What an engine says of itself once all is calm, in plain words and numbers."""
-
-    net: dict[str, Decimal]
-    live: dict[str, str]
-    "Live order -> its status."
-    filled: dict[str, Decimal]
-    "Order -> what it filled, of those still remembered."
-    parked: int
-    cancels_out: int
-
-
 class Oracle:
     """Follows one book through all its engines; `violations` is what it found."""
 
-    def __init__(self, tag: str, legs: dict[str, Instrument], lead: str, hedge: str, ratio: Decimal) -> None:
-        self.legs, self.lead, self.hedge = legs, lead, hedge
+    def __init__(self, tag: str, legs: Mapping[str, Instrument], lead: str, hedge: str, ratio: Decimal) -> None:
         self.violations: list[Violation] = []
         self.orders: dict[str, Truth] = {}
         self.trades: dict[tuple[str, str], Trade] = {}
         "(leg, trade id) -> what the venue traded for us."
         self.mode = "running"
-        self._prefix = f"hr-{tag}-"
+        self.net = dict.fromkeys(legs, ZERO)
+        "Leg -> what stands in the journal: trades net of fees in base, and what was adopted."
+        self._adopted = dict.fromkeys(legs, ZERO)
+        self._legs, self._lead, self._hedge = dict(legs), lead, hedge
         self._per_lead = ratio * legs[lead].multiplier / legs[hedge].multiplier
         self._leg_of = {instrument.id: leg for leg, instrument in legs.items()}
-        self._known: dict[tuple[str, str], bool] = {}
-        "Trades in the journal -> whether the journal itself says whose they are."
+        self._prefix = f"hr-{tag}-"
         self._fees: dict[tuple[str, str], Decimal] = {}
-        self.adopted = dict.fromkeys(legs, ZERO)
-        self._net = dict.fromkeys(legs, ZERO)
-        self._doubtful = dict.fromkeys(legs, ZERO)
-        "Of `_net`, by trades whose record names no order."
-        self._gone: set[str] = set()
+        self._nameless: dict[tuple[str, str], Decimal] = {}
+        "Trades of the lead leg whose records do not say whose they are: an engine may not have booked them yet."
         self._asked: set[str] = set()
         self._requests: deque[int] = deque()
         self._now_ns = 0
@@ -107,27 +96,21 @@ class Oracle:
     def broken(self, rule: str, text: str) -> None:
         self.violations.append(Violation(self._now_ns, rule, text))
 
-    # The venues' side.
-
     def traded(self, trade_id: str, trade: Trade) -> None:
-        """A venue traded for our account: by an order of ours, or by itself."""
+        """A venue traded for our account."""
         self.trades[trade.leg, trade_id] = trade
-        if trade.order_id:
-            order = self.orders.get(trade.order_id)
-            if order is None:
-                self.broken("durable", f"{trade.order_id} traded and is in no durable turn")
-            else:
-                order.filled += abs(trade.net)
+        if trade.order_id in self.orders:
+            self.orders[trade.order_id].filled += abs(trade.net)
+        elif trade.order_id:
+            self.broken("durable", f"{trade.order_id} traded and is in no durable turn")
 
     def dead(self, order_id: str) -> None:
         """An order can fill no more: refused, lost on its way for good, or ended."""
         if order_id in self.orders:
             self.orders[order_id].dead = True
 
-    # The engine's side.
-
-    def left(self, now_ns: int, what: str, order_id: str, wire: tuple[str, str, Decimal, Decimal | None] | None) -> None:
-        """A request leaves an engine process; everything durable by then was read before."""
+    def left(self, now_ns: int, what: str, order_id: str, wire: Wire | None) -> None:
+        """A request leaves an engine; everything durable by then was read before. `wire` comes with submits."""
         self._now_ns = now_ns
         self._requests.append(now_ns)
         while self._requests[0] <= now_ns - WINDOW_NS:
@@ -142,99 +125,112 @@ class Oracle:
                 self.broken("once", f"{order_id} left twice")
             if order is not None:
                 order.left += 1
-        elif what == "CancelOrder":
-            if order is None:
-                self.broken("durable", f"a cancel of {order_id} left, which is in no durable turn")
-            else:
-                order.cancels += 1
-                if order.cancels == CANCELS_MAX:
-                    self.broken("bounded", f"{order_id} was canceled {CANCELS_MAX} times")
+        elif what == "CancelOrder" and order is None:
+            self.broken("durable", f"a cancel of {order_id} left, which is in no durable turn")
+        elif what == "CancelOrder" and order is not None:
+            order.cancels += 1
+            if order.cancels == CANCELS_MAX:
+                self.broken("bounded", f"{order_id} was canceled {CANCELS_MAX} times")
 
     def read(self, now_ns: int, bodies: Iterable[bytes]) -> None:
         """Read further durable records, in order, and judge each decision by what stands in the journal up to it."""
         self._now_ns = now_ns
         for body in bodies:
             turn = msgspec.json.decode(body)
-            self._read_event(turn["event"], turn.get("commands", ()))
+            self._learn_event(turn["event"])
             for command in turn.get("commands", ()):
-                match command["what"]:
-                    case "SubmitOrder":
-                        self._judge(command)
-                    case "ModeChanged":
-                        self.mode = command["mode"]
-                    case "PositionAdopted":
-                        self.adopted[command["leg_id"]] += Decimal(command["net_qty"])
-                        self._net[command["leg_id"]] += Decimal(command["net_qty"])
+                if command["what"] == "SubmitOrder":
+                    self._judge(command)
+                elif command["what"] == "ModeChanged":
+                    self.mode = command["mode"]
+                elif command["what"] == "PositionAdopted":
+                    self._adopted[command["leg_id"]] += Decimal(command["net_qty"])
+                    self.net[command["leg_id"]] += Decimal(command["net_qty"])
 
-    def _read_event(self, event: dict[str, Any], commands: Iterable[dict[str, Any]]) -> None:
-        match event["what"]:
-            case "FillReceived" | "FillLookedUp":
-                self._learn(event["fill"])
-            case "TradesRead":
-                for fill in event.get("fills", ()):
-                    self._learn(fill)
-            case "OperatorCommanded" if event["action"] != "signal":
-                request = event.get("request_id", "")
-                if not request or request not in self._asked:
-                    modes = {"freeze": "frozen", "flatten": "flattening", "halt": "halted", "resume": "running"}
-                    self.mode = modes[event["action"]]
-                self._asked.add(request)
-            case "BookStarted":
-                self.mode = "halted" if event.get("halted") else self.mode
-                for order in self.orders.values():
-                    # The engine that would have sent it is gone.
-                    order.dead = order.dead or not order.left
+    def _learn_event(self, event: dict[str, Any]) -> None:
+        what = event["what"]
+        if what in ("FillReceived", "FillLookedUp", "TradesRead"):
+            for fill in event.get("fills", ()) if what == "TradesRead" else (event["fill"],):
+                self._learn(fill)
+        elif what == "OperatorCommanded" and event["action"] in MODES:
+            request = event.get("request_id", "")
+            if not request or request not in self._asked:
+                self.mode = MODES[event["action"]]
+            self._asked.add(request)
+        elif what == "BookStarted":
+            self.mode = "halted" if event.get("halted") else self.mode
+            for order in self.orders.values():
+                # The engine that would have sent it is gone.
+                order.dead = order.dead or not order.left
 
     def _learn(self, fill: dict[str, Any]) -> None:
-        leg = self._leg_of[fill["instrument_id"]]
-        key = (leg, fill["trade_id"])
-        named = fill.get("order_id") or ""
-        if not named.startswith(self._prefix) and (named or key not in self.trades):
-            if fill.get("venue_made"):
-                self.broken("no invented fills", f"{key} is not a trade of the venue")
+        key = (self._leg_of[fill["instrument_id"]], fill["trade_id"])
+        trade, name, by_venue = self.trades.get(key), fill.get("order_id") or "", fill.get("venue_made", False)
+        if trade is None and not by_venue and not name.startswith(self._prefix):
             return
-        trade = self.trades.get(key)
         net = Decimal(fill["qty"]) * (1 if fill["side"] == "buy" else -1)
-        if trade is None or trade.net != net or (named and trade.order_id != named):
-            self.broken("no invented fills", f"{fill} is not what the venue traded: {trade}")
+        if trade is None or trade.net != net or (name and trade.order_id != name):
+            self.broken("invented", f"the journal has {fill}, the venue {trade}")
             return
-        certain = bool(named) or bool(fill.get("venue_made"))
-        fee = Decimal(fill.get("fee") or 0) if fill.get("fee_currency") == self.legs[leg].base else ZERO
-        if key not in self._known:
-            self._net[leg] += net
-            self._doubtful[leg] += ZERO if certain else net
-        elif certain and not self._known[key]:
-            self._doubtful[leg] -= net
-        self._net[leg] -= fee - self._fees.get(key, ZERO) if fee else ZERO
+        if key not in self._fees:
+            self.net[trade.leg] += net
+            if trade.order_id:
+                self.orders[trade.order_id].known += abs(net)
+        if name or by_venue:
+            self._nameless.pop(key, None)
+        elif key not in self._fees and trade.leg == self._lead:
+            self._nameless[key] = abs(net)
+        fee = Decimal(fill.get("fee") or 0) if fill.get("fee_currency") == self._legs[trade.leg].base else ZERO
+        self.net[trade.leg] -= fee - self._fees.get(key, ZERO) if fee else ZERO
         self._fees[key] = fee or self._fees.get(key, ZERO)
-        self._known[key] = certain or self._known.get(key, False)
 
     def _judge(self, command: dict[str, Any]) -> None:
-        """One order, at the moment of its decision: is it new, allowed in this mode, and never too much?"""
+        """One order, by what the journal knew: is it new, allowed in this mode, and never too much?"""
         order_id, leg, role = command["order_id"], command["leg_id"], command["role"]
-        qty, sign = Decimal(command["qty"]), 1 if command["side"] == "buy" else -1
+        qty, sign, price = Decimal(command["qty"]), 1 if command["side"] == "buy" else -1, command.get("limit_price")
         if order_id in self.orders:
             self.broken("once", f"{order_id} is in two durable turns")
             return
         if self.mode == "halted" or (self.mode != "running" and role == "entry"):
             self.broken("mode", f"{order_id} ({role}) was ordered while {self.mode}")
-        may = sum((o.most for o in self.orders.values() if o.leg == leg and o.sign == sign), ZERO)
-        booked = sum((abs(t.net) for k, t in self.trades.items() if k in self._known and self._same(t, leg, sign)), ZERO)
-        if role != "entry":
-            owed = self._owed(leg, role, sign)
-            if qty + may - booked > owed + TOLERANCE:
-                self.broken("over-hedge", f"{order_id}: {qty} and {may - booked} that may still fill, owed {owed}")
-        price = command.get("limit_price")
+        may_fill = sum((o.may_fill for o in self.orders.values() if o.leg == leg and o.sign == sign), ZERO)
+        target = self._per_lead * self.net[self._lead] if role == "hedge" else ZERO
+        doubt = abs(self._per_lead) * sum(self._nameless.values(), ZERO) if role == "hedge" else ZERO
+        owed = sign * (target - self.net[leg])
+        if role != "entry" and qty + may_fill > owed + doubt + TOLERANCE:
+            self.broken("over-hedge", f"{order_id}: {qty}, and {may_fill} may still fill; owed {owed}")
         wire = (command["instrument_id"], command["side"], qty, None if price is None else Decimal(price))
         self.orders[order_id] = Truth(leg, role, sign, qty, wire)
 
-    def _same(self, trade: Trade, leg: str, sign: int) -> bool:
-        return trade.leg == leg and bool(trade.order_id) and (trade.net > 0) == (sign > 0)
+    def residual(self) -> Decimal:
+        """What the venues' own trades leave unhedged, hedge leg's units."""
+        return self._truly(self._hedge) - self._per_lead * self._truly(self._lead)
 
-    def _owed(self, leg: str, role: str, sign: int) -> Decimal:
-        """What an order of this side may bring, by fills in the journal; records without a name read in its favor."""
-        if role == "exit":
-            return -sign * self._net[leg] + abs(self._doubtful[leg])
-        target = self._per_lead * self._net[self.lead]
-        doubt = abs(self._per_lead * self._doubtful[self.lead]) + abs(self._doubtful[self.hedge])
-        return sign * (target - self._net[self.hedge]) + doubt
+    def _truly(self, leg: str) -> Decimal:
+        return self._adopted[leg] + sum((t.net - t.base_fee for t in self.trades.values() if t.leg == leg), ZERO)
+
+    def unsettled(self, price: Decimal, net: Mapping[str, Decimal], live: Mapping[str, str], loose_ends: int) -> list[str]:
+        """Return what is not yet as it must be once all is calm; empty when the world has converged.
+
+        Args:
+            price: at which the hedge leg trades.
+            net: leg -> what the engine says that it holds.
+            live: order -> status of every order that the engine holds for live.
+            loose_ends: parked fills and unanswered cancels in the engine.
+        """
+        found = [f"{key} is not in the journal" for key in self.trades if key not in self._fees]
+        for leg in self._legs:
+            if net[leg] != self._truly(leg):
+                found.append(f"{leg}: the engine holds {net[leg]}, the venue's trades add up to {self._truly(leg)}")
+        smallest = self._legs[self._hedge].smallest_qty(price)
+        step = self._legs[self._hedge].step
+        if abs(self.residual()) // step * step >= smallest and self.mode != "halted":
+            found.append(f"residual {self.residual()}, smallest order {smallest}")
+        for order_id, order in self.orders.items():
+            alive = bool(order.left) and not order.dead
+            if alive != (order_id in live):
+                found.append(f"{order_id} is {'live' if alive else 'over'} at the venue, not so for the engine")
+            if alive and order.role == "entry" and self.mode != "running":
+                found.append(f"{order_id} stands while {self.mode}")
+        found += [f"{order_id} is {status}" for order_id, status in live.items() if status != "open"]
+        return found + ([f"{loose_ends} loose ends"] if loose_ends else [])
