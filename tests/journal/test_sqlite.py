@@ -720,7 +720,7 @@ class BadDisk(sqlite3.Connection):
     is_bad = False
     tries = 0
 
-    def execute(self, statement: str, *values: object) -> sqlite3.Cursor:  # type: ignore[override]
+    def execute(self, statement: str, *values: object) -> sqlite3.Cursor:
         if self.is_bad and statement.startswith("INSERT INTO turn"):
             self.tries += 1
             error = sqlite3.OperationalError("disk I/O error")

@@ -409,6 +409,9 @@ def _apply_own_fill(book: Book, order: Order, fill: Fill) -> bool:
     if order.status in CLOSED:
         text = f"trade {fill.trade_id} of {fill.qty} came after {order.id} was {order.status.value}"
         book.raised.append(Alarm(AlarmKind.LATE_FILL, order.id, text))
+    if fill.fee is None:
+        text = f"trade {fill.trade_id} of {order.id} came without its fee"
+        book.raised.append(Alarm(AlarmKind.FEE_UNKNOWN, f"{order.id}/{fill.trade_id}", text))
     if fill.venue_order_id is not None and order.venue_order_id is None:
         order = replace(order, venue_order_id=fill.venue_order_id)
     order = life.filled(order, fill.qty)
@@ -430,6 +433,7 @@ def _apply_repeat(book: Book, order: Order, fill: Fill, known: Booked) -> bool:
     if known.fee_known or fill.fee is None:
         return False
     book.state.trades[order.id][fill.trade_id] = Booked(fill.qty)
+    book.state.alarms.pop(f"{AlarmKind.FEE_UNKNOWN.value}/{order.id}/{fill.trade_id}", None)
     book.ledger(order.leg_id).correct_fee(fill, order.slot, book.legs[order.leg_id])
     book.moved = True
     return True

@@ -38,7 +38,8 @@ def refusal_of_entries(book: Book) -> Refused | None:
     """Return why nothing that adds risk may stand now, or None. Applies to standing entries as well as to new ones."""
     state = book.state
     if state.mode is not Mode.RUNNING:
-        return Refused(HoldReason.FROZEN, (("because", state.mode_reason),))
+        reason = HoldReason.FLATTENING if state.mode is Mode.FLATTENING else HoldReason.FROZEN
+        return Refused(reason, (("because", state.mode_reason),))
     if book.journal_failed:
         return Refused(HoldReason.JOURNAL_FAILED)
     for leg_id, ledger in state.ledgers.items():

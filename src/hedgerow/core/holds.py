@@ -242,7 +242,6 @@ class AlarmKind(Word):
     LINK_DOWN = "link_down"
     VENUE_TRADE = "venue_trade"
     HEDGE_REFUSED = "hedge_refused"
-    LIMIT_BREACHED = "limit_breached"
     FORCE_CLOSE = "force_close"
     POSITION_MODE = "position_mode"
     JOURNAL = "journal"

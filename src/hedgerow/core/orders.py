@@ -15,7 +15,6 @@ from hedgerow.core.config import NS_PER_MS, LegConfig, Timing
 from hedgerow.model.ids import VenueOrderId
 from hedgerow.model.order import CLOSED, UNPROVEN, Order, OrderStatus
 
-
 # So many times in a row shown as working after a cancel: the cancel did nothing, and the order simply works.
 ASKS_AFTER_CANCEL = 5
 

@@ -210,11 +210,16 @@ def _take_back(
 def _tell_covered(book: Book, net: NetTarget, side: Side, owed: Decimal, order: Order, result: Plan) -> None:
     """Say why nothing more is ordered though something is owed, once that has lasted."""
     unclear = order.status is OrderStatus.UNKNOWN
-    age_ns = book.now_ns - order.submitted_ts_ns
-    if unclear or age_ns >= book.config.timing.hold_after_ms * NS_PER_MS:
-        reason = HoldReason.UNKNOWN_ORDER if unclear else HoldReason.ALREADY_WORKING
+    if unclear or _lasts(book, order):
+        standing = HoldReason.REPLACING if order.cancel_ts_ns else HoldReason.ALREADY_WORKING
+        reason = HoldReason.UNKNOWN_ORDER if unclear else standing
         numbers = (("owed", f"{side.value} {owed}"), ("order", order.id))
         result.hold(Hold(reason, net.leg_id, "", numbers))
+
+
+def _lasts(book: Book, order: Order) -> bool:
+    """Whether the order has stood, or waited for its cancel, for long enough to be told as a hold."""
+    return book.now_ns - (order.cancel_ts_ns or order.submitted_ts_ns) >= book.config.timing.hold_after_ms * NS_PER_MS
 
 
 def _close_shortfall(book: Book, net: NetTarget, side: Side, free: Decimal, result: Plan) -> None:
@@ -294,6 +299,8 @@ def _resting(book: Book, want: Resting, result: Plan) -> None:
         fits = order.side is want.side and order.limit_price == want.limit_price and order.leaves_qty <= want.qty
         if not fits:
             result.cancel(order, "replace")
+            if order.cancel_ts_ns and _lasts(book, order):
+                result.hold(Hold(HoldReason.REPLACING, want.leg_id, want.slot, (("order", order.id),)))
         if order.status is OrderStatus.UNKNOWN:
             result.hold(Hold(HoldReason.UNKNOWN_ORDER, want.leg_id, want.slot, (("order", order.id),)))
         return

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import struct
 import threading
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -595,15 +596,13 @@ class SqliteStore:
 def _checked(row: RawRow, seq: int, before: bytes) -> Record | None:
     """Return the row as record `seq`, or None when it is not what was written after `before`."""
     row_seq, epoch, version, book_id, row_hash, body = row
-    if row_seq != seq or not isinstance(epoch, int) or not isinstance(version, int):
+    try:
+        expected = link(before, seq, epoch, version, book_id, body)  # type: ignore[arg-type]
+    except (TypeError, AttributeError, struct.error):
+        return None  # A column of another type or range than it was written with.
+    if row_hash != expected or row_seq != seq:
         return None
-    if not isinstance(book_id, str) or not isinstance(row_hash, bytes) or not isinstance(body, bytes):
-        return None
-    if not 0 <= epoch < 1 << 63 or not 0 <= version < 1 << 32:
-        return None
-    if link(before, seq, epoch, version, book_id, body) != row_hash:
-        return None
-    return Record(seq, epoch, version, BookId(book_id), row_hash, body)
+    return Record(seq, epoch, version, book_id, expected, body)  # type: ignore[arg-type]
 
 
 def _books(turn: Turn, key: tuple[AccountId, InstrumentId, TradeId]) -> bool:

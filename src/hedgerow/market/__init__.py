@@ -1,1 +1,1 @@
-"""A simulated exchange, with real or synthetic market data. No clock: time is an argument; no chance but from a seed."""
+"""A simulated exchange, with real or synthetic market data. Time is an argument, and chance comes from a seed."""

@@ -1,4 +1,7 @@
-"""What goes into the exchange and what comes out: requests, answers, and reports of the private stream."""
+"""What goes into the exchange and what comes out: requests, answers, and reports of the private stream.
+
+Nothing here can be part of a cycle, so `gc=False` keeps the collector from visiting every report of a long run.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ class PositionSide(Enum):
     SHORT = "short"
 
 
-class OrderRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+class OrderRequest(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One order, as an account asks for it."""
 
     client_order_id: str
@@ -43,13 +46,13 @@ class OrderRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     position_side: PositionSide = PositionSide.BOTH
 
 
-class Accepted(msgspec.Struct, frozen=True):
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """The exchange took the order; what became of it is in the stream."""
 
     venue_order_id: str
 
 
-class Refused(msgspec.Struct, frozen=True):
+class Refused(msgspec.Struct, frozen=True, gc=False):
     """The exchange did not do what was asked. Nothing has changed."""
 
     status: int
@@ -61,7 +64,7 @@ class Refused(msgspec.Struct, frozen=True):
     "With 429 and 418: how long to wait."
 
 
-class OrderReport(msgspec.Struct, frozen=True):
+class OrderReport(msgspec.Struct, frozen=True, gc=False):
     """One order as it stands."""
 
     client_order_id: str
@@ -78,7 +81,7 @@ class OrderReport(msgspec.Struct, frozen=True):
     venue_ts_ns: int
 
 
-class TradeReport(msgspec.Struct, frozen=True):
+class TradeReport(msgspec.Struct, frozen=True, gc=False):
     """One execution of an account."""
 
     trade_id: int
@@ -98,7 +101,7 @@ class TradeReport(msgspec.Struct, frozen=True):
     "A liquidation or an auto-deleveraging: the venue traded, not the account."
 
 
-class FundingReport(msgspec.Struct, frozen=True):
+class FundingReport(msgspec.Struct, frozen=True, gc=False):
     """Funding of one position, booked by the venue."""
 
     funding_id: str
@@ -108,7 +111,7 @@ class FundingReport(msgspec.Struct, frozen=True):
     venue_ts_ns: int
 
 
-class PositionReport(msgspec.Struct, frozen=True):
+class PositionReport(msgspec.Struct, frozen=True, gc=False):
     """A position after it changed. Sent only where the venue's rules say so."""
 
     instrument_id: InstrumentId

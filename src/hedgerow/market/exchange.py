@@ -499,9 +499,6 @@ class SimExchange:
             order.expires_ts_ns = ((self._now_ns - offset_ns) // DAY_NS + 1) * DAY_NS + offset_ns
             self._day_orders[order.id] = order
         self._out.append((seat.account.id, order.report(self._now_ns)))
-        if seat.reducing:
-            # It may have taken before it rested, and so shrunk the position under itself or another order.
-            self._expire_excess(seat)
 
     def _end_incoming(self, order: VenueOrder, status: OrderStatus, reason: str) -> None:
         order.status = status

@@ -22,7 +22,7 @@ def lock_margin(order: VenueOrder, holding: Holding, price: Decimal) -> Refused 
     request = order.request
     seat = order.owner
     opening_qty = request.qty - holding.reducible_qty(request.side)
-    if opening_qty <= 0:
+    if opening_qty <= ZERO:
         return None
     account = seat.account
     instrument = seat.market.instrument
@@ -30,8 +30,9 @@ def lock_margin(order: VenueOrder, holding: Holding, price: Decimal) -> Refused 
     per_unit = notional_per_unit / account.leverage + notional_per_unit * account.fees.taker
     if per_unit * opening_qty > available_margin(account, instrument.quote):
         return INSUFFICIENT_MARGIN
-    order.lock_currency = instrument.quote
-    order.lock_per_unit = per_unit.quantize(COST_QUANTUM)
+    if request.limit_price is not None:
+        order.lock_currency = instrument.quote
+        order.lock_per_unit = per_unit.quantize(COST_QUANTUM)
     return None
 
 

@@ -92,7 +92,8 @@ class Meter:
         if window.counted is Counted.ORDERS:
             text = f"Too many new orders; current limit is {window.limit} orders per {window.interval_s} SECOND."
             return Refused(429, -1015, text, wait_s)
-        text = f"Too much request weight used; current limit is {window.limit} request weight per {window.interval_s} SECOND."
+        limit = f"{window.limit} request weight per {window.interval_s} SECOND"
+        text = f"Too much request weight used; current limit is {limit}."
         return Refused(429, -1003, text, wait_s)
 
     def _banned(self, now_ns: int) -> Refused:

@@ -61,7 +61,7 @@ class PriceLevel(Generic[Q]):
 
 
 class BookSide(Generic[Q]):
-    """The bids or the asks. `keys` rise and the best is last: a key is the price of a bid, minus the price of an ask."""
+    """The bids or the asks. `keys` rise, the best is last: a key is a bid's price, or minus an ask's price."""
 
     __slots__ = ("_is_bid", "keys", "levels", "order_count")
 

@@ -32,7 +32,10 @@ class VenueRules(msgspec.Struct, frozen=True):
     borrow_multiple: Decimal = Decimal(2)
     "What an account may owe in a MARGIN instrument, as a multiple of what it owns there."
     maintenance_ratio: Decimal = Decimal("0.004")
-    "Equity below this ratio of the notional of all perpetual positions is liquidated. Binance USD-M BTCUSDT, first bracket."
+    """Equity below this ratio of the notional of all perpetual positions is liquidated.
+
+    Binance USD-M BTCUSDT, first bracket (recalled, not checked).
+    """
     limits: RateLimits | None = None
     history_max: int | None = None
     "Closed orders kept per account and instrument, and at most twice as many trades; None keeps all."

@@ -73,14 +73,14 @@ class Holding:
         after = held + net_qty
         cost = net_qty * price * multiplier
         self.net_qty = after
-        if not held or (held > 0) == (net_qty > 0):
+        if not held or (held > ZERO) == (net_qty > ZERO):
             self.net_cost += cost
             return ZERO
         if not after:
             realized = -self.net_cost - cost
             self.net_cost = ZERO
             return realized
-        if (after > 0) == (held > 0):
+        if (after > ZERO) == (held > ZERO):
             released = (self.net_cost * -net_qty / held).quantize(COST_QUANTUM)
             self.net_cost -= released
             return -released - cost
@@ -91,8 +91,8 @@ class Holding:
     def reducible_qty(self, side: Side) -> Decimal:
         """Return how much an order on `side` can shrink the position, >= 0."""
         if side is Side.BUY:
-            return -self.net_qty if self.net_qty < 0 else ZERO
-        return self.net_qty if self.net_qty > 0 else ZERO
+            return -self.net_qty if self.net_qty < ZERO else ZERO
+        return self.net_qty if self.net_qty > ZERO else ZERO
 
 
 class VenueOrder(msgspec.Struct, eq=False):

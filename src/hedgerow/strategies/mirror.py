@@ -54,13 +54,14 @@ class MirrorParams(msgspec.Struct, frozen=True, kw_only=True):
     depth: Annotated[int, Param("Level of the book at which the lead leg makes; 1 is the best price.", min=1, max=50)] = 1
     slippage_bps_max: Annotated[
         Decimal | None,
-        Param("Worst price of the hedge as a distance from the far side of its book; none sends market orders.", "bps", 0),
+        Param("Worst price of the hedge, from the far side of its book; none sends market orders.", "bps", min=0),
     ] = Decimal(50)
     order_timeout_s: Annotated[
         Decimal, Param("An order keeps its price for this long; then it follows the book.", "seconds", above=0)
     ] = Decimal(30)
     silence_s: Annotated[
-        Decimal, Param("After this long without a sign of life from the hedge leg, orders are withdrawn.", "seconds", 0)
+        Decimal,
+        Param("Without a sign of life from the hedge leg for this long, orders are withdrawn.", "seconds", above=0),
     ] = Decimal(15)
     force_close_s: Annotated[
         Decimal, Param("A residual that lasts this long closes both legs and freezes the book.", "seconds", above=0)

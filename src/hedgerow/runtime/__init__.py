@@ -1,0 +1,1 @@
+"""The loop: configs, gateways, clock and journal brought together around the core."""

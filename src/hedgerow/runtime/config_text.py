@@ -1,0 +1,252 @@
+"""A config file as text: read with its positions, and told with them when something is wrong.
+
+Scalars follow YAML 1.2: `no` is a word, `0123` and `1:30` stay as written, and numbers stay text until a field that
+knows its type takes them, so that none ever passes through a binary fraction.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+FILE_BYTES_MAX = 1 << 20
+
+Path_ = tuple[str | int, ...]
+"The keys and indexes that lead to a value."
+Plain = dict[str, "Plain"] | list["Plain"] | str | bool | None
+
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+# Words of a key whose value must never stand in the file itself.
+_SECRET_KEY = re.compile(r"(^|_)(key|secret|token|password|passphrase|mnemonic)($|_)", re.IGNORECASE)
+_SECRET_VALUE = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[A-Za-z0-9+/_=-]{24,}|-----BEGIN .*", re.DOTALL)
+REFERENCE = re.compile(r"(env|file|cmd):.+", re.DOTALL)
+
+
+class Place(NamedTuple):
+    """Where a key and its value stand, from 1."""
+
+    line: int
+    column: int
+    key_line: int
+    key_column: int
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong with a config."""
+
+    kind: str
+    "A stable word, e.g. `extra_forbidden`."
+    text: str
+    path: Path_ = ()
+    at_key: bool = False
+    "Whether the caret belongs under the key rather than under its value."
+    help: str = ""
+
+
+class ConfigText(NamedTuple):
+    """A file as read: plain values, and where each stands."""
+
+    name: str
+    text: str
+    tree: Plain
+    places: dict[Path_, Place]
+    "Empty for TOML, whose reader keeps none."
+
+
+class ConfigError(Exception):
+    """What an operator got wrong in a config, all of it at once. Nothing was started."""
+
+    def __init__(self, source: ConfigText, problems: Iterable[Problem]) -> None:
+        self.source = source
+        self.problems = tuple(problems)
+        assert self.problems, source.name
+        super().__init__(render(source, self.problems))
+
+
+def read_text(path: Path) -> ConfigText:
+    """Return a config file as read, YAML or (by its ending) TOML.
+
+    Raises:
+        ConfigError: it cannot be read, or is neither.
+    """
+    name = str(path)
+    blank = ConfigText(name, "", None, {})
+    try:
+        if path.stat().st_size > FILE_BYTES_MAX:
+            raise ConfigError(blank, [Problem("too_large", f"{name} is larger than {FILE_BYTES_MAX} bytes")])
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        help_ = "give the path of a config, or start from examples/mirror.yaml"
+        raise ConfigError(blank, [Problem("missing_file", f"there is no file {name}", help=help_)]) from None
+    except OSError as error:
+        raise ConfigError(blank, [Problem("unreadable", f"{name} cannot be read: {error.strerror}")]) from None
+    except UnicodeDecodeError as error:
+        told = f"{name} is not UTF-8 text (byte {error.start})"
+        raise ConfigError(blank, [Problem("unreadable", told, help="save it as UTF-8")]) from None
+    return parse(text, name)
+
+
+def parse(text: str, name: str) -> ConfigText:
+    """Return a config text as read; `name` is how it is told, and its ending says which language it is in.
+
+    Raises:
+        ConfigError: it is not well-formed, or holds a secret.
+    """
+    problems: list[Problem] = []
+    if name.endswith(".toml"):
+        source = ConfigText(name, text, _parse_toml(text, name), {})
+    else:
+        places: dict[Path_, Place] = {}
+        source = ConfigText(name, text, _parse_yaml(text, name, places, problems), places)
+    if not isinstance(source.tree, dict):
+        problems.append(Problem("empty", f"{name} holds no config", help="start from examples/mirror.yaml"))
+    problems += _secrets(source.tree, ())
+    if problems:
+        raise ConfigError(source, problems)
+    return source
+
+
+def _parse_toml(text: str, name: str) -> Plain:
+    try:
+        return _plain(tomllib.loads(text, parse_float=str))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(ConfigText(name, text, None, {}), [Problem("syntax", f"not TOML: {error}")]) from None
+
+
+def _plain(value: object) -> Plain:
+    """Return TOML's values with numbers and times as text."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, bool) else str(value)
+
+
+def _parse_yaml(text: str, name: str, places: dict[Path_, Place], problems: list[Problem]) -> Plain:
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        told = error.problem or error.context or "it cannot be parsed"
+        places[()] = _place(mark, mark) if mark is not None else Place(1, 1, 1, 1)
+        problem = Problem("syntax", f"not YAML: {told}", help="check indentation, colons and quotes around here")
+        raise ConfigError(ConfigText(name, text, None, places), [problem]) from None
+    except yaml.YAMLError as error:
+        problem = Problem("syntax", f"not YAML: {str(error).splitlines()[0]}")
+        raise ConfigError(ConfigText(name, text, None, {}), [problem]) from None
+    if root is None:
+        return None
+    return _walk(root, (), places, problems, set())
+
+
+def _walk(node: yaml.Node, path: Path_, places: dict[Path_, Place], problems: list[Problem], seen: set[int]) -> Plain:
+    if path not in places:
+        places[path] = _place(node.start_mark, node.start_mark)
+    if id(node) in seen:
+        problems.append(Problem("alias", "anchors and aliases are not taken here", path, help="write the value out"))
+        return None
+    seen.add(id(node))
+    if not node.tag.startswith("tag:yaml.org,2002:"):
+        problems.append(Problem("tag", f"unknown tag {node.tag}", path, help="remove the tag"))
+    if isinstance(node, yaml.SequenceNode):
+        return [_walk(item, (*path, index), places, problems, seen) for index, item in enumerate(node.value)]
+    if not isinstance(node, yaml.MappingNode):
+        if node.style is not None:
+            return str(node.value)
+        return None if node.value in _NULLS else _BOOLS.get(node.value, str(node.value))
+    result: dict[str, Plain] = {}
+    for key_node, value_node in node.value:
+        if not isinstance(key_node, yaml.ScalarNode):
+            problems.append(Problem("key", "a key must be a plain word", path))
+            continue
+        key = str(key_node.value)
+        below = (*path, key)
+        if key in result:
+            first = places[below].key_line
+            places[(*below, "again")] = _place(value_node.start_mark, key_node.start_mark)
+            told = f"{dotted(path) + ': ' if path else ''}key '{key}' is here twice"
+            problems.append(Problem("duplicate_key", told, (*below, "again"), True, f"the first is on line {first}"))
+            continue
+        places[below] = _place(value_node.start_mark, key_node.start_mark)
+        result[key] = _walk(value_node, below, places, problems, seen)
+    return result
+
+
+def _place(value: yaml.Mark, key: yaml.Mark) -> Place:
+    return Place(value.line + 1, value.column + 1, key.line + 1, key.column + 1)
+
+
+def _secrets(tree: Plain, path: Path_) -> list[Problem]:
+    """Return a problem for each value that looks like a secret; none of them is ever printed."""
+    if isinstance(tree, dict):
+        return [problem for key, value in tree.items() for problem in _secrets(value, (*path, key))]
+    if isinstance(tree, list):
+        return [problem for index, value in enumerate(tree) for problem in _secrets(value, (*path, index))]
+    if not isinstance(tree, str) or REFERENCE.fullmatch(tree):
+        return []
+    named = bool(path) and isinstance(path[-1], str) and _SECRET_KEY.search(path[-1])
+    if not named and not _SECRET_VALUE.fullmatch(tree):
+        return []
+    told = f"{dotted(path)}: a secret must not stand in the file"
+    return [Problem("literal_secret", told, path, help="refer to it: env:NAME, file:PATH or cmd:COMMAND")]
+
+
+def dotted(path: Path_) -> str:
+    """Return a path as people write it: `books.btc.legs.lead`."""
+    return ".".join(str(part) for part in path)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return a question with the nearest known word, or the list of them when none is near."""
+    known = sorted(known)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean '{near[0]}'?"
+    return f"known here: {', '.join(known)}" if known else ""
+
+
+def render(source: ConfigText, problems: Iterable[Problem]) -> str:
+    """Return every problem with its place, source line and remedy, and their number."""
+    blocks: list[str] = []
+    lines = source.text.splitlines()
+    for problem in problems:
+        block = [f"error[{problem.kind}]: {problem.text}"]
+        line, column = find(source, problem)
+        if line == 0:
+            block.append(f" --> {source.name}")
+        else:
+            gutter = " " * len(str(line))
+            text = lines[line - 1] if line <= len(lines) else ""
+            if problem.kind == "literal_secret":
+                text = text[: column - 1] + "****"
+            block += [
+                f" --> {source.name}:{line}:{column}",
+                f"{gutter} |",
+                f"{line} | {text}".rstrip(),
+                f"{gutter} | {' ' * (column - 1)}^",
+            ]
+        if problem.help:
+            block.append(f"  help: {problem.help}")
+        blocks.append("\n".join(block))
+    count = len(blocks)
+    blocks.append(f"{count} error{'' if count == 1 else 's'} in {source.name}")
+    return "\n".join(blocks)
+
+
+def find(source: ConfigText, problem: Problem) -> tuple[int, int]:
+    """Return (line, column) of a problem from 1, of the nearest thing around it that has one, or (0, 0)."""
+    path = problem.path
+    at_key = problem.at_key
+    while path not in source.places:
+        if not path:
+            return 0, 0
+        path, at_key = path[:-1], True
+    place = source.places[path]
+    return (place.key_line, place.key_column) if at_key else (place.line, place.column)

@@ -1,0 +1,527 @@
+"""Carry: spot bought and futures sold against it (open), or both unwound from what is held (close).
+
+Every increment that fills on spot is owed on futures at once: by taking, or by a post-only order that takes when the
+clock, the distance or the refusals say so. Closing never sells more than both legs hold against one another.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import lru_cache
+from typing import Annotated
+
+import msgspec
+from msgspec.structs import replace
+
+from hedgerow.core import guard
+from hedgerow.core.book import Book
+from hedgerow.core.config import BookConfig
+from hedgerow.core.events import RejectClass
+from hedgerow.core.holds import Hold, HoldReason
+from hedgerow.core.target import Making, NetTarget, Resting, Taking, Target
+from hedgerow.model.instrument import Instrument
+from hedgerow.model.market import FundingRate, Quote
+from hedgerow.model.numbers import BPS, ONE, ZERO
+from hedgerow.model.order import Order, OrderType, Role, Side, TimeInForce
+from hedgerow.model.words import Word
+from hedgerow.strategies.params import Param, ParamError
+from hedgerow.strategies.quoting import (
+    Quoted,
+    Reason,
+    Wish,
+    depth_price,
+    earliest,
+    exit_qty,
+    hedge_errors,
+    hedge_reason,
+    is_worth_it,
+    qty_errors,
+    quoted,
+    to_ns,
+)
+
+EXIT = "exit"
+# Where the hold that shows what is left out of an unwinding stands.
+REST = "rest"
+DAY_S = 86_400
+SHOWN_BPS = Decimal("0.01")
+
+
+class CarryMode(Word):
+    OPEN = "open"
+    "Enter, and unwind when `exit_basis_bps_max` is set and met."
+    CLOSE = "close"
+    "Only unwind what both legs hold."
+
+
+class EntryType(Word):
+    LIMIT = "limit"
+    MARKET = "market"
+
+
+class EntryOn(Word):
+    CONDITIONS = "conditions"
+    "Whenever basis and funding are good enough."
+    SIGNAL = "signal"
+    "Once per signal, if the conditions that are set are met as well."
+
+
+class HedgeStyle(Word):
+    TAKER = "taker"
+    MAKER = "maker"
+
+
+class CarryParams(msgspec.Struct, frozen=True, kw_only=True):
+    """What a carry book is told."""
+
+    entry_qty: Annotated[Decimal, Param("Size of one spot order, entering and unwinding.", "base units", above=0)]
+    mode: Annotated[CarryMode, Param("Whether the book enters or only unwinds.")] = CarryMode.OPEN
+    max_net_qty: Annotated[
+        Decimal | None, Param("Spot enters up to this position; needed in mode open.", "base units", above=0)
+    ] = None
+    entry_type: Annotated[EntryType, Param("Whether entries rest or take.")] = EntryType.LIMIT
+    depth: Annotated[
+        int, Param("Level of the spot book at which limit orders rest; 1 is the best price.", min=1, max=50)
+    ] = 1
+    entry_timeout_s: Annotated[
+        Decimal,
+        Param("A spot order keeps its price for this long; then it follows the book, or its conditions.", "seconds", 0),
+    ] = Decimal(30)
+    entry_on: Annotated[EntryOn, Param("What begins an entry.")] = EntryOn.CONDITIONS
+    entry_basis_bps_min: Annotated[
+        Decimal | None, Param("Enter when the futures bid is this far above the spot ask.", "bps")
+    ] = None
+    withdraw_basis_bps: Annotated[
+        Decimal | None,
+        Param("Take a resting entry back at once when the basis falls below this; none waits for its timeout.", "bps"),
+    ] = None
+    entry_funding_bps_per_day_min: Annotated[
+        Decimal | None, Param("Enter when the futures pay shorts at least this.", "bps per day")
+    ] = None
+    signal_age_s_max: Annotated[Decimal, Param("An older signal is dropped.", "seconds", above=0)] = Decimal(60)
+    ladder_levels: Annotated[int, Param("Entries that rest at the same time; 1 is a single one.", min=1, max=20)] = 1
+    ladder_step_bps: Annotated[
+        Decimal, Param("Distance from one entry of the ladder to the next.", "bps", above=0, max=1000)
+    ] = Decimal(10)
+    hedge_style: Annotated[HedgeStyle, Param("Whether the futures leg takes, or makes first.")] = HedgeStyle.TAKER
+    slippage_bps_max: Annotated[
+        Decimal | None,
+        Param("Worst price when taking futures, from the far side; none sends market orders.", "bps", min=0),
+    ] = None
+    maker_offset_ticks: Annotated[
+        int, Param("A maker hedge rests this far behind its own best price; negative is before it.", "ticks")
+    ] = 0
+    maker_price: Annotated[
+        Decimal | None, Param("A fixed price of maker hedges instead of the best one.", "quote per base unit", above=0)
+    ] = None
+    requote_ticks: Annotated[int, Param("A maker hedge this far from its price is moved.", "ticks", min=1)] = 1
+    requote_s: Annotated[Decimal, Param("A maker hedge rests at least this long.", "seconds", above=0)] = Decimal(2)
+    maker_timeout_s: Annotated[
+        Decimal, Param("A residual that lasts this long is taken.", "seconds", above=0)
+    ] = Decimal(30)
+    maker_distance_bps_max: Annotated[
+        Decimal | None, Param("When the price ran away this far since the hedge was owed, it is taken.", "bps", above=0)
+    ] = Decimal(20)
+    maker_tries_max: Annotated[
+        int, Param("After this many post-only refusals in a row the hedge is taken.", "refusals", min=1)
+    ] = 5
+    exit_basis_bps_max: Annotated[
+        Decimal | None, Param("Unwind when the futures ask is at most this far above the spot bid.", "bps")
+    ] = None
+
+
+def check(config: BookConfig, params: CarryParams) -> list[ParamError]:
+    """Return what does not fit together: with the legs, the instruments, or one another."""
+    errors = hedge_errors(config)
+    if errors:
+        return errors
+    assert config.hedge is not None, config.book_id
+    errors = qty_errors(config, "entry_qty", params.entry_qty)
+    if config.hedge.ratio > 0:
+        problem = f"the ratio {config.hedge.ratio} puts both legs on one side"
+        errors.append(ParamError("hedge", problem, "use -1: futures are sold against spot"))
+    futures = config.leg(config.hedge.hedge).instrument
+    if params.maker_price is not None and params.maker_price % futures.tick != 0:
+        problem = f"{params.maker_price} is off the tick of {futures.id}"
+        errors.append(ParamError("maker_price", problem, f"use a multiple of {futures.tick}"))
+    if params.mode is CarryMode.OPEN:
+        errors += _open_errors(params)
+    return errors
+
+
+def _open_errors(params: CarryParams) -> list[ParamError]:
+    errors = []
+    if params.max_net_qty is None:
+        errors.append(ParamError("max_net_qty", "is missing", "needed in mode open: spot enters up to this position"))
+    elif params.max_net_qty < params.entry_qty:
+        problem = f"{params.max_net_qty} is below entry_qty {params.entry_qty}"
+        errors.append(ParamError("max_net_qty", problem, "use at least entry_qty"))
+    basis = params.entry_basis_bps_min
+    if params.entry_on is EntryOn.CONDITIONS and basis is None and params.entry_funding_bps_per_day_min is None:
+        help_ = "set entry_basis_bps_min or entry_funding_bps_per_day_min, or enter on signals"
+        errors.append(ParamError("entry_on", "there are no conditions to enter on", help_))
+    if params.entry_type is EntryType.MARKET and params.ladder_levels > 1:
+        help_ = "use 1, or entry_type limit"
+        errors.append(ParamError("ladder_levels", "market orders make no ladder", help_))
+    if params.withdraw_basis_bps is not None and (basis is None or params.withdraw_basis_bps > basis):
+        help_ = "set entry_basis_bps_min, and this at or below it"
+        errors.append(ParamError("withdraw_basis_bps", "entries would be withdrawn as they are made", help_))
+    if params.exit_basis_bps_max is not None and basis is not None and params.exit_basis_bps_max >= basis:
+        help_ = "use less than entry_basis_bps_min"
+        errors.append(ParamError("exit_basis_bps_max", "what is entered would be unwound at once", help_))
+    return errors
+
+
+class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the policy remembers between events; in the journal as JSON."""
+
+    signal_ts_ns: int = 0
+    "When the last signal that was looked at was made."
+    goal_net_qty: Decimal | None = None
+    "Spot enters up to here because of that signal; 0 when it is done, None when it was dropped as stale."
+    reference_price: Decimal | None = None
+    "Price of the futures' own side when the hedge that a maker works on became owed."
+    taking: str = ""
+    "Why a maker hedge is taken now, until it is done: `clock`, `distance` or `refusals`."
+
+    def text(self) -> str:
+        return "" if self == _FRESH else msgspec.json.encode(self).decode()
+
+
+_FRESH = Memory()
+
+
+@lru_cache(maxsize=64)
+def remembered(text: str) -> Memory:
+    """Return what `Memory.text` said; the cache only spares reading the same text for every event."""
+    return msgspec.json.decode(text, type=Memory) if text else _FRESH
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What a part of the policy wants of the spot leg."""
+
+    resting: tuple[Resting, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    wake_ts_ns: int | None = None
+
+
+class Carry:
+    """Long spot against short futures, in increments."""
+
+    def __init__(self, config: BookConfig, params: CarryParams) -> None:
+        rule = config.hedge
+        assert rule is not None, config.book_id
+        self._params = params
+        self._rule = rule
+        self._spot = rule.lead
+        self._futures = rule.hedge
+        self._taking = Taking(params.slippage_bps_max)
+        self._entry_timeout_ns = to_ns(params.entry_timeout_s)
+        self._signal_age_ns = to_ns(params.signal_age_s_max)
+        self._requote_ns = to_ns(params.requote_s)
+        self._maker_timeout_ns = to_ns(params.maker_timeout_s)
+        levels = range(params.ladder_levels)
+        self._slots = tuple(f"entry/{level + 1}" for level in levels)
+        self._factors = tuple(ONE - level * params.ladder_step_bps * BPS for level in levels)
+
+    def target(self, book: Book) -> Target:
+        memory = remembered(book.state.memory)
+        is_hedged = book.is_hedged
+        net, memory, hedge_wake_ns = self._hedge(book, memory, is_hedged)
+        reason = hedge_reason(book, self._futures, is_level=is_hedged)
+        standing = {order.slot: order for order in book.working(self._spot)}
+        exits = self._exit(book, reason, standing)
+        if self._params.mode is CarryMode.CLOSE:
+            entries = Wanted()
+        elif exits.resting or exits.holds:
+            entries = Wanted()
+            memory = replace(memory, goal_net_qty=ZERO) if memory.goal_net_qty else memory
+        else:
+            entries, memory = self._entries(book, memory, reason, standing)
+        text = book.state.memory if memory is remembered(book.state.memory) else memory.text()
+        return Target(
+            (net,),
+            (*entries.resting, *exits.resting),
+            (*entries.holds, *exits.holds),
+            text,
+            earliest(hedge_wake_ns, entries.wake_ts_ns, exits.wake_ts_ns),
+        )
+
+    # The hedge.
+
+    def _hedge(self, book: Book, memory: Memory, is_hedged: bool) -> tuple[NetTarget, Memory, int | None]:
+        """The net target of the futures leg in the style of the moment, and when that style may change."""
+        hedge_net_qty = book.hedge_target()
+        if self._params.hedge_style is HedgeStyle.TAKER:
+            return NetTarget(self._futures, hedge_net_qty, self._taking, Role.HEDGE), memory, None
+        if is_hedged and (memory.taking or memory.reference_price is not None):
+            memory = replace(memory, taking="", reference_price=None)
+        owed = hedge_net_qty - book.net_qty(self._futures)
+        side = Side.BUY if owed > 0 else Side.SELL
+        best = self._maker_price(book, side)
+        if not is_hedged and not memory.taking:
+            memory = self._escalated(book, memory, side, best)
+        standing = _waiting(book, self._futures, side)
+        if memory.taking or (best is None and standing is None):
+            return NetTarget(self._futures, hedge_net_qty, self._taking, Role.HEDGE), memory, None
+        price, wake_ns = self._requoted(book, best, standing)
+        if not is_hedged and book.state.residual_since_ns:
+            wake_ns = earliest(wake_ns, book.state.residual_since_ns + self._maker_timeout_ns)
+        return NetTarget(self._futures, hedge_net_qty, Making(price), Role.HEDGE), memory, wake_ns
+
+    def _maker_price(self, book: Book, side: Side) -> Decimal | None:
+        """Where a maker hedge should rest now; None without any futures price."""
+        if self._params.maker_price is not None:
+            return self._params.maker_price
+        quote = book.quote(self._futures)
+        if quote is None:
+            return None
+        instrument = book.legs[self._futures].instrument
+        best = _own_best(quote, side, instrument)
+        if best is None:
+            return None
+        return instrument.passive_price(best - side.sign * self._params.maker_offset_ticks * instrument.tick, side)
+
+    def _escalated(self, book: Book, memory: Memory, side: Side, price: Decimal | None) -> Memory:
+        """The memory with the reason to take from now on, if there is one; else with the price to measure from."""
+        since_ns = book.state.residual_since_ns
+        if since_ns and book.now_ns >= since_ns + self._maker_timeout_ns:
+            return replace(memory, taking="clock")
+        refusal = book.refusal(self._futures)
+        if (
+            refusal is not None
+            and refusal.reject_class is RejectClass.POST_ONLY
+            and refusal.tries >= self._params.maker_tries_max
+        ):
+            return replace(memory, taking="refusals")
+        distance_bps_max = self._params.maker_distance_bps_max
+        quote = book.quote(self._futures)
+        if distance_bps_max is None or price is None or quote is None:
+            return memory
+        if memory.reference_price is None:
+            return replace(memory, reference_price=price)
+        best = _own_best(quote, side, book.legs[self._futures].instrument)
+        reference = memory.reference_price
+        if best is not None and side.sign * (best - reference) > reference * distance_bps_max * BPS:
+            return replace(memory, taking="distance")
+        return memory
+
+    def _requoted(self, book: Book, best: Decimal | None, standing: Order | None) -> tuple[Decimal, int | None]:
+        """The price of the maker hedge: that of the standing order until it may and must be moved."""
+        if standing is None or standing.limit_price is None:
+            assert best is not None, standing
+            return best, None
+        if best is None:
+            return standing.limit_price, None
+        tick = book.legs[self._futures].instrument.tick
+        if abs(best - standing.limit_price) < self._params.requote_ticks * tick:
+            return standing.limit_price, None
+        due_ns = standing.submitted_ts_ns + self._requote_ns
+        return (best, None) if book.now_ns >= due_ns else (standing.limit_price, due_ns)
+
+    # Entering.
+
+    def _entries(
+        self, book: Book, memory: Memory, reason: Reason | None, standing: dict[str, Order]
+    ) -> tuple[Wanted, Memory]:
+        unmet = self._unmet(book)
+        goal, memory, refused, wake_ns = self._goal(book, memory, unmet)
+        if goal is None:
+            assert refused is not None, memory
+            return Wanted(holds=(Hold(refused.reason, self._spot, self._slots[0], refused.numbers),)), memory
+        held = book.net_qty(self._spot)
+        instrument = book.legs[self._spot].instrument
+        entry_qty = self._params.entry_qty
+        free = goal - held - book.working_qty(self._spot, Side.BUY)
+        if memory.goal_net_qty and not is_worth_it(goal - held, entry_qty, instrument) and not standing:
+            return Wanted(), replace(memory, goal_net_qty=ZERO)
+        prices, no_price = self._entry_prices(book, instrument)
+        resting: list[Resting] = []
+        holds: list[Hold] = []
+        for slot, price in zip(self._slots, prices, strict=True):
+            order = standing.get(slot)
+            if order is None:
+                qty = min(entry_qty, free)
+                if not is_worth_it(qty, entry_qty, instrument):
+                    continue
+                free -= qty
+            else:
+                qty = min(entry_qty, order.leaves_qty + min(free, ZERO))
+                free += order.leaves_qty - qty
+                if qty <= 0 or (unmet is not None and self._is_over(book, order)):
+                    continue
+            each = self._entry(book, slot, qty, price, no_price, order, unmet or reason)
+            resting += [each.resting] if each.resting is not None else []
+            holds += [each.hold] if each.hold is not None else []
+            wake_ns = earliest(wake_ns, each.wake_ts_ns)
+            if unmet is not None and order is not None:
+                wake_ns = earliest(wake_ns, order.submitted_ts_ns + self._entry_timeout_ns)
+        return Wanted(tuple(resting), tuple(holds), wake_ns), memory
+
+    def _entry(
+        self,
+        book: Book,
+        slot: str,
+        qty: Decimal,
+        price: Decimal | None,
+        no_price: HoldReason,
+        standing: Order | None,
+        reason: Reason | None,
+    ) -> Quoted:
+        if self._params.entry_type is EntryType.LIMIT:
+            wish = Wish(
+                slot, self._spot, Side.BUY, qty, price, Role.ENTRY, self._entry_timeout_ns, False, no_price
+            )
+            return quoted(book, wish, standing, reason)
+        if standing is None and reason is not None:
+            return Quoted(hold=Hold(reason.reason, self._spot, slot, reason.numbers))
+        return Quoted(Resting(slot, self._spot, Side.BUY, qty, None, Role.ENTRY))
+
+    def _entry_prices(self, book: Book, instrument: Instrument) -> tuple[tuple[Decimal | None, ...], HoldReason]:
+        """The price of each level of the ladder, and why there are none."""
+        best, no_price = depth_price(book.quote(self._spot), Side.BUY, self._params.depth)
+        if best is None:
+            return (None,) * len(self._slots), no_price
+        return tuple(instrument.passive_price(best * factor, Side.BUY) for factor in self._factors), no_price
+
+    def _is_over(self, book: Book, order: Order) -> bool:
+        """Whether a standing entry whose conditions are no longer met is to be taken back."""
+        if book.now_ns >= order.submitted_ts_ns + self._entry_timeout_ns:
+            return True
+        if self._params.withdraw_basis_bps is None:
+            return False
+        basis_bps = self._entry_basis_bps(book)
+        return basis_bps is not None and basis_bps < self._params.withdraw_basis_bps
+
+    def _entry_basis_bps(self, book: Book) -> Decimal | None:
+        """The basis that entering now would get at worst: futures at their bid, spot at its ask."""
+        return _basis_bps(book.quote(self._futures), book.quote(self._spot), Side.SELL)
+
+    def _unmet(self, book: Book) -> Reason | None:
+        """Why the conditions of an entry are not met, with the numbers, or None."""
+        basis_min = self._params.entry_basis_bps_min
+        if basis_min is not None:
+            basis_bps = self._entry_basis_bps(book)
+            if basis_bps is None:
+                blind = self._futures if _is_blind(book.quote(self._futures)) else self._spot
+                return Reason(HoldReason.NO_MARK_PRICE, (("leg", blind),))
+            if basis_bps < basis_min:
+                numbers = (("basis_bps", str(basis_bps.quantize(SHOWN_BPS))), ("basis_bps_min", str(basis_min)))
+                return Reason(HoldReason.NO_SIGNAL, numbers)
+        funding_min = self._params.entry_funding_bps_per_day_min
+        if funding_min is not None:
+            funding_bps = _bps_per_day(book.funding_rate(self._futures))
+            if funding_bps is None or funding_bps < funding_min:
+                shown = "unknown" if funding_bps is None else str(funding_bps.quantize(SHOWN_BPS))
+                numbers = (("funding_bps_per_day", shown), ("funding_bps_per_day_min", str(funding_min)))
+                return Reason(HoldReason.NO_SIGNAL, numbers)
+        return None
+
+    def _goal(
+        self, book: Book, memory: Memory, unmet: Reason | None
+    ) -> tuple[Decimal | None, Memory, Reason | None, int | None]:
+        """Up to what spot enters now, else why it does not; the memory after looking; and when to look again."""
+        max_net_qty = self._params.max_net_qty
+        assert max_net_qty is not None, self._params
+        if self._params.entry_on is EntryOn.CONDITIONS:
+            return max_net_qty, memory, None, None
+        signal = book.state.signal
+        if signal is None:
+            return None, memory, Reason(HoldReason.NO_SIGNAL, (("waits_for", "a signal"),)), None
+        changed_ns = book.state.mode_ts_ns
+        if signal.made_ts_ns > memory.signal_ts_ns:
+            expires_ns = signal.made_ts_ns + self._signal_age_ns
+            if book.now_ns > expires_ns or signal.made_ts_ns < changed_ns:
+                memory = replace(memory, signal_ts_ns=signal.made_ts_ns, goal_net_qty=None)
+            else:
+                refused = unmet or self._refused(book)
+                if refused is not None:
+                    return None, memory, refused, expires_ns + 1
+                held = book.net_qty(self._spot)
+                goal = min(max_net_qty, held + len(self._slots) * self._params.entry_qty)
+                memory = replace(memory, signal_ts_ns=signal.made_ts_ns, goal_net_qty=goal)
+        elif memory.goal_net_qty and memory.signal_ts_ns < changed_ns:
+            # An operator or the book itself stopped what this signal began: a resume does not bring it back.
+            memory = replace(memory, goal_net_qty=None)
+        if memory.goal_net_qty is None:
+            numbers = (("made_ts_ns", str(memory.signal_ts_ns)), ("age_s_max", str(self._params.signal_age_s_max)))
+            return None, memory, Reason(HoldReason.STALE_SIGNAL, numbers), None
+        return memory.goal_net_qty, memory, None, None
+
+    def _refused(self, book: Book) -> Reason | None:
+        """Why the core lets no entry pass; until it does, a signal is not used up."""
+        refused = guard.refusal_of_entries(book)
+        return None if refused is None else Reason(refused.reason, refused.numbers)
+
+    # Unwinding.
+
+    def _exit(self, book: Book, reason: Reason | None, standing: dict[str, Order]) -> Wanted:
+        """One spot order after another, each within what both legs hold against one another."""
+        closes = self._params.mode is CarryMode.CLOSE
+        holds = self._rest(book) if closes else ()
+        order = standing.get(EXIT)
+        held = min(book.net_qty(self._spot), self._matched(book))
+        unmet = self._exit_unmet(book)
+        if order is not None:
+            held = max(held, min(order.leaves_qty, book.net_qty(self._spot)))
+            due_ns = order.submitted_ts_ns + self._entry_timeout_ns
+            if held <= 0 or (unmet is not None and book.now_ns >= due_ns):
+                return Wanted(holds=holds)
+        elif held <= 0 or unmet is not None:
+            return Wanted(holds=(*holds, *self._why_not(book, closes, held, unmet)))
+        instrument = book.legs[self._spot].instrument
+        if any(each.side is Side.BUY for each in standing.values()):
+            # An entry that is on its way out must be gone before our own exit could meet it.
+            return Wanted(holds=(*holds, Hold(HoldReason.REPLACING, self._spot, EXIT)))
+        qty = exit_qty(held, self._params.entry_qty, instrument, order)
+        price, no_price = depth_price(book.quote(self._spot), Side.SELL, self._params.depth)
+        wish = Wish(EXIT, self._spot, Side.SELL, qty, price, Role.EXIT, self._entry_timeout_ns, False, no_price)
+        each = quoted(book, wish, order, reason)
+        return Wanted(
+            (each.resting,) if each.resting is not None else (),
+            (*holds, each.hold) if each.hold is not None else holds,
+            each.wake_ts_ns,
+        )
+
+    def _matched(self, book: Book) -> Decimal:
+        """What the futures leg holds against spot, in spot's units; 0 when it stands on the same side."""
+        spot, futures = book.legs[self._spot].instrument, book.legs[self._futures].instrument
+        return max(ZERO, book.net_qty(self._futures) * futures.multiplier / (self._rule.ratio * spot.multiplier))
+
+    def _exit_unmet(self, book: Book) -> Reason | None:
+        """Why nothing is unwound though something may be held, or None."""
+        basis_max = self._params.exit_basis_bps_max
+        if basis_max is None:
+            return None if self._params.mode is CarryMode.CLOSE else Reason(HoldReason.NO_SIGNAL)
+        basis_bps = _basis_bps(book.quote(self._futures), book.quote(self._spot), Side.BUY)
+        if basis_bps is None:
+            return Reason(HoldReason.NO_MARK_PRICE, (("leg", self._futures),))
+        if basis_bps <= basis_max:
+            return None
+        numbers = (("basis_bps", str(basis_bps.quantize(SHOWN_BPS))), ("basis_bps_max", str(basis_max)))
+        return Reason(HoldReason.NO_SIGNAL, numbers)
+
+    def _why_not(self, book: Book, closes: bool, held: Decimal, unmet: Reason | None) -> tuple[Hold, ...]:
+        """In close mode, why nothing is being sold; in open mode keeping the position is the wish."""
+        if not closes:
+            return ()
+        if any(book.ledger(leg_id).foreign_net_qty is None for leg_id in book.legs):
+            return (Hold(HoldReason.RECONCILING, self._spot, EXIT),)
+        if held <= 0 or unmet is None:
+            return ()
+        return (Hold(unmet.reason, self._spot, EXIT, unmet.numbers),)
+
+    def _rest(self, book: Book) -> tuple[Hold, ...]:
+        """What the accounts hold and the unwinding leaves alone, one hold per leg."""
+        return tuple(
+            Hold(
+                HoldReason.INSUFFICIENT_HOLDINGS,
+                leg_id,
+                REST,
+                (("rest", str(foreign)), ("unwinds", str(book.net_qty(leg_id)))),
+            )
+            for leg_id in (self._spot, self._futures)
+            if (foreign := book.ledger(leg_id).foreign_net_qty)
+        )
+
+
