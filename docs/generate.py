@@ -1,6 +1,6 @@
 """Write the generated parts of the docs from the code. `python docs/generate.py` writes; `--check` only compares.
 
-A generated part stands between `<!-- generated: NAME -->` and `<!-- end -->`; everything else in the pages is written by hand.
+A generated part stands between `<!-- generated: NAME -->` and `<!-- end -->`; the rest of the pages is written by hand.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hedgerow.journal.files import Anchor, Ballast, Mark, create_owner_only
+from hedgerow.journal.files import Anchor, Ballast, Mark, close_to_others, create_owner_only
 
 MARK = Mark(epoch=3, seq=12, hash=bytes(range(32)))
 
@@ -29,6 +29,7 @@ def test_a_file_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None
     path.write_bytes(b"x")
     path.chmod(0o644)
     create_owner_only(path)
+    close_to_others(path)
     assert mode(path) == 0o600
     assert path.read_bytes() == b"x"
 

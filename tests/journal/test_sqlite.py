@@ -479,9 +479,12 @@ def test_another_programs_database_is_not_taken_for_a_journal(path: Path) -> Non
     """Its tables are left alone."""
     path.parent.mkdir()
     changed(path, sql("CREATE TABLE t (a)"))
+    path.chmod(0o644)
+    content = path.read_bytes()
     error = bodies_or_error(path)
     assert isinstance(error, JournalCorrupt)
     assert "is not a hedgerow journal" in str(error)
+    assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (content, 0o644)
 
 
 @pytest.mark.parametrize("suffix", ["", "-wal"])

@@ -42,6 +42,10 @@ from hedgerow.core.target import Target
 from hedgerow.model.ids import ClientOrderId
 
 
+# They come all the time: numbers of a hold that only follow them are not written.
+PASSING = (QuoteReceived, TimeReached, Heartbeat, FundingRateReceived)
+
+
 class Decision(msgspec.Struct, frozen=True):
     """What a turn will do, and what the book remembers of the planning until the next one (not durable)."""
 
@@ -62,10 +66,10 @@ def decide(book: Book, event: Event) -> Decision:
         told += _follow_up_orders(book)
     if book.unclear or book.state.alarms or book.state.residual_since_ns:
         told += _alarms_of_age(book)
-    if isinstance(event, OpenOrdersRead):
+    if type(event) is OpenOrdersRead:
         told += _orphans(book, event)
     notes = _proofs(book) if book.unclear else []
-    if isinstance(event, PositionRead):
+    if type(event) is PositionRead:
         notes += reconcile.compare(book, event)
     notes += _mode_of_its_own(book, event)
     reads = reconcile.due_reads(book) if book.now_ns >= book.reads_due_ns else []
@@ -76,9 +80,9 @@ def decide(book: Book, event: Event) -> Decision:
 
 def _changes_no_plan(book: Book, event: Event) -> bool:
     """Whether planning again can be spared: an order counts the same before and after its acknowledgement."""
-    if isinstance(event, OrderAccepted):
+    if type(event) is OrderAccepted:
         return not (book.state.holds or book.cancels_wait or book.look_again)
-    return isinstance(event, Faulted)
+    return type(event) is Faulted
 
 
 def _plan(book: Book, event: Event, told: list[Command], reads: list[Command]) -> Decision:
@@ -103,7 +107,7 @@ def _plan(book: Book, event: Event, told: list[Command], reads: list[Command]) -
 def _changed_holds(book: Book, holds: dict[str, Hold], event: Event) -> list[Command]:
     """A hold is written when it starts, changes or ends; numbers that only follow the market or the clock wait."""
     commands: list[Command] = []
-    passing = isinstance(event, QuoteReceived | TimeReached | Heartbeat | FundingRateReceived)
+    passing = type(event) in PASSING
     for key, hold in holds.items():
         standing = book.state.holds.get(key)
         if standing is None:
@@ -182,7 +186,7 @@ def _alarms_of_age(book: Book) -> list[Command]:
 
 def _mode_of_its_own(book: Book, event: Event) -> list[Command]:
     """The book freezes itself when the venue trades for it, and when a flatten is verified."""
-    if isinstance(event, FillReceived) and event.fill.venue_made and book.mode is Mode.RUNNING:
+    if type(event) is FillReceived and event.fill.venue_made and book.mode is Mode.RUNNING:
         return [ModeChanged(Mode.FROZEN, f"the venue itself traded {event.fill.side.value} {event.fill.qty}")]
     if book.mode is not Mode.FLATTENING or book.state.parked or not all(is_flat(book, leg_id) for leg_id in book.legs):
         return []

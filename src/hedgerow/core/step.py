@@ -42,7 +42,7 @@ def step(book: Book, event: Event) -> Stepped:
     commands = decision.commands
     apply_commands(book, commands)
     apply_decision(book, decision.target, decision.cancels_wait, decision.look_again)
-    if not changed and all(type(command) is Read for command in commands):
+    if not changed and (not commands or all(type(command) is Read for command in commands)):
         return Stepped(None, commands)
     apply_turn(book)
     quotes = tuple(book.unjournaled.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from pathlib import Path
@@ -21,12 +22,19 @@ def create_owner_only(path: Path) -> None:
         OSError: it cannot be created.
     """
     path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-    try:
+    # Never opened when it exists: closing a second descriptor would drop the locks that this process has on the file.
+    with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE))
-    except FileExistsError:
-        # By path and never through a descriptor: closing one would drop the locks that this process has on the file.
-        if path.stat().st_mode & 0o077:
-            path.chmod(FILE_MODE)
+
+
+def close_to_others(path: Path) -> None:
+    """Take away what others may do with a file, e.g. a copy that was restored with a wide mode.
+
+    Raises:
+        OSError: it belongs to somebody else.
+    """
+    if path.stat().st_mode & 0o077:
+        path.chmod(FILE_MODE)
 
 
 class Mark(msgspec.Struct, frozen=True):

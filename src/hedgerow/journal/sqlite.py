@@ -30,7 +30,7 @@ from hedgerow.journal.errors import (
     JournalMissing,
     JournalTooNew,
 )
-from hedgerow.journal.files import Anchor, Ballast, Mark, create_owner_only
+from hedgerow.journal.files import Anchor, Ballast, Mark, close_to_others, create_owner_only
 from hedgerow.model.ids import AccountId, BookId, InstrumentId, TradeId
 from hedgerow.model.order import Fill
 
@@ -47,8 +47,9 @@ ROWS_MANY, ROWS_FEW = 1_024, 64
 READ_LEN = 2_000
 SCAN_LEN = 4_096
 SNAPSHOTS_KEPT = 2
-# Bytes of appended bodies, pages included, after which `tidy` moves the write-ahead log into the main file.
-TIDY_BYTES = 8 * 1024 * 1024
+# About so large may the log grow before `tidy` moves it into the main file. Then it is written over from its start: a
+# commit to a file that does not grow takes 0.18 ms where a growing one takes 0.28 (ext4, measured).
+TIDY_BYTES = 2 * 1024 * 1024
 # What a commit writes beyond its bodies: a part-filled page and its frame.
 COMMIT_BYTES = 6 * 1024
 
@@ -135,10 +136,11 @@ class SqliteStore:
         self.epoch = 0
         "The epoch in which this store writes; 0 until `start_epoch`."
         if isinstance(where, sqlite3.Connection):
+            self._path = Path()
             self.name = "journal in memory"
             self._connection = where
         else:
-            path = Path(where)
+            path = self._path = Path(where)
             self.name = f"journal {path}"
             self._anchor = Anchor(Path(f"{path}.anchor"))
             self._ballast = Ballast(Path(f"{path}.ballast"), ballast_bytes)
@@ -172,23 +174,22 @@ class SqliteStore:
 
     def _open(self) -> None:
         try:
-            if self._owned:
-                self._set_pragmas()
-            self._check_format()
+            is_new = self._check_format()
+            if self._owned and not self._read_only:
+                self._prepare()
+            if is_new:
+                self._create()
             self._check_epoch()
             if not self._read_only and self._ballast is not None:
                 self._reserve(self._ballast)
             self.last_seq, self._last_hash = self._check_tail()
+        except OSError as error:
+            raise JournalBroken(f"{self.name} cannot be opened: {error}; check its owner, folder and disk") from error
         except UNREADABLE as error:
             raise self._told(error, "cannot be opened") from error
 
-    def _set_pragmas(self) -> None:
+    def _prepare(self) -> None:
         execute = self._connection.execute
-        if self._read_only:
-            # Reading without the exclusive lock still fails while a writer holds it, and leaves the log where it is.
-            execute("PRAGMA query_only = ON")
-            return
-        execute("PRAGMA locking_mode = EXCLUSIVE")
         (journal_mode,) = execute("PRAGMA journal_mode = WAL").fetchone()
         if journal_mode != "wal":
             raise JournalBroken(f"{self.name} cannot keep a write-ahead log on this disk; use a local disk")
@@ -198,9 +199,13 @@ class SqliteStore:
         # Takes the lock now, even when there is nothing to write yet.
         execute("BEGIN IMMEDIATE")
         execute("COMMIT")
+        close_to_others(self._path)
 
-    def _check_format(self) -> None:
+    def _check_format(self) -> bool:
+        """Return whether the file is new; what is there must be a journal. Nothing is changed before that is sure."""
         execute = self._connection.execute
+        if self._owned and not self._read_only:
+            execute("PRAGMA locking_mode = EXCLUSIVE")
         (application_id,) = execute("PRAGMA application_id").fetchone()
         (schema_version,) = execute("PRAGMA user_version").fetchone()
         (tables,) = execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -209,17 +214,21 @@ class SqliteStore:
                 raise JournalCorrupt(
                     f"{self.name} is empty, but its anchor says that it was written; restore it from a copy"
                 )
-            execute("BEGIN IMMEDIATE")
-            for statement in _SCHEMA:
-                execute(statement)
-            execute("COMMIT")
-            return
+            return True
         if application_id != APPLICATION_ID:
             raise JournalCorrupt(f"{self.name} is not a hedgerow journal, or its first page is damaged; check the path")
         if schema_version > SCHEMA_VERSION:
             raise JournalTooNew(
                 f"{self.name} has format {schema_version}, newer than {SCHEMA_VERSION}; use the hedgerow that wrote it"
             )
+        return False
+
+    def _create(self) -> None:
+        execute = self._connection.execute
+        execute("BEGIN IMMEDIATE")
+        for statement in _SCHEMA:
+            execute(statement)
+        execute("COMMIT")
 
     def _check_epoch(self) -> None:
         row = self._connection.execute("SELECT epoch, complement FROM run WHERE id = 1").fetchone()
@@ -252,16 +261,15 @@ class SqliteStore:
         for row in self._raw_rows(start):
             seq += 1
             record = _checked(row, seq, before)
-            if record is None and first_bad == 0:
-                first_bad = seq
-            if record is not None and first_bad != 0:
+            before = row[4] if isinstance(row[4], bytes) else GENESIS
+            if record is not None and first_bad == 0:
+                good = record.hash
+                continue
+            # From the first bad record on, each is judged by the hash stored just before it: is anything good there?
+            if record is not None:
                 raise self._damaged(first_bad)
-            if first_bad == 0:
-                good = before = row[4] if isinstance(row[4], bytes) else GENESIS
-            else:
-                # Past the first bad record each is judged by the hash stored just before it: is anything good there?
-                before = row[4] if isinstance(row[4], bytes) else GENESIS
-                seq = row[0] if isinstance(row[0], int) else seq
+            first_bad = first_bad or seq
+            seq = row[0] if isinstance(row[0], int) else seq
         last_seq = first_bad - 1 if first_bad else seq
         if mark is not None:
             self._check_mark(mark, last_seq, first_bad)
@@ -369,7 +377,7 @@ class SqliteStore:
                     self.notes.append(f"{self.name}: the disk is full; its ballast was freed for the last turns")
         except sqlite3.Error as error:
             raise self._killed(error) from error
-        self._untidy_bytes += COMMIT_BYTES + sum(len(row[5]) for row in rows)
+        self._untidy_bytes += COMMIT_BYTES + sum(len(row[5]) for row in rows) + sum(len(s.body) for s in snapshots)
         if rows:
             self.last_seq, self._last_hash = rows[-1][0], rows[-1][4]
             self._write_anchor()

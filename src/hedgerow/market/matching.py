@@ -75,11 +75,8 @@ class BookSide(Generic[Q]):
         """Return the best price with anything at it, or None."""
         return self.levels[-1].price if self.levels else None
 
-    def reaches(self, price: Decimal) -> bool:
-        """Return whether an opposite order at `price` would trade."""
-        return bool(self.levels) and self.keys[-1] >= self.key(price)
-
     def key(self, price: Decimal) -> Decimal:
+        """Return `price` as this side sorts it: what is better for the incoming order is larger."""
         return price if self._is_bid else -price
 
     def shown(self, depth: int) -> tuple[Level, ...]:

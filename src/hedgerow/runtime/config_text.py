@@ -58,6 +58,8 @@ class ConfigText(NamedTuple):
     tree: Plain
     places: dict[Path_, Place]
     "Empty for TOML, whose reader keeps none."
+    problems: tuple[Problem, ...] = ()
+    "What is wrong with it already: keys given twice, secrets, anchors."
 
 
 class ConfigError(Exception):
@@ -97,18 +99,18 @@ def parse(text: str, name: str) -> ConfigText:
     """Return a config text as read; `name` is how it is told, and its ending says which language it is in.
 
     Raises:
-        ConfigError: it is not well-formed, or holds a secret.
+        ConfigError: it is not well-formed. What else is wrong already is in `problems`.
     """
     problems: list[Problem] = []
+    places: dict[Path_, Place] = {}
     if name.endswith(".toml"):
-        source = ConfigText(name, text, _parse_toml(text, name), {})
+        tree = _parse_toml(text, name)
     else:
-        places: dict[Path_, Place] = {}
-        source = ConfigText(name, text, _parse_yaml(text, name, places, problems), places)
-    if not isinstance(source.tree, dict):
+        tree = _parse_yaml(text, name, places, problems)
+    problems += _secrets(tree, ())
+    source = ConfigText(name, text, tree, places, tuple(problems))
+    if not isinstance(tree, dict):
         problems.append(Problem("empty", f"{name} holds no config", help="start from examples/mirror.yaml"))
-    problems += _secrets(source.tree, ())
-    if problems:
         raise ConfigError(source, problems)
     return source
 
@@ -157,10 +159,11 @@ def _walk(node: yaml.Node, path: Path_, places: dict[Path_, Place], problems: li
         problems.append(Problem("tag", f"unknown tag {node.tag}", path, help="remove the tag"))
     if isinstance(node, yaml.SequenceNode):
         return [_walk(item, (*path, index), places, problems, seen) for index, item in enumerate(node.value)]
-    if not isinstance(node, yaml.MappingNode):
+    if isinstance(node, yaml.ScalarNode):
         if node.style is not None:
             return str(node.value)
         return None if node.value in _NULLS else _BOOLS.get(node.value, str(node.value))
+    assert isinstance(node, yaml.MappingNode), node
     result: dict[str, Plain] = {}
     for key_node, value_node in node.value:
         if not isinstance(key_node, yaml.ScalarNode):

@@ -199,10 +199,12 @@ VERBS: tuple[Verb, ...] = (
     Verb(TOLD, "trades", ("trades INSTRUMENT [none]",), "A read of trades answers all of them, or none."),
     Verb(TOLD, "position", ("position INSTRUMENT NET",), "A read of the position answers this."),
     Verb(TOLD, "read_failed", ("read_failed INSTRUMENT READ [TEXT]",), "A read got no usable answer."),
-    Verb(TOLD, "quote", ("quote INSTRUMENT LEVELS",), "The visible book. It stands, heard each second, until the next."),
+    Verb(
+        TOLD, "quote", ("quote INSTRUMENT LEVELS",), "The visible book. It stands, heard each second, until the next."
+    ),
     Verb(TOLD, "funding_rate", ("funding_rate INSTRUMENT RATE [in DURATION]",), "The coming funding of 8 hours."),
     Verb(TOLD, "funding_paid", ("funding_paid INSTRUMENT NET [trade TRADE]",), "Funding in quote: + received."),
-    Verb(TOLD, "link_down", ("link_down INSTRUMENT [TEXT]",), "The leg's private stream is lost: its messages are too."),
+    Verb(TOLD, "link_down", ("link_down INSTRUMENT [TEXT]",), "The leg's private stream is lost."),
     Verb(TOLD, "link_up", ("link_up INSTRUMENT",), "The stream is back."),
     Verb(TOLD, "heartbeat", ("heartbeat INSTRUMENT",), "The venue gave a sign of life."),
     Verb(TOLD, "position_mode", ("position_mode INSTRUMENT AGREES [TEXT]",), "The account's position mode."),
@@ -219,9 +221,19 @@ VERBS: tuple[Verb, ...] = (
         "From now on, at the top of a story from the start: `answer` what was told so far (the default), `silent`,"
         " `fail`, or `empty`: nothing and zero, whatever is true.",
     ),
-    Verb(TOLD, "silent", ("silent INSTRUMENT",), "Nothing at all comes from this leg's venue any more."),
+    Verb(
+        TOLD,
+        "silent",
+        ("silent INSTRUMENT",),
+        "No sign of life, quote or answer comes by itself from this leg's venue any more.",
+    ),
     Verb(TOLD, "alive", ("alive INSTRUMENT",), "The silence is over."),
-    Verb(TOLD, "orphan", ("orphan INSTRUMENT SIDE QTY @ PRICE as NAME",), "An open order bears an id of ours that we never sent."),
+    Verb(
+        TOLD,
+        "orphan",
+        ("orphan INSTRUMENT SIDE QTY @ PRICE as NAME",),
+        "An open order bears an id of ours that we never sent.",
+    ),
     # Time.
     Verb(TOLD, "after", ("after DURATION",), "Time passes; whatever falls due happens."),
     Verb(TOLD, "retry_due", ("retry_due",), "Time passes up to the next try after a refusal."),
@@ -229,7 +241,10 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         TOLD,
         "operator",
-        ("operator ACTION [by WHO] [request REQUEST] [accept_drift]", "operator signal NAME [ago DURATION] [request REQUEST]"),
+        (
+            "operator ACTION [by WHO] [request REQUEST] [accept_drift]",
+            "operator signal NAME [ago DURATION] [request REQUEST]",
+        ),
         "A person or program commands the book.",
     ),
     Verb(
@@ -240,7 +255,9 @@ VERBS: tuple[Verb, ...] = (
         " (durable, nothing sent), `between sends` (one sent), `after send`.",
     ),
     Verb(TOLD, "restart", ("restart [halted]",), "The engine starts again from the journal."),
-    Verb(TOLD, "second_engine", ("second_engine",), "Another engine takes the journal; the first still hears everything."),
+    Verb(
+        TOLD, "second_engine", ("second_engine",), "Another engine takes the journal; the first still hears everything."
+    ),
     Verb(TOLD, "journal_failed", ("journal_failed [TEXT]",), "The journal reports that it is about to fail."),
     # What the book must have asked for.
     Verb(
@@ -397,7 +414,10 @@ def _parse_line(number: int, mark: str, words: list[str]) -> Line:
                 message = _parse_line(number, TOLD, split(fitted["MESSAGE"]))
                 if message.verb not in MESSAGES:
                     raise BadStory(
-                        number, "a message of a venue", f"'{message.verb}'", f"use one of: {', '.join(sorted(MESSAGES))}"
+                        number,
+                        "a message of a venue",
+                        f"'{message.verb}'",
+                        f"use one of: {', '.join(sorted(MESSAGES))}",
                     )
             return Line(number, mark, verb.name, fitted, form, message)
         if worst is None or fitted.at > worst.at:
@@ -426,7 +446,9 @@ def _fit(form: str, words: list[str]) -> dict[str, str] | _Misfit:
     while not isinstance(at, _Misfit) and at < len(words):
         group = _next_group(groups, words, at)
         if group is None:
-            return _Misfit(at, "the end of the line" if not groups else "one of the optional words", f"'{words[at]}'", usage)
+            return _Misfit(
+                at, "the end of the line" if not groups else "one of the optional words", f"'{words[at]}'", usage
+            )
         groups.remove(group)
         at = _take(group, words, at, values, usage)
     return at if isinstance(at, _Misfit) else values
@@ -446,7 +468,6 @@ def _next_group(groups: list[list[str]], words: list[str], at: int) -> list[str]
 
 def _take(elements: list[str], words: list[str], at: int, values: dict[str, str], usage: str) -> int | _Misfit:
     """Read `elements` from the words at `at` into `values`; return where they end."""
-    lead = elements[0] if elements[0] not in SLOTS else ""
     for element in elements:
         slot = SLOTS.get(element)
         if at >= len(words) and not (slot is not None and slot.words == 0):
@@ -463,7 +484,7 @@ def _take(elements: list[str], words: list[str], at: int, values: dict[str, str]
             advice = f"did you mean '{near[0]}'?" if near else usage
             return _Misfit(at, _told(element, slot), f"'{' '.join(taken)}'" if taken else "the end of the line", advice)
         # `tick NUMBER` and `step NUMBER` fill the same kind of slot: the word before it tells them apart.
-        values[lead if element == "NUMBER" and lead and elements[0] != element else element] = " ".join(taken)
+        values[elements[0] if element == "NUMBER" and len(elements) == 2 else element] = " ".join(taken)
         at += len(taken)
     return at
 

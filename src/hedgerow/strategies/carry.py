@@ -19,6 +19,7 @@ from hedgerow.core.config import BookConfig
 from hedgerow.core.events import RejectClass
 from hedgerow.core.holds import Hold, HoldReason
 from hedgerow.core.target import Making, NetTarget, Resting, Taking, Target
+from hedgerow.model.ids import LegId
 from hedgerow.model.instrument import Instrument
 from hedgerow.model.market import FundingRate, Quote
 from hedgerow.model.numbers import BPS, ONE, ZERO
@@ -85,7 +86,11 @@ class CarryParams(msgspec.Struct, frozen=True, kw_only=True):
     ] = 1
     entry_timeout_s: Annotated[
         Decimal,
-        Param("A spot order keeps its price for this long; then it follows the book, or its conditions.", "seconds", 0),
+        Param(
+            "A spot order keeps its price for this long; then it follows the book, or its conditions.",
+            "seconds",
+            above=0,
+        ),
     ] = Decimal(30)
     entry_on: Annotated[EntryOn, Param("What begins an entry.")] = EntryOn.CONDITIONS
     entry_basis_bps_min: Annotated[
@@ -116,9 +121,9 @@ class CarryParams(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     requote_ticks: Annotated[int, Param("A maker hedge this far from its price is moved.", "ticks", min=1)] = 1
     requote_s: Annotated[Decimal, Param("A maker hedge rests at least this long.", "seconds", above=0)] = Decimal(2)
-    maker_timeout_s: Annotated[
-        Decimal, Param("A residual that lasts this long is taken.", "seconds", above=0)
-    ] = Decimal(30)
+    maker_timeout_s: Annotated[Decimal, Param("A residual that lasts this long is taken.", "seconds", above=0)] = (
+        Decimal(30)
+    )
     maker_distance_bps_max: Annotated[
         Decimal | None, Param("When the price ran away this far since the hedge was owed, it is taken.", "bps", above=0)
     ] = Decimal(20)
@@ -247,8 +252,6 @@ class Carry:
             earliest(hedge_wake_ns, entries.wake_ts_ns, exits.wake_ts_ns),
         )
 
-    # The hedge.
-
     def _hedge(self, book: Book, memory: Memory, is_hedged: bool) -> tuple[NetTarget, Memory, int | None]:
         """The net target of the futures leg in the style of the moment, and when that style may change."""
         hedge_net_qty = book.hedge_target()
@@ -265,8 +268,9 @@ class Carry:
         if memory.taking or (best is None and standing is None):
             return NetTarget(self._futures, hedge_net_qty, self._taking, Role.HEDGE), memory, None
         price, wake_ns = self._requoted(book, best, standing)
-        if not is_hedged and book.state.residual_since_ns:
-            wake_ns = earliest(wake_ns, book.state.residual_since_ns + self._maker_timeout_ns)
+        if not is_hedged:
+            # The turn at hand is the first of a residual without a beginning.
+            wake_ns = earliest(wake_ns, (book.state.residual_since_ns or book.now_ns) + self._maker_timeout_ns)
         return NetTarget(self._futures, hedge_net_qty, Making(price), Role.HEDGE), memory, wake_ns
 
     def _maker_price(self, book: Book, side: Side) -> Decimal | None:
@@ -319,8 +323,6 @@ class Carry:
         due_ns = standing.submitted_ts_ns + self._requote_ns
         return (best, None) if book.now_ns >= due_ns else (standing.limit_price, due_ns)
 
-    # Entering.
-
     def _entries(
         self, book: Book, memory: Memory, reason: Reason | None, standing: dict[str, Order]
     ) -> tuple[Wanted, Memory]:
@@ -328,7 +330,8 @@ class Carry:
         goal, memory, refused, wake_ns = self._goal(book, memory, unmet)
         if goal is None:
             assert refused is not None, memory
-            return Wanted(holds=(Hold(refused.reason, self._spot, self._slots[0], refused.numbers),)), memory
+            hold = Hold(refused.reason, self._spot, self._slots[0], refused.numbers)
+            return Wanted(holds=(hold,), wake_ts_ns=wake_ns), memory
         held = book.net_qty(self._spot)
         instrument = book.legs[self._spot].instrument
         entry_qty = self._params.entry_qty
@@ -369,9 +372,7 @@ class Carry:
         reason: Reason | None,
     ) -> Quoted:
         if self._params.entry_type is EntryType.LIMIT:
-            wish = Wish(
-                slot, self._spot, Side.BUY, qty, price, Role.ENTRY, self._entry_timeout_ns, False, no_price
-            )
+            wish = Wish(slot, self._spot, Side.BUY, qty, price, Role.ENTRY, self._entry_timeout_ns, False, no_price)
             return quoted(book, wish, standing, reason)
         if standing is None and reason is not None:
             return Quoted(hold=Hold(reason.reason, self._spot, slot, reason.numbers))
@@ -429,31 +430,32 @@ class Carry:
         if signal is None:
             return None, memory, Reason(HoldReason.NO_SIGNAL, (("waits_for", "a signal"),)), None
         changed_ns = book.state.mode_ts_ns
+        if memory.goal_net_qty and memory.signal_ts_ns < changed_ns:
+            # An operator or the book itself stopped what this signal began: a resume does not bring it back.
+            memory = replace(memory, goal_net_qty=None)
+        wake_ns = None
         if signal.made_ts_ns > memory.signal_ts_ns:
             expires_ns = signal.made_ts_ns + self._signal_age_ns
             if book.now_ns > expires_ns or signal.made_ts_ns < changed_ns:
                 memory = replace(memory, signal_ts_ns=signal.made_ts_ns, goal_net_qty=None)
             else:
                 refused = unmet or self._refused(book)
-                if refused is not None:
+                if refused is None:
+                    goal = min(max_net_qty, book.net_qty(self._spot) + len(self._slots) * self._params.entry_qty)
+                    memory = replace(memory, signal_ts_ns=signal.made_ts_ns, goal_net_qty=goal)
+                elif memory.goal_net_qty:
+                    wake_ns = expires_ns + 1
+                else:
                     return None, memory, refused, expires_ns + 1
-                held = book.net_qty(self._spot)
-                goal = min(max_net_qty, held + len(self._slots) * self._params.entry_qty)
-                memory = replace(memory, signal_ts_ns=signal.made_ts_ns, goal_net_qty=goal)
-        elif memory.goal_net_qty and memory.signal_ts_ns < changed_ns:
-            # An operator or the book itself stopped what this signal began: a resume does not bring it back.
-            memory = replace(memory, goal_net_qty=None)
         if memory.goal_net_qty is None:
             numbers = (("made_ts_ns", str(memory.signal_ts_ns)), ("age_s_max", str(self._params.signal_age_s_max)))
             return None, memory, Reason(HoldReason.STALE_SIGNAL, numbers), None
-        return memory.goal_net_qty, memory, None, None
+        return memory.goal_net_qty, memory, None, wake_ns
 
     def _refused(self, book: Book) -> Reason | None:
         """Why the core lets no entry pass; until it does, a signal is not used up."""
         refused = guard.refusal_of_entries(book)
         return None if refused is None else Reason(refused.reason, refused.numbers)
-
-    # Unwinding.
 
     def _exit(self, book: Book, reason: Reason | None, standing: dict[str, Order]) -> Wanted:
         """One spot order after another, each within what both legs hold against one another."""
@@ -518,10 +520,43 @@ class Carry:
                 HoldReason.INSUFFICIENT_HOLDINGS,
                 leg_id,
                 REST,
-                (("rest", str(foreign)), ("unwinds", str(book.net_qty(leg_id)))),
+                (("rest", str(foreign)),),
             )
             for leg_id in (self._spot, self._futures)
             if (foreign := book.ledger(leg_id).foreign_net_qty)
         )
 
 
+def _waiting(book: Book, leg_id: LegId, side: Side) -> Order | None:
+    """The oldest order of a shortfall that rests on `side`."""
+    for order in book.working(leg_id):
+        waits = order.type is OrderType.LIMIT and order.time_in_force is TimeInForce.GTC
+        if not order.slot and order.side is side and waits:
+            return order
+    return None
+
+
+def _own_best(quote: Quote, side: Side, instrument: Instrument) -> Decimal | None:
+    """The best price of the order's own side; alone there, the first that would not take."""
+    if side is Side.BUY:
+        return quote.bid if quote.bid is not None or quote.ask is None else quote.ask - instrument.tick
+    return quote.ask if quote.ask is not None or quote.bid is None else quote.bid + instrument.tick
+
+
+def _is_blind(quote: Quote | None) -> bool:
+    return quote is None or quote.bid is None or quote.ask is None
+
+
+def _basis_bps(futures: Quote | None, spot: Quote | None, futures_side: Side) -> Decimal | None:
+    """The basis that taking both legs would get, with futures on `futures_side`; None while a price is missing."""
+    if futures is None or spot is None:
+        return None
+    sells = futures_side is Side.SELL
+    futures_price, spot_price = (futures.bid, spot.ask) if sells else (futures.ask, spot.bid)
+    if futures_price is None or spot_price is None:
+        return None
+    return (futures_price - spot_price) / (spot_price * BPS)
+
+
+def _bps_per_day(rate: FundingRate | None) -> Decimal | None:
+    return None if rate is None else rate.rate * DAY_S / (rate.interval_s * BPS)

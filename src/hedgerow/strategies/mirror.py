@@ -51,7 +51,9 @@ class MirrorParams(msgspec.Struct, frozen=True, kw_only=True):
     qty: Annotated[Decimal, Param("Size of one order of the lead leg.", "base units", above=0)]
     max_net_qty: Annotated[Decimal, Param("The lead leg enters up to this position.", "base units", above=0)]
     entry_side: Annotated[Side, Param("Side on which the lead leg enters.")] = Side.BUY
-    depth: Annotated[int, Param("Level of the book at which the lead leg makes; 1 is the best price.", min=1, max=50)] = 1
+    depth: Annotated[
+        int, Param("Level of the book at which the lead leg makes; 1 is the best price.", min=1, max=50)
+    ] = 1
     slippage_bps_max: Annotated[
         Decimal | None,
         Param("Worst price of the hedge, from the far side of its book; none sends market orders.", "bps", min=0),
@@ -101,11 +103,12 @@ class Mirror:
         nets = (NetTarget(self._hedge, book.hedge_target(), self._taking, Role.HEDGE),)
         is_hedged = book.is_hedged
         force_close_ns = None
-        if not is_hedged and book.state.residual_since_ns:
-            force_close_ns = book.state.residual_since_ns + self._force_close_ns
+        if not is_hedged:
+            # The turn at hand is the first of a residual without a beginning.
+            force_close_ns = (book.state.residual_since_ns or book.now_ns) + self._force_close_ns
             if book.now_ns >= force_close_ns:
-                reason = f"residual {book.residual} lasted {self._params.force_close_s} s"
-                return Target(nets=nets, flatten_reason=reason)
+                text = f"residual {book.residual} lasted {self._params.force_close_s} s"
+                return Target(nets=nets, flatten_reason=text)
         silent_ns = book.heard_ts_ns.get(self._hedge, 0) + self._silence_ns
         reason = self._reason(book, is_hedged, silent_ns)
         held = book.net_qty(self._lead)
@@ -154,9 +157,7 @@ class Mirror:
         wish = Wish(slot, self._lead, side, qty, price, role, self._order_timeout_ns, True, no_price)
         return quoted(book, wish, standing, reason)
 
-    def _uncrossed(
-        self, book: Book, entry: Quoted, exit_: Quoted
-    ) -> tuple[tuple[Resting, ...], tuple[Hold, ...]]:
+    def _uncrossed(self, book: Book, entry: Quoted, exit_: Quoted) -> tuple[tuple[Resting, ...], tuple[Hold, ...]]:
         """Both orders and holds. An entry that our own exit would trade with makes room for it first."""
         holds = tuple(each.hold for each in (entry, exit_) if each.hold is not None)
         if entry.resting is None or exit_.resting is None:

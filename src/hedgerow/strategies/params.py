@@ -124,7 +124,9 @@ def parse(params_type: type[P], params: dict[str, str]) -> P:
     """
     fields = {field.name: field for field in _fields(params_type)}
     errors = [
-        ParamError(key, "there is no such parameter", _closest(key, list(fields))) for key in params if key not in fields
+        ParamError(key, "there is no such parameter", _closest(key, list(fields)))
+        for key in params
+        if key not in fields
     ]
     values: dict[str, object] = {}
     for name, field in fields.items():

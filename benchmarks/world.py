@@ -1,0 +1,257 @@
+"""Two simulated venues and one book in virtual time: the work that the benchmarks share.
+
+The lead leg rests an order on each entry side. One trade of the market fills one piece of it, and the book answers that
+lead fill with a market order on the other venue, which fills. Every report and every answer of both venues is
+delivered, reads included, and the book's timer is honoured as a loop does it: when the inbox is empty.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from decimal import Decimal
+
+from hedgerow.core.book import Book
+from hedgerow.core.commands import CancelOrder, Command, QueryOrder, Read, SubmitOrder, Turn
+from hedgerow.core.config import BookConfig, HedgeRule, LegConfig, Limits
+from hedgerow.core.events import (
+    BookStarted,
+    Event,
+    FillReceived,
+    OpenOrder,
+    OpenOrdersRead,
+    OrderAccepted,
+    OrderReported,
+    PositionRead,
+    QuoteReceived,
+    ReadKind,
+    TimeReached,
+    TradesRead,
+)
+from hedgerow.core.step import empty_book, next_due_ns, step
+from hedgerow.core.target import NetTarget, Resting, Taking, Target
+from hedgerow.market.answers import Accepted, OrderReport, OrderRequest, Report, TradeReport
+from hedgerow.market.exchange import SimExchange
+from hedgerow.market.fees import Fees
+from hedgerow.market.rules import VenueRules
+from hedgerow.model.ids import AccountId, BookId, ClientOrderId, InstrumentId, LegId, TradeId, VenueId, VenueOrderId
+from hedgerow.model.instrument import Instrument, InstrumentKind
+from hedgerow.model.numbers import ZERO
+from hedgerow.model.order import Fill, Role, Side
+
+LEAD, HEDGE = LegId("lead"), LegId("hedge")
+START_NS = 1_700_000_000_000_000_000
+NS_PER_S = 1_000_000_000
+QTY = Decimal("0.010")
+"What one lead fill trades, base units."
+FILLS_PER_ORDER = 100
+"Lead fills of one resting order, before the next one is submitted."
+# 20 lead fills a second of virtual time: the market is busy all day, and each read of trades still finds its orders.
+FILL_SPACING_NS = NS_PER_S // 20
+# A quote of both legs a second: prices stay fresh, and entries allowed.
+FILLS_PER_QUOTE = 20
+OWN_PRICE = {Side.BUY: Decimal("100.0"), Side.SELL: Decimal("100.1")}
+"Where the lead leg rests: one tick inside of what the market shows, so that nothing is ahead of it."
+MARKET_LEVELS = ((Decimal("99.9"), Decimal(10**9)),), ((Decimal("100.2"), Decimal(10**9)),)
+"(bids, asks) of both venues, deep enough for every hedge."
+# Venues forget what ended long ago, so that what grows is what the book keeps.
+HISTORY_MAX = 1_000
+ONE_SIDED = (Side.BUY,)
+ALTERNATING = (Side.BUY, Side.SELL)
+SHAPES = {"one_sided": ONE_SIDED, "alternating": ALTERNATING}
+
+TakeTurn = Callable[[Turn], object]
+
+
+class Quoting:
+    """The smallest policy that hedges: a resting order on each given side of the lead leg, the hedge leg by market."""
+
+    def __init__(self, sides: tuple[Side, ...], qty: Decimal) -> None:
+        self._resting = tuple(Resting(side.value, LEAD, side, qty, OWN_PRICE[side], Role.ENTRY) for side in sides)
+        self._taking = Taking()
+
+    def target(self, book: Book) -> Target:
+        return Target((NetTarget(HEDGE, book.hedge_target(), self._taking, Role.HEDGE),), self._resting)
+
+
+def book_config(book_id: str = "bench") -> BookConfig:
+    """Return the config of a book whose hedge leg takes the opposite of what the lead leg holds."""
+    legs = tuple(LegConfig(leg_id, AccountId(f"{leg_id}/main"), _instrument(leg_id)) for leg_id in (LEAD, HEDGE))
+    limits = Limits(orders_per_s=1_000)
+    return BookConfig(BookId(book_id), book_id, "bench", {}, legs, HedgeRule(LEAD, HEDGE, Decimal(-1)), limits)
+
+
+def _instrument(name: str) -> Instrument:
+    return Instrument(
+        InstrumentId(f"{name}:BTC-USD"),
+        VenueId(name),
+        InstrumentKind.PERP,
+        "BTC",
+        "USD",
+        tick=Decimal("0.1"),
+        step=Decimal("0.001"),
+        min_qty=Decimal("0.001"),
+        min_notional=Decimal("0.1"),
+    )
+
+
+def keep_no_turn(turn: Turn) -> None:
+    """Take a turn and forget it: a world without a journal."""
+
+
+class World:
+    """One book between two venues. Requests leave at once; `take_turn` sees each turn before its requests leave."""
+
+    def __init__(self, sides: tuple[Side, ...], take_turn: TakeTurn, fills_per_order: int = FILLS_PER_ORDER) -> None:
+        config = book_config()
+        self._sides = sides
+        self._take_turn = take_turn
+        self.book = empty_book(config, Quoting(sides, QTY * fills_per_order))
+        self.now_ns = START_NS
+        self.turns = 0
+        self.events = 0
+        self._inbox: deque[Event] = deque()
+        self._venues = {leg.id: _venue(leg) for leg in config.legs}
+        self._quoted = 0
+        self._lead_id = config.leg(LEAD).instrument.id
+        self._take(BookStarted(self.now_ns, 1, config))
+        self._tell_quotes()
+        self._settle()
+        # The book plans again once everything was read; its orders then stand.
+        self._pass_time(self.now_ns + NS_PER_S)
+
+    def run(self, fills: int) -> None:
+        """Let the market fill the lead leg `fills` times, and everything follow."""
+        lead, lead_id = self._venues[LEAD], self._lead_id
+        trades = [(OWN_PRICE[side], side.opposite) for side in self._sides]
+        for index in range(fills):
+            self._pass_time(self.now_ns + FILL_SPACING_NS)
+            if index % FILLS_PER_QUOTE == 0:
+                self._tell_quotes()
+            price, aggressor = trades[index % len(trades)]
+            lead.trade(self.now_ns, lead_id, price, QTY, aggressor)
+            self._settle()
+
+    def check(self, fills: int) -> None:
+        """Assert that every lead fill was hedged, in full, and as many times as there were lead fills."""
+        book = self.book
+        lead, hedge = book.ledger(LEAD), book.ledger(HEDGE)
+        assert lead.fills == hedge.fills == fills, (lead.fills, hedge.fills, fills)
+        assert book.residual == 0, book.residual
+        assert lead.position.net_qty == (QTY * fills if len(self._sides) == 1 else QTY * (fills % 2)), lead.position
+        assert self._venues[HEDGE].positions(AccountId("hedge/main"))[book.legs[HEDGE].instrument.id] == book.net_qty(HEDGE)
+        assert not book.state.alarms, book.state.alarms
+        assert not book.state.holds, book.state.holds
+
+    def _pass_time(self, until_ns: int) -> None:
+        while (due_ns := next_due_ns(self.book)) is not None and due_ns <= until_ns:
+            self.now_ns = due_ns
+            self._take(TimeReached(due_ns))
+            self._settle()
+        self.now_ns = until_ns
+
+    def _tell_quotes(self) -> None:
+        for leg_id, venue in self._venues.items():
+            venue.advance(self.now_ns)
+            self._inbox.append(QuoteReceived(self.now_ns, venue.quote(self.book.legs[leg_id].instrument.id)))
+
+    def _settle(self) -> None:
+        """Step until neither venue has anything more to say."""
+        inbox = self._inbox
+        while True:
+            for venue in self._venues.values():
+                inbox.extend([self._event(account_id, report) for account_id, report in venue.drain()])
+            if not inbox:
+                return
+            while inbox:
+                self._take(inbox.popleft())
+
+    def _take(self, event: Event) -> None:
+        self.events += 1
+        stepped = step(self.book, event)
+        if stepped.turn is not None:
+            self.turns += 1
+            self._take_turn(stepped.turn)
+        for command in stepped.commands:
+            self._send(command)
+
+    def _send(self, command: Command) -> None:
+        match command:
+            case SubmitOrder():
+                self._submit(command)
+            case Read():
+                self._inbox.append(self._read(command))
+            case CancelOrder() | QueryOrder():
+                raise AssertionError(command)
+            case _:
+                pass
+
+    def _submit(self, order: SubmitOrder) -> None:
+        request = OrderRequest(
+            order.order_id,
+            order.instrument_id,
+            order.side,
+            order.qty,
+            order.type,
+            order.limit_price,
+            order.time_in_force,
+            order.post_only,
+            order.reduce_only,
+        )
+        account_id = self.book.legs[order.leg_id].account_id
+        answer = self._venues[order.leg_id].submit(self.now_ns, account_id, request)
+        assert isinstance(answer, Accepted), answer
+        self._inbox.append(OrderAccepted(self.now_ns, order.order_id, VenueOrderId(answer.venue_order_id)))
+
+    def _event(self, account_id: AccountId, report: Report) -> Event:
+        if isinstance(report, TradeReport):
+            return FillReceived(self.now_ns, _fill(account_id, report))
+        assert isinstance(report, OrderReport), report
+        return OrderReported(
+            self.now_ns,
+            ClientOrderId(report.client_order_id),
+            report.status,
+            report.cum_qty,
+            VenueOrderId(report.venue_order_id),
+        )
+
+    def _read(self, read: Read) -> Event:
+        now_ns, leg_id, venue = self.now_ns, read.leg_id, self._venues[read.leg_id]
+        leg = self.book.legs[leg_id]
+        if read.kind is ReadKind.POSITION:
+            return PositionRead(now_ns, leg_id, now_ns, venue.positions(leg.account_id)[leg.instrument.id])
+        if read.kind is ReadKind.OPEN_ORDERS:
+            rows = venue.open_orders(leg.account_id, leg.instrument.id)
+            orders = tuple(
+                OpenOrder(VenueOrderId(o.venue_order_id), o.side, o.qty, o.cum_qty, ClientOrderId(o.client_order_id))
+                for o in rows
+            )
+            return OpenOrdersRead(now_ns, leg_id, now_ns, orders)
+        reports = venue.trades(leg.account_id, leg.instrument.id, int(read.cursor or 0))
+        cursor = str(reports[-1].trade_id + 1) if reports else read.cursor
+        return TradesRead(now_ns, leg_id, now_ns, tuple(_fill(leg.account_id, report) for report in reports), cursor)
+
+
+def _fill(account_id: AccountId, report: TradeReport) -> Fill:
+    return Fill(
+        TradeId(str(report.trade_id)),
+        account_id,
+        report.instrument_id,
+        report.side,
+        report.qty,
+        report.price,
+        report.venue_ts_ns,
+        ClientOrderId(report.client_order_id),
+        VenueOrderId(report.venue_order_id),
+        report.fee,
+        report.fee_currency,
+        report.is_maker,
+    )
+
+
+def _venue(leg: LegConfig) -> SimExchange:
+    venue = SimExchange(leg.instrument.venue_id, [leg.instrument], VenueRules(history_max=HISTORY_MAX), seed=1)
+    fees = Fees(maker=Decimal("0.0002"), taker=Decimal("0.0005"))
+    venue.open_account(leg.account_id, {"USD": Decimal(10**12), "BTC": ZERO}, fees)
+    venue.set_book(START_NS, leg.instrument.id, *MARKET_LEVELS)
+    return venue

@@ -1,0 +1,215 @@
+"""The shape of a config file: every key with its type, range, default and one sentence. Meaning is judged elsewhere."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from hedgerow.model.instrument import FeeCurrency, InstrumentKind
+from hedgerow.runtime.config_text import REFERENCE
+
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+
+
+def _number(value: object) -> object:
+    if isinstance(value, Decimal):
+        return value
+    if not isinstance(value, str) or not _NUMBER.fullmatch(value):
+        raise PydanticCustomError("number", "this must be a plain number")
+    return Decimal(value)
+
+
+def _integer(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if not isinstance(value, str) or not _INTEGER.fullmatch(value):
+        raise PydanticCustomError("integer", "this must be a whole number")
+    return int(value)
+
+
+def _reference(value: str) -> str:
+    if not REFERENCE.fullmatch(value):
+        raise PydanticCustomError("literal_secret", "a secret must not stand in the file")
+    return value
+
+
+Number = Annotated[Decimal, BeforeValidator(_number), WithJsonSchema({"type": ["number", "string"]})]
+Integer = Annotated[int, BeforeValidator(_integer), WithJsonSchema({"type": "integer"})]
+Positive = Annotated[Number, Field(gt=0)]
+NotNegative = Annotated[Number, Field(ge=0)]
+Count = Annotated[Integer, Field(gt=0)]
+Milliseconds = Annotated[Integer, Field(gt=0, le=86_400_000)]
+SecretRef = Annotated[str, AfterValidator(_reference)]
+AccountName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+$")]
+VenueName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
+BookName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+LegName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,15}$")]
+Tag = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,8}$")]
+Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,31}$")]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,12}$")]
+
+
+class Shape(BaseModel):
+    """Every part of the file: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FeesShape(Shape):
+    """What the venue takes of each trade."""
+
+    maker_bps: Number = Field(
+        default=Decimal(0), description="Fee of a resting order, basis points; negative is a rebate."
+    )
+    taker_bps: Number = Field(default=Decimal(0), description="Fee of an order that takes, basis points.")
+
+
+class AccountShape(Shape):
+    """One account, under its id `VENUE/NAME`."""
+
+    venue: Literal["sim"] = Field(description="What kind of venue is behind it; `sim` is the simulated exchange.")
+    mode: Literal["sim"] = Field(default="sim", description="`sim`: no money, no network.")
+    balance: dict[Currency, NotNegative] = Field(default_factory=dict, description="Currency: what it owns at first.")
+    fees: FeesShape = Field(default=FeesShape(), description="Fee rates of the account.")
+    leverage: Positive = Field(default=Decimal(1), description="Notional of perpetuals per unit of collateral.")
+    key: SecretRef | None = Field(default=None, description="Name of the key: env:NAME, file:PATH or cmd:COMMAND.")
+    secret: SecretRef | None = Field(default=None, description="Its secret, by reference as well.")
+
+
+class InstrumentShape(Shape):
+    """One instrument's rules; what a preset knows (BTC-USD, ETH-PERP, BTCUSDT, SPY …) may be left out."""
+
+    kind: InstrumentKind | None = Field(default=None, description="What it is.")
+    base: Currency | None = Field(default=None, description="What is bought.")
+    quote: Currency | None = Field(default=None, description="What it is priced in.")
+    tick: Positive | None = Field(default=None, description="Price grid, quote per base unit.")
+    step: Positive | None = Field(default=None, description="Qty grid, base units.")
+    min_qty: Positive | None = Field(default=None, description="Smallest qty of one order; the step when left out.")
+    max_qty: Positive | None = Field(default=None, description="Largest qty of one order.")
+    min_notional: NotNegative | None = Field(default=None, description="Smallest notional of one order, quote.")
+    reduce_only_exempt: bool | None = Field(default=None, description="Reduce-only orders may be below min_notional.")
+    multiplier: Positive | None = Field(default=None, description="Units of the underlying per unit of qty.")
+    band_down: Positive | None = Field(default=None, description="Lowest limit price as a ratio of the mark.")
+    band_up: Positive | None = Field(default=None, description="Highest limit price as a ratio of the mark.")
+    fee_currency: FeeCurrency | None = Field(default=None, description="In what the venue takes its fee.")
+
+
+class VenueShape(Shape):
+    """One simulated venue. All of it may be left out."""
+
+    instruments: dict[Symbol, InstrumentShape] = Field(default_factory=dict, description="Symbol: its rules.")
+    tape: str | None = Field(
+        default=None, description="File of recorded frames that feeds it; else a synthetic market does."
+    )
+    latency_ms: NotNegative = Field(default=Decimal(5), description="Mean way of a request or report, one way.")
+    lease_ms: Milliseconds = Field(default=15_000, description="After this long it can no longer take a submit.")
+    visibility_ms: Milliseconds = Field(
+        default=30_000, description="How long it may fail to show an order or trade that exists."
+    )
+
+
+class LegShape(Shape):
+    """One account's instrument in a book."""
+
+    account: AccountName = Field(description="Id of one of the accounts.")
+    symbol: Symbol = Field(description="Symbol at the account's venue.")
+    adopt: bool = Field(default=False, description="Take over, at the first start, what the account already holds.")
+
+
+class RiskShape(Shape):
+    """What entries may not exceed; hedges and exits pass. For all books, or in one book for that book."""
+
+    max_notional: Positive | None = Field(default=None, description="Largest gross notional of one leg, quote.")
+    max_residual: Positive | None = Field(default=None, description="Largest residual if all entries filled, quote.")
+    max_open_orders: Count | None = Field(default=None, description="Live orders of one book.")
+    orders_per_s: Count | None = Field(default=None, description="Entries per second.")
+    price_distance_bps_max: Positive | None = Field(
+        default=None, description="Distance of an entry's price from the mark."
+    )
+    stale_ms: Milliseconds | None = Field(default=None, description="A price older than this is not entered on.")
+    residual_alarm_ms: Milliseconds | None = Field(
+        default=None, description="A residual for this long raises an alarm."
+    )
+
+
+class TimingShape(Shape):
+    """How long a book waits for what. For all books, or in one book for that book."""
+
+    ack_timeout_ms: Milliseconds | None = Field(
+        default=None, description="A submit unanswered for this long is unknown."
+    )
+    ask_first_ms: Milliseconds | None = Field(default=None, description="First question about an unclear order.")
+    ask_spacing_ms_max: Milliseconds | None = Field(default=None, description="Longest wait between two questions.")
+    retry_first_ms: Milliseconds | None = Field(default=None, description="First new try after a refusal.")
+    retry_spacing_ms_max: Milliseconds | None = Field(default=None, description="Longest wait between two tries.")
+    negatives_min: Annotated[Integer, Field(ge=2, le=100)] | None = Field(
+        default=None, description="Negative answers before an unknown order is proven never taken."
+    )
+    trades_read_ms: Milliseconds | None = Field(default=None, description="How often trades are read.")
+    full_read_ms: Milliseconds | None = Field(default=None, description="How often open orders and positions are read.")
+    read_timeout_ms: Milliseconds | None = Field(
+        default=None, description="A read unanswered for this long is asked again."
+    )
+    unknown_alarm_ms: Milliseconds | None = Field(
+        default=None, description="An order unknown for this long raises an alarm."
+    )
+    drift_settle_ms: Milliseconds | None = Field(
+        default=None, description="Quiet time before a position read shows drift."
+    )
+    hold_after_ms: Milliseconds | None = Field(
+        default=None, description="A shortfall covered for this long is told as a hold."
+    )
+
+
+class BookShape(Shape):
+    """One hedge being kept. Every other key is a parameter of its policy."""
+
+    # The policy knows its own parameters; they are checked apart from here.
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    policy: str = Field(description="How it trades.")
+    legs: dict[LegName, LegShape] = Field(min_length=1, description="`lead` moves first, `hedge` offsets.")
+    ratio: Number = Field(
+        default=Decimal(-1), description="Base units of hedge per base unit of lead; -1 offsets in full."
+    )
+    tag: Tag | None = Field(
+        default=None, description="Short name inside order ids, 1 to 8 of a-z and 0-9; from the name."
+    )
+    risk: RiskShape = Field(default=RiskShape(), description="What this book sets otherwise than `risk`.")
+    timing: TimingShape = Field(default=TimingShape(), description="What it sets otherwise than `timing`.")
+
+
+class MarketShape(Shape):
+    """The synthetic market of one base currency, the same at every venue that trades it."""
+
+    price: Positive = Field(description="First price, quote.")
+    volatility_bps: NotNegative = Field(default=Decimal(2), description="Standard deviation of one second's move.")
+    spread_bps: Positive = Field(default=Decimal(1), description="Distance of best ask and best bid.")
+    depth: Positive | None = Field(default=None, description="Qty at each price level; from the price when left out.")
+
+
+class SimShape(Shape):
+    """The simulated world."""
+
+    seed: Integer = Field(default=42, description="The same seed, the same world.")
+    markets: dict[Currency, MarketShape] = Field(default_factory=dict, description="Base currency: its market.")
+
+
+class FileShape(Shape):
+    """A whole config file."""
+
+    accounts: dict[AccountName, AccountShape] = Field(min_length=1, description="Accounts by id, `VENUE/NAME`.")
+    books: dict[BookName, BookShape] = Field(min_length=1, description="Books by name.")
+    venues: dict[VenueName, VenueShape] = Field(default_factory=dict, description="What is special about a venue.")
+    risk: RiskShape = Field(default=RiskShape(), description="Limits of every book.")
+    timing: TimingShape = Field(default=TimingShape(), description="Timing of every book.")
+    sim: SimShape = Field(default=SimShape(), description="The simulated world.")
+    state: str | None = Field(default=None, description="State folder; `.hedgerow` beside the file when left out.")
+
+
+BOOK_KEYS = frozenset(BookShape.model_fields)

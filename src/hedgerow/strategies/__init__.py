@@ -1,0 +1,46 @@
+"""The policies: pure functions from what is to what should be. None of them sends, reads a clock, or keeps state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from hedgerow.core.config import BookConfig
+from hedgerow.core.target import Strategy
+from hedgerow.strategies import carry, mirror
+from hedgerow.strategies.params import BadParams, ParamError, parse
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """One kind of book: what it is told, how that is checked, and what decides."""
+
+    params_type: type[msgspec.Struct]
+    check: Any
+    "(config, params) -> list of `ParamError`."
+    strategy: Any
+    "(config, params) -> `Strategy`."
+
+
+POLICIES: dict[str, Policy] = {
+    "mirror": Policy(mirror.MirrorParams, mirror.check, mirror.Mirror),
+    "carry": Policy(carry.CarryParams, carry.check, carry.Carry),
+}
+
+
+def make(config: BookConfig) -> Strategy:
+    """Return the strategy of a book.
+
+    Raises:
+        BadParams: the policy is unknown, or its parameters, legs and instruments do not fit together.
+    """
+    policy = POLICIES.get(config.policy)
+    if policy is None:
+        known = ", ".join(POLICIES)
+        raise BadParams((ParamError("policy", f"there is no policy {config.policy!r}", f"known are {known}"),))
+    params = parse(policy.params_type, config.params)
+    errors: list[ParamError] = policy.check(config, params)
+    if errors:
+        raise BadParams(tuple(errors))
+    strategy: Strategy = policy.strategy(config, params)
+    return strategy
