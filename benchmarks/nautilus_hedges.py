@@ -28,9 +28,11 @@ from nautilus_trader.trading.strategy import Strategy
 
 START_NS = 1_700_000_000_000_000_000
 FILL_SPACING_NS = 50_000_000
+FILLS_PER_QUOTE = 20
 PIECE = Quantity.from_str("0.010")
 OWN_PRICE = {OrderSide.BUY: Price.from_str("100.0"), OrderSide.SELL: Price.from_str("100.1")}
 SHAPES = {"one_sided": (OrderSide.BUY,), "alternating": (OrderSide.BUY, OrderSide.SELL)}
+AGGRESSOR = {OrderSide.BUY: AggressorSide.SELLER, OrderSide.SELL: AggressorSide.BUYER}
 OPPOSITE = {OrderSide.BUY: OrderSide.SELL, OrderSide.SELL: OrderSide.BUY}
 
 
@@ -65,19 +67,18 @@ class Hedger(Strategy):
         self._hedge_id = hedge_id
         self._sides = sides
         self._qty = Quantity(PIECE.as_double() * pieces, 3)
-        self._is_quoting = False
+        self._missing = list(sides)
         self.lead_fills = 0
         self.hedge_fills = 0
 
     def on_start(self) -> None:
-        self.subscribe_quote_ticks(self._hedge_id)
         self.subscribe_quote_ticks(self._lead_id)
 
     def on_quote_tick(self, tick: QuoteTick) -> None:
-        if not self._is_quoting and tick.instrument_id == self._hedge_id:
-            self._is_quoting = True
-            for side in self._sides:
-                self._rest(side)
+        # Not at once after the last fill: its trade price stands in the engine's book, and a new order would take it.
+        for side in self._missing:
+            self.submit_order(self.order_factory.limit(self._lead_id, side, self._qty, OWN_PRICE[side], post_only=True))
+        self._missing.clear()
 
     def on_order_filled(self, event: OrderFilled) -> None:
         if event.instrument_id == self._hedge_id:
@@ -87,25 +88,27 @@ class Hedger(Strategy):
         side = event.order_side
         self.submit_order(self.order_factory.market(self._hedge_id, OPPOSITE[side], event.last_qty))
         if self.cache.order(event.client_order_id).is_closed:
-            self._rest(side)
-
-    def _rest(self, side: OrderSide) -> None:
-        self.submit_order(self.order_factory.limit(self._lead_id, side, self._qty, OWN_PRICE[side], post_only=True))
+            self._missing.append(side)
 
 
-def ticks(lead_id: InstrumentId, hedge_id: InstrumentId, sides: tuple[OrderSide, ...], fills: int) -> list[object]:
-    """Return two quotes, and one trade for each lead fill."""
-    bid, ask, deep = Price.from_str("99.9"), Price.from_str("100.2"), Quantity.from_str("1000000.000")
-    data: list[object] = [
-        QuoteTick(instrument_id, bid, ask, deep, deep, START_NS + index, START_NS + index)
-        for index, instrument_id in enumerate((lead_id, hedge_id))
-    ]
+def ticks(
+    lead_id: InstrumentId, hedge_id: InstrumentId, sides: tuple[OrderSide, ...], fills: int, pieces: int
+) -> list[object]:
+    """Return one quote of the hedge venue, and one trade of the lead venue for each lead fill, with quotes between."""
+    data: list[object] = [quote(hedge_id, START_NS)]
+    fills_per_quote = min(FILLS_PER_QUOTE, pieces)
     for index in range(fills):
-        side = sides[index % len(sides)]
-        aggressor = AggressorSide.SELLER if side is OrderSide.BUY or side == OrderSide.BUY else AggressorSide.BUYER
         ts_ns = START_NS + (index + 1) * FILL_SPACING_NS
-        data.append(TradeTick(lead_id, OWN_PRICE[side], PIECE, aggressor, TradeId(str(index)), ts_ns, ts_ns))
+        if index % fills_per_quote == 0:
+            data.append(quote(lead_id, ts_ns - 1))
+        side = sides[index % len(sides)]
+        data.append(TradeTick(lead_id, OWN_PRICE[side], PIECE, AGGRESSOR[side], TradeId(str(index)), ts_ns, ts_ns))
     return data
+
+
+def quote(instrument_id: InstrumentId, ts_ns: int) -> QuoteTick:
+    deep = Quantity.from_str("1000000.000")
+    return QuoteTick(instrument_id, Price.from_str("99.9"), Price.from_str("100.2"), deep, deep, ts_ns, ts_ns)
 
 
 def measure(shape: str, fills: int, pieces: int, checks: bool) -> dict[str, object]:
@@ -130,7 +133,7 @@ def measure(shape: str, fills: int, pieces: int, checks: bool) -> dict[str, obje
         engine.add_instrument(instrument)
     hedger = Hedger(lead.id, hedge.id, sides, pieces)
     engine.add_strategy(hedger)
-    engine.add_data(ticks(lead.id, hedge.id, sides, fills))
+    engine.add_data(ticks(lead.id, hedge.id, sides, fills, pieces))
     started, cpu_started = time.perf_counter(), time.process_time()
     engine.run()
     took_s, cpu_s = time.perf_counter() - started, time.process_time() - cpu_started
