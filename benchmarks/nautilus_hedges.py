@@ -129,6 +129,7 @@ def measure(shape: str, fills: int, pieces: int, checks: bool) -> dict[str, obje
             AccountType.MARGIN,
             [Money(1_000_000_000, USDT)],
             default_leverage=Decimal(1),
+            liquidity_consumption=pieces > 1,
         )
         engine.add_instrument(instrument)
     hedger = Hedger(lead.id, hedge.id, sides, pieces)

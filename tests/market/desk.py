@@ -104,7 +104,7 @@ class Desk:
         """Return an order as the venue answers a query: `status cum reason`."""
         report = self.exchange.query(self.now_ns, of, on, client_order_id)
         assert isinstance(report, OrderReport), report
-        return f"{report.status.value} {report.cum_qty} {report.reason}".strip()
+        return f"{report.status.value} {report.cum_qty.normalize():f} {report.reason}".strip()
 
     def net(self, of: AccountId = A, on: InstrumentId = PERP) -> Decimal:
         return self.exchange.positions(of)[on]

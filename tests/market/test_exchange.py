@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 import subprocess
@@ -18,8 +17,10 @@ from hedgerow.market.answers import (
     CancelAccepted,
     FundingReport,
     OrderReport,
+    OrderRequest,
     PositionMode,
     PositionReport,
+    PositionSide,
     Refused,
     TradeReport,
 )
@@ -27,7 +28,6 @@ from hedgerow.market.exchange import DAY_NS, SimExchange
 from hedgerow.market.fees import Fees
 from hedgerow.market.limits import Counted, RateLimits, Window
 from hedgerow.market.rules import SelfTrade, VenueRules
-from hedgerow.market.synthetic import SyntheticMarket, SyntheticSpec
 from hedgerow.model.instrument import FeeCurrency, InstrumentKind
 from hedgerow.model.market import FundingRate
 from hedgerow.model.order import OrderStatus, OrderType, TimeInForce
@@ -39,7 +39,6 @@ from tests.market.desk import (
     SELL,
     SHORT,
     SPOT,
-    VENUE,
     A,
     B,
     D,
@@ -250,8 +249,6 @@ def test_an_order_with_missing_or_needless_parts_is_refused() -> None:
     """A limit needs a price; a market order takes neither price nor post-only."""
     desk = Desk()
     request = msgspec.structs.replace
-    from hedgerow.market.answers import OrderRequest
-
     plain = OrderRequest("x", PERP, BUY, D(1), OrderType.LIMIT, D(99))
     submit = desk.exchange.submit
     assert code(submit(S, A, request(plain, limit_price=None))) == -1102
@@ -594,56 +591,23 @@ def test_positions_name_every_instrument() -> None:
     assert Desk().exchange.positions(A) == {SPOT: D(10), MARGIN: D(10), PERP: D(0)}
 
 
-GOLDEN_DIGEST = ""
-
-
-def run_digest(seed: int) -> str:
-    """Return the digest of all that a seeded market and two random customers do to each other."""
-    specs = [
-        SyntheticSpec(instrument(SPOT, InstrumentKind.SPOT, fee_currency=FeeCurrency.RECEIVED), D(100)),
-        SyntheticSpec(instrument(PERP, InstrumentKind.PERP), D("99.90"), own_ticks=3),
-    ]
-    exchange = SimExchange(VENUE, [spec.instrument for spec in specs], VenueRules(history_max=50), seed)
-    for account_id in (A, B):
-        exchange.open_account(account_id, {"USDT": D(100_000), "BTC": D(50)}, Fees(D("0.0002"), D("0.0005")), leverage=D(3))
-    market = SyntheticMarket(seed, specs, {VENUE: exchange})
-    rng = random.Random(seed)
-    digest = hashlib.sha256()
-    from hedgerow.market.answers import OrderRequest
-
-    for turn in range(400):
-        now_ns = turn * 100_000_000
-        events = market.next(now_ns)
-        account_id = (A, B)[rng.randrange(2)]
-        instrument_id = (SPOT, PERP)[rng.randrange(2)]
-        mark = exchange.quote(instrument_id).mark or D(100)
-        price = (mark + D(rng.randrange(-5, 6)) / 100).quantize(D("0.01"))
-        is_market = rng.randrange(3) == 0
-        request = OrderRequest(
-            f"c{turn}",
-            instrument_id,
-            BUY if rng.randrange(2) else SELL,
-            D(1 + rng.randrange(900)) / 1000,
-            OrderType.MARKET if is_market else OrderType.LIMIT,
-            None if is_market else price,
-        )
-        answer = exchange.submit(now_ns, account_id, request)
-        exchange.cancel(now_ns, account_id, instrument_id, f"c{turn - 20}")
-        exchange.advance(now_ns)
-        digest.update(repr((events, answer, exchange.drain())).encode())
-    digest.update(repr((exchange.balances(A), exchange.balances(B), exchange.positions(A))).encode())
-    return digest.hexdigest()
+GOLDEN_DIGEST = "83e06c52e45b4e064f91e2b6c7cec8eeacfa867cbd6a69801a00af8603b5aeee"
 
 
 def test_the_same_seed_gives_the_same_run_under_any_hash_seed() -> None:
     """A failing world is repeated by its seed alone, anywhere."""
-    script = "from tests.market.test_exchange import run_digest; print(run_digest(7))"
-    digests = []
-    for hash_seed in ("1", "2"):
-        env = os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        root = Path(__file__).parents[2]
-        done = subprocess.run([sys.executable, "-c", script], env=env, cwd=root, capture_output=True, text=True, check=True)
-        digests.append(done.stdout.strip())
+    path = os.pathsep.join(each for each in sys.path if each)
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.market.seeded_run", "7"],
+            env=os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": path},
+            cwd=Path(__file__).parents[2],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for hash_seed in ("1", "2")
+    ]
+    digests = [run.communicate()[0].strip() for run in runs]
     assert digests == [GOLDEN_DIGEST, GOLDEN_DIGEST]
 
 
@@ -659,3 +623,74 @@ def test_money_is_conserved_between_customers() -> None:
     fees = sum((t.fee for t in trades), Decimal(0))
     after = sum((sum(desk.exchange.balances(each).values(), Decimal(0)) for each in (A, B)), Decimal(0))
     assert after == before - fees
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("self_trade", list(SelfTrade))
+def test_the_books_of_the_exchange_balance_at_every_step(seed: int, self_trade: SelfTrade) -> None:
+    """Locks equal what rests, positions equal what was traded, no level is empty, no reduce-only order is too large."""
+    rng = random.Random(seed)
+    mode = (PositionMode.ONE_WAY, PositionMode.HEDGE)[seed % 2]
+    desk = Desk(VenueRules(self_trade=self_trade), Fees(D("0.0001"), D("0.0004")), mode, "7")
+    exchange = desk.exchange
+    for _ in range(150):
+        desk.now_ns += rng.randrange(3) * 1000 * S
+        on = (SPOT, MARGIN, PERP)[rng.randrange(3)]
+        of = (A, B)[rng.randrange(2)]
+        is_hedge = on == PERP and mode is PositionMode.HEDGE
+        action = rng.randrange(10)
+        if action < 6:
+            price = None if rng.randrange(4) == 0 else str(D(9700 + rng.randrange(600)) / 100)
+            terms = {
+                "time_in_force": list(TimeInForce)[rng.randrange(4)],
+                "post_only": price is not None and rng.randrange(5) == 0,
+                "reduce_only": on == PERP and not is_hedge and rng.randrange(3) == 0,
+                "position_side": (LONG, SHORT)[rng.randrange(2)] if is_hedge else PositionSide.BOTH,
+            }
+            qty = str(D(50 + rng.randrange(1500)) / 1000)
+            desk.order(BUY if rng.randrange(2) else SELL, qty, price, of=of, on=on, **terms)
+        elif action < 7:
+            resting = exchange.open_orders(of, on)
+            if resting:
+                exchange.cancel(desk.now_ns, of, on, resting[rng.randrange(len(resting))].client_order_id)
+        elif action < 8:
+            exchange.trade(desk.now_ns, on, D(9700 + rng.randrange(600)) / 100, D(rng.randrange(1, 30)) / 10, BUY)
+            exchange.trade(desk.now_ns, on, D(9700 + rng.randrange(600)) / 100, D(rng.randrange(1, 30)) / 10, SELL)
+        elif action < 9:
+            best = D(9750 + rng.randrange(500)) / 100
+            bids = [(best - D(step) / 100, D(1 + rng.randrange(9)) / 10) for step in range(5)]
+            asks = [(best + D(step + 1) / 100, D(1 + rng.randrange(9)) / 10) for step in range(5)]
+            exchange.set_book(desk.now_ns, on, bids, asks)
+        else:
+            exchange.advance(desk.now_ns)
+        check_books(exchange)
+
+
+def check_books(exchange: SimExchange) -> None:
+    """Assert what must hold between the exchange's parts."""
+    for account in exchange._accounts.values():
+        locked = dict.fromkeys(account.locked, D(0))
+        for seat in account.seats.values():
+            for order in seat.open.values():
+                assert order.status is OrderStatus.OPEN and order.leaves_qty > 0
+                if order.lock_currency:
+                    locked[order.lock_currency] += order.leaves_qty * order.lock_per_unit
+                if order.id in seat.reducing:
+                    assert order.holding is not None
+                    assert order.leaves_qty <= order.holding.reducible_qty(order.request.side)
+            if seat.market.is_perp:
+                traded = sum([t.qty if t.side is BUY else -t.qty for t in seat.trades], D(0))
+                assert traded == seat.net_qty()
+            for order in seat.by_venue_id.values():
+                filled = sum([t.qty for t in seat.trades if t.venue_order_id == order.id], D(0))
+                assert filled == order.request.qty - order.leaves_qty
+        assert locked == account.locked
+    for market in exchange._markets.values():
+        for side in (market.bids, market.asks):
+            assert side.keys == sorted(side.keys) == [level.key for level in side.levels]
+            assert side.order_count == sum(len(level.orders) for level in side.levels)
+            for level in side.levels:
+                assert level.qty >= 0 and (level.qty or level.orders)
+                assert all(0 <= order.ahead_qty <= level.qty for order in level.orders.values())
+        best_bid, best_ask = market.bids.best(), market.asks.best()
+        assert best_bid is None or best_ask is None or best_bid < best_ask

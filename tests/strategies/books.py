@@ -84,9 +84,7 @@ class Desk:
         state = self.book.state
         state.residual_since_ns = 0 if self.book.is_hedged else state.residual_since_ns or self.book.now_ns
 
-    def stand(
-        self, leg_id: LegId, slot: str, side: Side, qty: str, price: str | None, *, filled: str = "0"
-    ) -> Order:
+    def stand(self, leg_id: LegId, slot: str, side: Side, qty: str, price: str | None, *, filled: str = "0") -> Order:
         """Put a live order at the venue."""
         self._orders += 1
         order = Order(
@@ -115,7 +113,7 @@ class Desk:
 
     def refused(self, leg_id: LegId, tries: int, reject_class: RejectClass = RejectClass.POST_ONLY) -> None:
         now_ns = self.book.now_ns
-        self.book.state.refusals[f"{leg_id}/"] = Refusal(reject_class, "-5022", "would take", tries, now_ns, now_ns)
+        self.book.state.refusals[f"{leg_id}/"] = Refusal(Side.SELL, reject_class, "-5022", "would take", tries, now_ns, now_ns)
 
     def signal(self, made_ts_ns: int) -> None:
         self.book.state.signal = Signal(made_ts_ns, "")

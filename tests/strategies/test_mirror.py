@@ -5,9 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
+from hedgerow.core.commands import CancelOrder, Mode, SubmitOrder
+from hedgerow.core.events import OrderRejected, RejectClass
 from hedgerow.core.target import NetTarget, Taking
 from hedgerow.model.order import Role, Side
+from hedgerow.strategies import make
+from tests.core import books as core_books
 from tests.strategies.books import NOW_NS, Desk, S, instrument, resting, told
 
 
@@ -301,3 +306,59 @@ def test_asking_again_changes_nothing() -> None:
     a.stand(a.lead, "entry", Side.BUY, "0.5", "100")
 
     assert a.target() == a.target()
+
+
+def through_the_core(**params: str) -> core_books.Desk:
+    """Return a mirror book that is driven by events."""
+    config = replace(core_books.config(), policy="mirror", params={"qty": "0.5", "max_net_qty": "2"} | params)
+    return core_books.Desk(make(config), config)  # type: ignore[arg-type]
+
+
+def test_through_the_core_each_increment_is_hedged_once() -> None:
+    """M2: a limit that fills in three trades, and quotes between them that change nothing."""
+    a = through_the_core(exit="keep", max_net_qty="0.5")
+    entry = a.standing()
+    hedged = Decimal(0)
+    for qty in ("0.2", "0.2", "0.1"):
+        (order,) = core_books.submits(a.fills(entry, qty))
+        assert (order.leg_id, order.side) == (core_books.HEDGE, Side.SELL)
+        hedged += order.qty
+        a.quote_all()
+        assert core_books.submits(a.fills(order, str(order.qty))) == []
+        entry = a.order(entry.id)
+
+    assert hedged == Decimal("0.5")
+    assert a.book.residual == 0
+    assert a.book.state.holds == {}
+
+
+def test_through_the_core_a_moving_market_does_not_churn() -> None:
+    """G18: between two timeouts not one request leaves."""
+    a = through_the_core(order_timeout_s="30")
+    a.accept(a.standing())
+    before = len(a.log)
+    for tick in range(10):
+        a.wait(S)
+        a.quote_all(f"{100 + tick}", f"{100 + tick}.1")
+
+    assert [c for c in a.log[before:] if isinstance(c, SubmitOrder | CancelOrder)] == []
+
+
+def test_through_the_core_a_residual_that_lasts_is_flattened() -> None:
+    """M7: B refuses for ever; A is gated, then closed, and the book says that it flattens."""
+    a = through_the_core(force_close_s="20")
+    commands = list(a.fills(a.standing(), "0.5"))
+    for _ in range(30):
+        for order in core_books.submits(commands):
+            if order.leg_id == core_books.HEDGE:
+                a.tell(OrderRejected(a.now_ns, order.order_id, RejectClass.INSUFFICIENT_MARGIN, "-2019", "no margin"))
+        a.quote_all()
+        if a.book.mode is Mode.FLATTENING:
+            break
+        assert not [c for c in core_books.submits(commands) if c.leg_id == core_books.LEAD and c is not commands[0]]
+        commands = a.wait(S)
+
+    assert a.book.mode is Mode.FLATTENING
+    assert a.book.state.mode_reason == "residual 0.5 lasted 20 s"
+    closing = [c for c in a.log if isinstance(c, SubmitOrder) and c.role is Role.EXIT]
+    assert [(c.leg_id, c.side, c.qty) for c in closing] == [(core_books.LEAD, Side.SELL, Decimal("0.5"))]

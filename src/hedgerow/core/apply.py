@@ -96,6 +96,13 @@ REFUSALS_ALARM = 3
 
 def apply_event(book: Book, event: Event) -> bool:
     """Apply one event; return whether anything durable changed."""
+    changed = _apply_event(book, event)
+    if book.moved:
+        _apply_residual(book)
+    return changed
+
+
+def _apply_event(book: Book, event: Event) -> bool:
     match event:
         case FillReceived():
             _apply_heard(book, book.leg_of(event.fill.account_id, event.fill.instrument_id))
@@ -211,6 +218,8 @@ def apply_commands(book: Book, commands: tuple[Command, ...]) -> None:
                 pass
             case _:
                 assert_never(command)
+    if book.moved:
+        _apply_residual(book)
     book.raised.clear()
     book.look_ups.clear()
 
@@ -226,16 +235,17 @@ def apply_decision(book: Book, target: Target | None, cancels_wait: bool, look_a
 
 
 def apply_turn(book: Book) -> None:
-    """Close a durable turn: logical time, and since when the book is not hedged."""
-    state = book.state
-    state.last_ts_ns = book.now_ns
-    if not book.moved:
-        return
+    """Close a durable turn: logical time never goes back."""
+    book.state.last_ts_ns = book.now_ns
+
+
+def _apply_residual(book: Book) -> None:
+    """After a position changed: since when the book is not hedged."""
     book.moved = False
     if book.is_hedged:
-        state.residual_since_ns = 0
-    elif not state.residual_since_ns:
-        state.residual_since_ns = book.now_ns
+        book.state.residual_since_ns = 0
+    elif not book.state.residual_since_ns:
+        book.state.residual_since_ns = book.now_ns
 
 
 def _put(book: Book, order: Order) -> None:
@@ -518,7 +528,7 @@ def _apply_end(book: Book, order: Order, event: OrderReported) -> None:
         passed = order.post_only
         waits = order.type is OrderType.LIMIT and order.time_in_force is TimeInForce.GTC
         reject_class = RejectClass.POST_ONLY if passed else RejectClass.OTHER if waits else RejectClass.NO_LIQUIDITY
-        _refuse(book, key, reject_class, event.code, event.reason or event.status.value, 0)
+        _refuse(book, order, reject_class, event.code, event.reason or event.status.value, 0)
 
 
 def _apply_rejected(book: Book, event: OrderRejected) -> bool:
@@ -538,18 +548,20 @@ def _apply_rejected(book: Book, event: OrderRejected) -> bool:
     _put(book, life.clear(order.moved(OrderStatus.REJECTED)))
     if book.state.parked:
         _apply_parked(book)
-    _refuse(book, f"{order.leg_id}/{order.slot}", event.reject_class, event.code, event.text, event.retry_after_ns)
+    _refuse(book, order, event.reject_class, event.code, event.text, event.retry_after_ns)
     return True
 
 
-def _refuse(book: Book, key: str, reject_class: RejectClass, code: str, text: str, retry_after_ns: int) -> None:
+def _refuse(book: Book, order: Order, reject_class: RejectClass, code: str, text: str, retry_after_ns: int) -> None:
     """Space the next try: doubled with each refusal in a row, never sooner than the venue's own waiting time."""
     timing = book.config.timing
+    key = f"{order.leg_id}/{order.slot}"
     before = book.state.refusals.get(key)
-    tries = before.tries + 1 if before is not None else 1
-    since = before.since_ts_ns if before is not None else book.now_ns
+    in_a_row = before is not None and before.side is order.side
+    tries = before.tries + 1 if before is not None and in_a_row else 1
+    since = before.since_ts_ns if before is not None and in_a_row else book.now_ns
     wait_ns = max(life.spacing_ns(timing.retry_first_ms, timing.retry_spacing_ms_max, tries - 1), retry_after_ns)
-    book.state.refusals[key] = Refusal(reject_class, code, text, tries, since, book.now_ns + wait_ns)
+    book.state.refusals[key] = Refusal(order.side, reject_class, code, text, tries, since, book.now_ns + wait_ns)
     if tries == REFUSALS_ALARM:
         text = f"{tries} refusals in a row: {reject_class.value} {code} {text}"
         book.raised.append(Alarm(AlarmKind.HEDGE_REFUSED, key, text))

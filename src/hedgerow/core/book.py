@@ -36,6 +36,8 @@ class Booked(msgspec.Struct, frozen=True, omit_defaults=True):
 class Refusal(msgspec.Struct, frozen=True):
     """The latest refusals of one slot (or shortfall) in a row; ended by a fill or by an order that rested."""
 
+    side: Side
+    "Of the refused orders: the other side was not refused."
     reject_class: RejectClass
     code: str
     text: str

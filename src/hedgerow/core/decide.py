@@ -41,7 +41,6 @@ from hedgerow.core.planner import flatten_target, is_flat, plan
 from hedgerow.core.target import Target
 from hedgerow.model.ids import ClientOrderId
 
-
 # They come all the time: numbers of a hold that only follow them are not written.
 PASSING = (QuoteReceived, TimeReached, Heartbeat, FundingRateReceived)
 

@@ -226,6 +226,8 @@ def _close_shortfall(book: Book, net: NetTarget, side: Side, free: Decimal, resu
     leg = book.legs[net.leg_id]
     instrument = leg.instrument
     refusal = book.refusal(net.leg_id)
+    if refusal is not None and refusal.side is not side:
+        refusal = None
     if refusal is not None and book.now_ns < refusal.retry_ts_ns:
         result.hold(refusal_hold(net.leg_id, "", refusal))
         return
@@ -305,6 +307,8 @@ def _resting(book: Book, want: Resting, result: Plan) -> None:
             result.hold(Hold(HoldReason.UNKNOWN_ORDER, want.leg_id, want.slot, (("order", order.id),)))
         return
     refusal = book.refusal(want.leg_id, want.slot)
+    if refusal is not None and refusal.side is not want.side:
+        refusal = None
     if refusal is not None and book.now_ns < refusal.retry_ts_ns:
         result.hold(refusal_hold(want.leg_id, want.slot, refusal))
         return

@@ -182,7 +182,7 @@ class Tape:
             raise TapeError(self.path, line, f"has broken gzip data after this line: {error}") from None
         except OSError as error:
             raise TapeError(self.path, 0, f"cannot be read: {error.strerror}") from None
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise TapeError(self.path, line, f"has a frame that cannot be read: {error}") from None
 
 

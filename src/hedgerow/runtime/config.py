@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -53,6 +54,9 @@ from hedgerow.strategies.params import parse as parse_params
 
 LEAD, HEDGE = LegId("lead"), LegId("hedge")
 STATE_FOLDER = ".hedgerow"
+# What a state folder holds.
+JOURNAL_FILE = "journal.sqlite"
+SOCKET_FILE = "api.sock"
 # The parameter of each policy that is the size of one lead order.
 SIZE_PARAMS = ("qty", "entry_qty")
 # The synthetic depth of one price level is worth this much, quote, where the config does not say.
@@ -112,6 +116,11 @@ class NodeConfig(msgspec.Struct, frozen=True):
     seed: int
     state: Path
     "The state folder."
+
+    @property
+    def journal(self) -> Path:
+        """The journal's file."""
+        return self.state / JOURNAL_FILE
 
     def account(self, account_id: AccountId) -> AccountConfig:
         """Return the account of that id, which exists."""
@@ -213,7 +222,7 @@ def _problem(details: ErrorDetails, tree: Plain) -> Problem:
         missing = Problem(kind, f"{dotted(path[:-1]) or 'the file'}: missing key '{path[-1]}'", path[:-1], True)
         sentence = _sentence(path)
         return missing._replace(help=f"{path[-1]}: {sentence}" if sentence else "")
-    got = f" (got {value})" if isinstance(value, str | int | Decimal) and kind != "literal_secret" else ""
+    got = f" (got {value})" if isinstance(value, str | int | Decimal) else ""
     if kind in ("number", "integer"):
         return Problem(kind, f"{where}: {details['msg']}{got}", path, help=_number_help(path, value))
     told = {
@@ -232,8 +241,6 @@ def _problem(details: ErrorDetails, tree: Plain) -> Problem:
     help_ = _sentence(path)
     if kind in ("enum", "literal_error"):
         help_ = f"one of {context.get('expected', '')}"
-    elif kind == "literal_secret":
-        help_ = "refer to it: env:NAME, file:PATH or cmd:COMMAND"
     if told.startswith("should be"):
         told = f"this {told}"
     return Problem(kind, f"{where}: {told}{got}", path, help=help_)
@@ -411,6 +418,10 @@ class _Meaning:
                 "missing_tape", f"{venue_id}: there is no tape {tape}", path, "paths start from the config's folder"
             )
         instruments = tuple(i for i in self._instruments.values() if i.venue_id == venue_id)
+        if tape is not None and len(instruments) > 1:
+            told = f"{venue_id}: a tape holds one symbol, but the venue has {', '.join(i.id for i in instruments)}"
+            help_ = "give each symbol a venue of its own"
+            self._wrong("contradiction", told, ("venues", venue_id), help_, at_key=True)
         return VenueConfig(venue_id, instruments, tape, shape.latency_ms)
 
     def _markets(self) -> list[MarketConfig]:
@@ -510,8 +521,8 @@ class _Meaning:
         hedge = HedgeRule(LEAD, HEDGE, shape.ratio) if {LEAD, HEDGE} <= shape.legs.keys() else None
         if shape.ratio == 0:
             self._wrong("contradiction", f"{dotted(path)}: ratio 0 hedges nothing", (*path, "ratio"), "use -1")
-        limits = Limits(**_told(self._shape.risk) | _told(shape.risk))
-        timing = Timing(**_told(self._shape.timing) | _told(shape.timing))
+        limits = replace(Limits(), **_told(self._shape.risk) | _told(shape.risk))
+        timing = replace(Timing(), **_told(self._shape.timing) | _told(shape.timing))
         self._check_timing(name, timing)
         params = {key: param_text(value) for key, value in (shape.model_extra or {}).items()}
         tag = shape.tag or re.sub("[^a-z0-9]", "", name)[:8]
@@ -603,13 +614,17 @@ class _Meaning:
             self._wrong("below_minimum", told, path, f"use at least {need.normalize():f}, or another ratio")
 
     def _check_limits(self, book: BookConfig, path: Path_, size: Decimal | None) -> None:
-        """Whether the limits leave room for one order."""
+        """Whether the limits leave room for one order, and one order is worth enough for the venue."""
         instrument = book.leg(LEAD).instrument if book.hedge is not None else book.legs[0].instrument
         market = self._shape.sim.markets.get(instrument.base)
         price = market.price if market is not None else START_PRICES.get(instrument.base)
         if size is None or price is None:
             return
         notional = instrument.notional(size, price)
+        if notional * 2 < instrument.min_notional:
+            told = f"{dotted(path)}: one order of {size} {instrument.base} is worth about {notional.normalize():f}"
+            help_ = f"{instrument.id} takes orders from {instrument.min_notional} {instrument.quote} on"
+            self._wrong("below_minimum", told, path, help_, at_key=True)
         own = self._shape.books[book.book_id].risk.model_fields_set
         for key, limit in (("max_notional", book.limits.max_notional), ("max_residual", book.limits.max_residual)):
             # Half of it: a tape may begin at another price than the one assumed here.

@@ -6,11 +6,10 @@ import re
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from hedgerow.model.instrument import FeeCurrency, InstrumentKind
-from hedgerow.runtime.config_text import REFERENCE
 
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
@@ -32,19 +31,12 @@ def _integer(value: object) -> object:
     return int(value)
 
 
-def _reference(value: str) -> str:
-    if not REFERENCE.fullmatch(value):
-        raise PydanticCustomError("literal_secret", "a secret must not stand in the file")
-    return value
-
-
 Number = Annotated[Decimal, BeforeValidator(_number), WithJsonSchema({"type": ["number", "string"]})]
 Integer = Annotated[int, BeforeValidator(_integer), WithJsonSchema({"type": "integer"})]
 Positive = Annotated[Number, Field(gt=0)]
 NotNegative = Annotated[Number, Field(ge=0)]
 Count = Annotated[Integer, Field(gt=0)]
 Milliseconds = Annotated[Integer, Field(gt=0, le=86_400_000)]
-SecretRef = Annotated[str, AfterValidator(_reference)]
 AccountName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+$")]
 VenueName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
 BookName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
@@ -77,8 +69,8 @@ class AccountShape(Shape):
     balance: dict[Currency, NotNegative] = Field(default_factory=dict, description="Currency: what it owns at first.")
     fees: FeesShape = Field(default=FeesShape(), description="Fee rates of the account.")
     leverage: Positive = Field(default=Decimal(1), description="Notional of perpetuals per unit of collateral.")
-    key: SecretRef | None = Field(default=None, description="Name of the key: env:NAME, file:PATH or cmd:COMMAND.")
-    secret: SecretRef | None = Field(default=None, description="Its secret, by reference as well.")
+    key: str | None = Field(default=None, description="The key, by reference: env:NAME, file:PATH or cmd:COMMAND.")
+    secret: str | None = Field(default=None, description="Its secret, by reference as well.")
 
 
 class InstrumentShape(Shape):

@@ -103,10 +103,7 @@ def parse(text: str, name: str) -> ConfigText:
     """
     problems: list[Problem] = []
     places: dict[Path_, Place] = {}
-    if name.endswith(".toml"):
-        tree = _parse_toml(text, name)
-    else:
-        tree = _parse_yaml(text, name, places, problems)
+    tree = _parse_toml(text, name) if name.endswith(".toml") else _parse_yaml(text, name, places, problems)
     problems += _secrets(tree, ())
     source = ConfigText(name, text, tree, places, tuple(problems))
     if not isinstance(tree, dict):

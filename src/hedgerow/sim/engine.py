@@ -103,6 +103,10 @@ class Engine:
         """Return the time by this process's clock."""
         return self._world.now_ns + self._offset_ns
 
+    def world_ns(self, clock_ns: int) -> int:
+        """Return when this process's clock showed, or will show, a time."""
+        return clock_ns - self._offset_ns
+
     def stall(self, duration_ns: int) -> None:
         """Do nothing for a while; what arrives waits."""
         until_ns = self._world.now_ns + duration_ns

@@ -577,6 +577,20 @@ class Line:
         if not self._is_cut:
             self._tell(Heartbeat, self.leg_id)
 
+    def mend(self) -> None:
+        """Everything works again."""
+        modes = Fault.POSITION_MODE in self.refusing
+        self.refusing.clear()
+        self.exchange.resume(self.instrument.id)
+        self.collect()
+        self._is_mute = self._quotes_silent = False
+        self.join()
+        if modes:
+            self.tell_position_mode(True)
+        if self._swapped is not None:
+            (engine, order_id), self._swapped = self._swapped, None
+            engine.deliver(OrderUnknown, order_id, "answer of another request")
+
     def _tell(self, event_type: type[Any], *rest: Any) -> None:
         self._engines = [engine for engine in self._engines if not engine.dead]
         for engine in self._engines:

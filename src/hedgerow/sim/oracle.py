@@ -56,7 +56,7 @@ class Truth(msgspec.Struct):
     @property
     def may_fill(self) -> Decimal:
         """The most that may have to be added to what the journal knows."""
-        return (self.filled if self.dead else max(self.qty, self.filled)) - self.known
+        return max((self.filled if self.dead else self.qty) - self.known, ZERO)
 
 
 class Trade(msgspec.Struct, frozen=True):
@@ -68,6 +68,8 @@ class Trade(msgspec.Struct, frozen=True):
     net: Decimal
     "Signed qty, before fees."
     base_fee: Decimal
+    surprise: bool = False
+    "More than was asked for: nobody could count on it."
 
 
 class Oracle:
@@ -100,9 +102,13 @@ class Oracle:
         """A venue traded for our account."""
         self.trades[trade.leg, trade_id] = trade
         if trade.order_id in self.orders:
-            self.orders[trade.order_id].filled += abs(trade.net)
+            self.orders[trade.order_id].filled += ZERO if trade.surprise else abs(trade.net)
         elif trade.order_id:
             self.broken("durable", f"{trade.order_id} traded and is in no durable turn")
+
+    def changed(self, leg: str, instrument: Instrument) -> None:
+        """A venue changed its filters."""
+        self._legs[leg] = instrument
 
     def dead(self, order_id: str) -> None:
         """An order can fill no more: refused, lost on its way for good, or ended."""
@@ -234,3 +240,8 @@ class Oracle:
                 found.append(f"{order_id} stands while {self.mode}")
         found += [f"{order_id} is {status}" for order_id, status in live.items() if status != "open"]
         return found + ([f"{loose_ends} loose ends"] if loose_ends else [])
+
+    def unflat(self, price: Decimal) -> list[str]:
+        """Return what is still held on a leg and could be closed; empty when the book is flat."""
+        held = {leg: abs(self._truly(leg)) // each.step * each.step for leg, each in self._legs.items()}
+        return [f"{leg}: {qty} is held" for leg, qty in held.items() if qty >= self._legs[leg].smallest_qty(price)]

@@ -285,6 +285,7 @@ class Story:
         self._strategy = make_strategy(self._config, setup)
         self._connection = sqlite3.connect(":memory:", isolation_level=None)
         self._now_ns = START_NS
+        self._started = False
         self._engine: Engine | None = None
         self._zombies: list[Engine] = []
         self._fenced = False
@@ -328,7 +329,7 @@ class Story:
             self.line = line
             self._events_left = EVENTS_PER_LINE_MAX
             standing = line.mark == TOLD and line.verb in ("reads", "silent")
-            if self._engine is None and not self._zombies and not standing:
+            if not self._started and not standing:
                 self._start()
             if line.mark == TOLD:
                 self._tell(line)
@@ -345,6 +346,7 @@ class Story:
     # The engine.
 
     def _start(self, halted: bool = False) -> None:
+        self._started = True
         self._engine = Engine(self._connection, self._config, self._strategy)
         config = self._engine.book.config if self._engine.book.state.epoch else self._config
         self._deliver(BookStarted(self._now_ns, self._engine.store.epoch, config, halted))

@@ -210,6 +210,9 @@ class Wanted(msgspec.Struct, frozen=True):
     wake_ts_ns: int | None = None
 
 
+_NOTHING = Wanted()
+
+
 class Carry:
     """Long spot against short futures, in increments."""
 
@@ -237,9 +240,9 @@ class Carry:
         standing = {order.slot: order for order in book.working(self._spot)}
         exits = self._exit(book, reason, standing)
         if self._params.mode is CarryMode.CLOSE:
-            entries = Wanted()
+            entries = _NOTHING
         elif exits.resting or exits.holds:
-            entries = Wanted()
+            entries = _NOTHING
             memory = replace(memory, goal_net_qty=ZERO) if memory.goal_net_qty else memory
         else:
             entries, memory = self._entries(book, memory, reason, standing)
@@ -337,7 +340,7 @@ class Carry:
         entry_qty = self._params.entry_qty
         free = goal - held - book.working_qty(self._spot, Side.BUY)
         if memory.goal_net_qty and not is_worth_it(goal - held, entry_qty, instrument) and not standing:
-            return Wanted(), replace(memory, goal_net_qty=ZERO)
+            return _NOTHING, replace(memory, goal_net_qty=ZERO)
         prices, no_price = self._entry_prices(book, instrument)
         resting: list[Resting] = []
         holds: list[Hold] = []
@@ -391,23 +394,28 @@ class Carry:
             return True
         if self._params.withdraw_basis_bps is None:
             return False
-        basis_bps = self._entry_basis_bps(book)
-        return basis_bps is not None and basis_bps < self._params.withdraw_basis_bps
+        prices = self._taking_prices(book, Side.SELL)
+        return prices is not None and _is_below(prices, self._params.withdraw_basis_bps)
 
-    def _entry_basis_bps(self, book: Book) -> Decimal | None:
-        """The basis that entering now would get at worst: futures at their bid, spot at its ask."""
-        return _basis_bps(book.quote(self._futures), book.quote(self._spot), Side.SELL)
+    def _taking_prices(self, book: Book, futures_side: Side) -> tuple[Decimal, Decimal] | None:
+        """What taking both legs now would get at worst, futures first: bid and ask to enter, ask and bid to unwind."""
+        futures, spot = book.quote(self._futures), book.quote(self._spot)
+        if futures is None or spot is None:
+            return None
+        sells = futures_side is Side.SELL
+        futures_price, spot_price = (futures.bid, spot.ask) if sells else (futures.ask, spot.bid)
+        return None if futures_price is None or spot_price is None else (futures_price, spot_price)
 
     def _unmet(self, book: Book) -> Reason | None:
         """Why the conditions of an entry are not met, with the numbers, or None."""
         basis_min = self._params.entry_basis_bps_min
         if basis_min is not None:
-            basis_bps = self._entry_basis_bps(book)
-            if basis_bps is None:
+            prices = self._taking_prices(book, Side.SELL)
+            if prices is None:
                 blind = self._futures if _is_blind(book.quote(self._futures)) else self._spot
                 return Reason(HoldReason.NO_MARK_PRICE, (("leg", blind),))
-            if basis_bps < basis_min:
-                numbers = (("basis_bps", str(basis_bps.quantize(SHOWN_BPS))), ("basis_bps_min", str(basis_min)))
+            if _is_below(prices, basis_min):
+                numbers = (("basis_bps", _shown_bps(prices)), ("basis_bps_min", str(basis_min)))
                 return Reason(HoldReason.NO_SIGNAL, numbers)
         funding_min = self._params.entry_funding_bps_per_day_min
         if funding_min is not None:
@@ -460,8 +468,10 @@ class Carry:
     def _exit(self, book: Book, reason: Reason | None, standing: dict[str, Order]) -> Wanted:
         """One spot order after another, each within what both legs hold against one another."""
         closes = self._params.mode is CarryMode.CLOSE
-        holds = self._rest(book) if closes else ()
         order = standing.get(EXIT)
+        if order is None and not closes and self._params.exit_basis_bps_max is None:
+            return _NOTHING
+        holds = self._rest(book) if closes else ()
         held = min(book.net_qty(self._spot), self._matched(book))
         unmet = self._exit_unmet(book)
         if order is not None:
@@ -495,12 +505,13 @@ class Carry:
         basis_max = self._params.exit_basis_bps_max
         if basis_max is None:
             return None if self._params.mode is CarryMode.CLOSE else Reason(HoldReason.NO_SIGNAL)
-        basis_bps = _basis_bps(book.quote(self._futures), book.quote(self._spot), Side.BUY)
-        if basis_bps is None:
-            return Reason(HoldReason.NO_MARK_PRICE, (("leg", self._futures),))
-        if basis_bps <= basis_max:
+        prices = self._taking_prices(book, Side.BUY)
+        if prices is None:
+            blind = self._futures if _is_blind(book.quote(self._futures)) else self._spot
+            return Reason(HoldReason.NO_MARK_PRICE, (("leg", blind),))
+        if not _is_above(prices, basis_max):
             return None
-        numbers = (("basis_bps", str(basis_bps.quantize(SHOWN_BPS))), ("basis_bps_max", str(basis_max)))
+        numbers = (("basis_bps", _shown_bps(prices)), ("basis_bps_max", str(basis_max)))
         return Reason(HoldReason.NO_SIGNAL, numbers)
 
     def _why_not(self, book: Book, closes: bool, held: Decimal, unmet: Reason | None) -> tuple[Hold, ...]:
@@ -547,15 +558,19 @@ def _is_blind(quote: Quote | None) -> bool:
     return quote is None or quote.bid is None or quote.ask is None
 
 
-def _basis_bps(futures: Quote | None, spot: Quote | None, futures_side: Side) -> Decimal | None:
-    """The basis that taking both legs would get, with futures on `futures_side`; None while a price is missing."""
-    if futures is None or spot is None:
-        return None
-    sells = futures_side is Side.SELL
-    futures_price, spot_price = (futures.bid, spot.ask) if sells else (futures.ask, spot.bid)
-    if futures_price is None or spot_price is None:
-        return None
-    return (futures_price - spot_price) / (spot_price * BPS)
+def _is_below(prices: tuple[Decimal, Decimal], basis_bps: Decimal) -> bool:
+    futures, spot = prices
+    return futures - spot < spot * basis_bps * BPS
+
+
+def _is_above(prices: tuple[Decimal, Decimal], basis_bps: Decimal) -> bool:
+    futures, spot = prices
+    return futures - spot > spot * basis_bps * BPS
+
+
+def _shown_bps(prices: tuple[Decimal, Decimal]) -> str:
+    futures, spot = prices
+    return str(((futures - spot) / (spot * BPS)).quantize(SHOWN_BPS))
 
 
 def _bps_per_day(rate: FundingRate | None) -> Decimal | None:

@@ -8,7 +8,7 @@ silent, because either would leave it something to hedge.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -33,6 +33,8 @@ from hedgerow.strategies.quoting import (
     quoted,
     to_ns,
 )
+
+T = TypeVar("T")
 
 ENTRY = "entry"
 EXIT = "exit"
@@ -114,11 +116,12 @@ class Mirror:
         held = book.net_qty(self._lead)
         entry = self._entry(book, held, reason)
         exit_ = self._exit(book, held, reason)
-        resting, holds = self._uncrossed(book, entry, exit_)
+        if entry.resting is not None and exit_.resting is not None and _meet(entry.resting, exit_.resting):
+            entry, exit_ = Quoted(), self._after(book, exit_)
         wake_ns = earliest(
             force_close_ns, silent_ns if book.now_ns < silent_ns else None, entry.wake_ts_ns, exit_.wake_ts_ns
         )
-        return Target(nets, resting, holds, wake_ts_ns=wake_ns)
+        return Target(nets, _present(entry.resting, exit_.resting), _present(entry.hold, exit_.hold), "", wake_ns)
 
     def _reason(self, book: Book, is_hedged: bool, silent_ns: int) -> Reason | None:
         """Why the lead leg may make nothing new: a silent hedge leg closes the gate as a residual does."""
@@ -157,17 +160,23 @@ class Mirror:
         wish = Wish(slot, self._lead, side, qty, price, role, self._order_timeout_ns, True, no_price)
         return quoted(book, wish, standing, reason)
 
-    def _uncrossed(self, book: Book, entry: Quoted, exit_: Quoted) -> tuple[tuple[Resting, ...], tuple[Hold, ...]]:
-        """Both orders and holds. An entry that our own exit would trade with makes room for it first."""
-        holds = tuple(each.hold for each in (entry, exit_) if each.hold is not None)
-        if entry.resting is None or exit_.resting is None:
-            return tuple(each.resting for each in (entry, exit_) if each.resting is not None), holds
-        entry_price, exit_price = entry.resting.limit_price, exit_.resting.limit_price
-        assert entry_price is not None, entry
-        assert exit_price is not None, exit_
-        apart = exit_price > entry_price if entry.resting.side is Side.BUY else exit_price < entry_price
-        if apart:
-            return (entry.resting, exit_.resting), holds
+    def _after(self, book: Book, exit_: Quoted) -> Quoted:
+        """An exit that our own entry would trade with: the entry is withdrawn first."""
         if book.in_slot(self._lead, ENTRY) is None or book.in_slot(self._lead, EXIT) is not None:
-            return (exit_.resting,), holds
-        return (), (*holds, Hold(HoldReason.REPLACING, self._lead, EXIT))
+            return exit_
+        return Quoted(hold=Hold(HoldReason.REPLACING, self._lead, EXIT))
+
+
+def _meet(entry: Resting, exit_: Resting) -> bool:
+    """Whether the two orders would trade with one another. They stand on opposite sides."""
+    assert entry.limit_price is not None, entry
+    assert exit_.limit_price is not None, exit_
+    if entry.side is Side.BUY:
+        return exit_.limit_price <= entry.limit_price
+    return exit_.limit_price >= entry.limit_price
+
+
+def _present(first: T | None, second: T | None) -> tuple[T, ...]:
+    if first is None:
+        return () if second is None else (second,)
+    return (first,) if second is None else (first, second)

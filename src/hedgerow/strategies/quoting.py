@@ -98,7 +98,8 @@ def hedge_reason(book: Book, hedge: LegId, *, is_level: bool) -> Reason | None:
         return Reason(HoldReason.GATED, (("residual", str(book.residual)),))
     if hedge in book.unreconciled:
         return Reason(HoldReason.RECONCILING, (("leg", hedge),))
-    if book.mark(hedge) is None:
+    quote = book.quote(hedge)
+    if quote is None or not (quote.bids or quote.asks):
         return Reason(HoldReason.NO_MARK_PRICE, (("leg", hedge),))
     return None
 
@@ -114,14 +115,17 @@ def exit_qty(held: Decimal, qty: Decimal, instrument: Instrument, standing: Orde
     A standing exit that is covered by what is held keeps its size.
     """
     wanted = held if held - qty < instrument.min_qty else qty
-    if standing is None or standing.leaves_qty > held:
-        return wanted
-    return max(wanted, standing.leaves_qty)
+    leaves_qty = standing.leaves_qty if standing is not None else ZERO
+    return leaves_qty if wanted < leaves_qty <= held else wanted
 
 
 def earliest(*times: int | None) -> int | None:
     """Return the earliest time; None when there is none."""
-    return min((ts_ns for ts_ns in times if ts_ns is not None), default=None)
+    first = None
+    for ts_ns in times:
+        if ts_ns is not None and (first is None or ts_ns < first):
+            first = ts_ns
+    return first
 
 
 def to_ns(seconds: Decimal) -> int:

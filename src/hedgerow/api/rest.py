@@ -1,0 +1,48 @@
+"""A journal at rest: its books folded again for showing. Nothing is changed, and a journal in use is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from hedgerow.core.book import Book
+from hedgerow.core.commands import Turn
+from hedgerow.core.events import BookStarted
+from hedgerow.core.step import empty_book, fold
+from hedgerow.core.target import Target
+from hedgerow.journal.sqlite import SqliteStore
+from hedgerow.model.ids import BookId
+
+
+class Silent:
+    """Stands in for a policy: folding never asks it."""
+
+    def target(self, book: Book) -> Target:
+        return Target()
+
+
+def turns(journal: Path) -> Iterator[tuple[int, Turn]]:
+    """Yield (seq, turn), oldest first.
+
+    Raises:
+        JournalError: it is missing, in use, newer than this program, or damaged.
+    """
+    store = SqliteStore(journal, read_only=True)
+    try:
+        for record in store.turns():
+            yield record.seq, record.turn
+    finally:
+        store.close()
+
+
+def books(journal: Path) -> dict[BookId, Book]:
+    """Return every book as its last turn left it, by name. Raises as `turns` does."""
+    found: dict[BookId, Book] = {}
+    for _, turn in turns(journal):
+        book = found.get(turn.book_id)
+        if book is None:
+            # Every book begins with its start, which carries its config.
+            assert isinstance(turn.event, BookStarted), turn
+            book = found[turn.book_id] = empty_book(turn.event.config, Silent())
+        fold(book, turn)
+    return found

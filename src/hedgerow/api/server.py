@@ -1,0 +1,265 @@
+"""The API of a running node: reads and orders of an operator, on a Unix socket that only its owner can open.
+
+It runs in the node's own loop, so what it shows is never half-way through a turn. A GET changes nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+import uvicorn
+from fastapi import FastAPI, Request, Response
+
+from hedgerow.api import views
+from hedgerow.api.codes import CODES
+from hedgerow.core.book import Book
+from hedgerow.core.commands import Turn
+from hedgerow.core.config import NS_PER_S
+from hedgerow.core.events import Action, OperatorCommanded
+from hedgerow.core.explain import explain
+from hedgerow.journal.errors import JournalError
+from hedgerow.model.ids import BookId
+from hedgerow.runtime.config import SOCKET_FILE
+
+# A Unix socket's path must fit in `sockaddr_un`: 108 bytes on Linux, 104 on macOS, with the closing zero.
+SOCKET_PATH_MAX = 103
+BODY_BYTES_MAX = 64 * 1024
+REQUEST_ID_LEN_MAX = 128
+JSON = "application/json"
+
+
+class SocketUnusable(Exception):
+    """The API cannot be served there. Nothing was changed."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+class Node(Protocol):
+    """What the API needs of a running node. All of it is called in the node's own loop, except `turns`."""
+
+    @property
+    def books(self) -> Mapping[BookId, Book]: ...
+
+    @property
+    def started_ts_ns(self) -> int: ...
+
+    def now_ns(self) -> int: ...
+
+    def operate(self, book_id: BookId, command: OperatorCommanded) -> None:
+        """Put an operator's order into the book's inbox."""
+        ...
+
+    def turns(self) -> Iterator[tuple[int, Turn]]:
+        """Yield every durable turn with its seq, oldest first. Called from another thread."""
+        ...
+
+
+class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of an order to a book."""
+
+    request_id: str
+    "Chosen by the caller: the same one twice has one effect."
+    principal: str = ""
+    "Who asks, for the journal."
+    accept_drift: bool = False
+    "With resume: what the venue shows beyond our fills is foreign from now on."
+    detail: str = ""
+    "With signal: the policy's own words."
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """The order is in the book's inbox; the status tells what became of it."""
+
+    schema: str = "hedgerow.accepted/1"
+    book: str
+    action: str
+    request_id: str
+    repeated: bool
+    "It had been taken before; nothing more happens."
+
+
+def make_app(node: Node) -> FastAPI:
+    """Return the API of a node."""
+    app = FastAPI(title="hedgerow", openapi_url=None, docs_url=None, redoc_url=None)
+
+    @app.get("/api/v1/status")
+    async def status() -> Response:
+        up_s = (node.now_ns() - node.started_ts_ns) // NS_PER_S
+        return _json(views.status(node.books.values(), views.RUNNING, node.now_ns(), up_s))
+
+    @app.get("/api/v1/positions")
+    async def positions() -> Response:
+        return _json(views.positions(node.books.values(), views.RUNNING, node.now_ns()))
+
+    @app.get("/api/v1/orders")
+    async def orders(closed: bool = False) -> Response:
+        return _json(views.orders(node.books.values(), views.RUNNING, node.now_ns(), closed=closed))
+
+    @app.get("/api/v1/holds")
+    async def holds() -> Response:
+        return _json(views.holds(node.books.values(), views.RUNNING, node.now_ns()))
+
+    @app.get("/api/v1/alarms")
+    async def alarms() -> Response:
+        return _json(views.alarms(node.books.values(), views.RUNNING, node.now_ns()))
+
+    # Not async, so that it runs in a thread: a long journal takes seconds, and hedging must go on meanwhile.
+    @app.get("/api/v1/explain/{subject:path}")
+    def explanation(subject: str) -> Response:
+        try:
+            found = explain(node.turns(), subject)
+        except JournalError as error:
+            return _problem(500, "HR-304", str(error))
+        if found is None:
+            return _problem(404, "HR-207", f"no turn in the journal names {subject}")
+        return _json(views.explained(found, views.RUNNING, found.rows[-1].ts_ns))
+
+    @app.post("/api/v1/books/{name}/{action}")
+    async def operate(name: str, action: str, request: Request) -> Response:
+        book = node.books.get(BookId(name))
+        if book is None:
+            return _problem(404, "HR-206", f"there is no book '{name}'; books: {', '.join(node.books)}")
+        if action not in {known.value for known in Action}:
+            return _problem(404, "HR-208", f"there is no action '{action}'")
+        body = await request.body()
+        if len(body) > BODY_BYTES_MAX:
+            return _problem(413, "HR-208", f"the body is larger than {BODY_BYTES_MAX} bytes")
+        try:
+            asked = msgspec.json.decode(body, type=Asked)
+        except msgspec.MsgspecError as error:
+            return _problem(400, "HR-208", f"the body is not what it must be: {error}")
+        if not 0 < len(asked.request_id) <= REQUEST_ID_LEN_MAX:
+            return _problem(400, "HR-208", f"request_id must have 1 to {REQUEST_ID_LEN_MAX} characters")
+        repeated = asked.request_id in book.state.request_ids
+        if not repeated:
+            # The book itself decides whether an id is new; this only spares it a turn.
+            node.operate(
+                book.config.book_id,
+                OperatorCommanded(
+                    node.now_ns(),
+                    Action(action),
+                    asked.principal,
+                    asked.request_id,
+                    asked.accept_drift,
+                    asked.detail,
+                    node.now_ns(),
+                ),
+            )
+        return _json(Accepted(book=name, action=action, request_id=asked.request_id, repeated=repeated), 202)
+
+    return app
+
+
+def socket_path(state: Path) -> Path:
+    """Return where the API of a state folder listens, as short as it can be written.
+
+    Raises:
+        SocketUnusable: even so it is too long for a socket.
+    """
+    path = (state / SOCKET_FILE).absolute()
+    if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
+        return path
+    near = Path(os.path.relpath(path))
+    if len(os.fsencode(near)) <= SOCKET_PATH_MAX:
+        return near
+    raise SocketUnusable("HR-204", f"{path} has more than {SOCKET_PATH_MAX} bytes")
+
+
+def bind(state: Path) -> socket.socket:
+    """Return the listening socket of a state folder, owner-only; one that a dead node left is replaced.
+
+    Raises:
+        SocketUnusable: another node serves it, or the folder cannot be used.
+    """
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        state.chmod(0o700)
+        path = socket_path(state)
+        _clear(path)
+        bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            # The folder is closed to others already; the mask closes the moment before the chmod as well.
+            mask = os.umask(0o177)
+            try:
+                bound.bind(str(path))
+            finally:
+                os.umask(mask)
+            bound.listen(64)
+        except OSError:
+            bound.close()
+            raise
+    except OSError as error:
+        raise SocketUnusable("HR-205", f"{state}: {error.strerror or error}") from error
+    return bound
+
+
+def _clear(path: Path) -> None:
+    """Remove the socket of a node that is gone."""
+    try:
+        kind = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(kind):
+        raise SocketUnusable("HR-205", f"{path} is in the way and is no socket; move it")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(2)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+            return
+        except TimeoutError:
+            pass
+    raise SocketUnusable("HR-203", f"a node answers at {path}")
+
+
+class _Quiet(uvicorn.Server):
+    """A server that leaves signals to the node."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Server:
+    """The API, as one task of the node: `run` until `stop`."""
+
+    def __init__(self, node: Node, state: Path) -> None:
+        """Take the socket. Raises SocketUnusable as `bind` does."""
+        self._path = socket_path(state)
+        self._socket = bind(state)
+        config = uvicorn.Config(
+            make_app(node), log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=2
+        )
+        self._server = _Quiet(config)
+
+    async def run(self) -> None:
+        """Serve until `stop`; the socket is gone afterwards."""
+        try:
+            await self._server.serve(sockets=[self._socket])
+        finally:
+            self._socket.close()
+            self._path.unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        """Take no more requests; those at hand are answered."""
+        self._server.should_exit = True
+
+
+def _json(view: msgspec.Struct, code: int = 200) -> Response:
+    return Response(msgspec.json.encode(view), code, media_type=JSON)
+
+
+def _problem(status: int, code: str, detail: str) -> Response:
+    """Return an error as RFC 9457 has it."""
+    body = {"title": CODES[code].title, "status": status, "detail": detail, "code": code, "next": CODES[code].next_step}
+    return Response(msgspec.json.encode(body), status, media_type="application/problem+json")
