@@ -1,9 +1,9 @@
 """The work of `benchmarks.world` in NautilusTrader's backtest engine. Runs in an environment of its own: imports nothing of ours.
 
-Two venues, one strategy. It rests one order on each entry side of the lead venue; each trade tick there fills one piece
-of it, and each lead fill is answered by a market order on the other venue.
+Two venues, one strategy. It rests one order on each entry side of the lead venue; each trade tick there fills one of
+them, and each lead fill is answered by a market order on the other venue.
 
-Usage: python nautilus_hedges.py SHAPE FILLS FILLS_PER_ORDER CHECKS, with CHECKS `on` or `off`. Prints one JSON object.
+Usage: python nautilus_hedges.py SHAPE FILLS CHECKS, with CHECKS `on` or `off`. Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ from nautilus_trader.trading.strategy import Strategy
 
 START_NS = 1_700_000_000_000_000_000
 FILL_SPACING_NS = 50_000_000
-FILLS_PER_QUOTE = 20
-PIECE = Quantity.from_str("0.010")
+QTY = Quantity.from_str("0.010")
 OWN_PRICE = {OrderSide.BUY: Price.from_str("100.0"), OrderSide.SELL: Price.from_str("100.1")}
 SHAPES = {"one_sided": (OrderSide.BUY,), "alternating": (OrderSide.BUY, OrderSide.SELL)}
 AGGRESSOR = {OrderSide.BUY: AggressorSide.SELLER, OrderSide.SELL: AggressorSide.BUYER}
@@ -61,12 +60,10 @@ def perpetual(venue: str) -> CryptoPerpetual:
 class Hedger(Strategy):
     """Rests on the lead venue and answers each of its fills on the other one."""
 
-    def __init__(self, lead_id: InstrumentId, hedge_id: InstrumentId, sides: tuple[OrderSide, ...], pieces: int) -> None:
+    def __init__(self, lead_id: InstrumentId, hedge_id: InstrumentId, sides: tuple[OrderSide, ...]) -> None:
         super().__init__(StrategyConfig())
         self._lead_id = lead_id
         self._hedge_id = hedge_id
-        self._sides = sides
-        self._qty = Quantity(PIECE.as_double() * pieces, 3)
         self._missing = list(sides)
         self.lead_fills = 0
         self.hedge_fills = 0
@@ -77,7 +74,7 @@ class Hedger(Strategy):
     def on_quote_tick(self, tick: QuoteTick) -> None:
         # Not at once after the last fill: its trade price stands in the engine's book, and a new order would take it.
         for side in self._missing:
-            self.submit_order(self.order_factory.limit(self._lead_id, side, self._qty, OWN_PRICE[side], post_only=True))
+            self.submit_order(self.order_factory.limit(self._lead_id, side, QTY, OWN_PRICE[side], post_only=True))
         self._missing.clear()
 
     def on_order_filled(self, event: OrderFilled) -> None:
@@ -87,22 +84,19 @@ class Hedger(Strategy):
         self.lead_fills += 1
         side = event.order_side
         self.submit_order(self.order_factory.market(self._hedge_id, OPPOSITE[side], event.last_qty))
-        if self.cache.order(event.client_order_id).is_closed:
-            self._missing.append(side)
+        self._missing.append(side)
 
 
 def ticks(
-    lead_id: InstrumentId, hedge_id: InstrumentId, sides: tuple[OrderSide, ...], fills: int, pieces: int
+    lead_id: InstrumentId, hedge_id: InstrumentId, sides: tuple[OrderSide, ...], fills: int
 ) -> list[object]:
-    """Return one quote of the hedge venue, and one trade of the lead venue for each lead fill, with quotes between."""
+    """Return one quote of the hedge venue, and of the lead venue one quote and one trade for each lead fill."""
     data: list[object] = [quote(hedge_id, START_NS)]
-    fills_per_quote = min(FILLS_PER_QUOTE, pieces)
     for index in range(fills):
         ts_ns = START_NS + (index + 1) * FILL_SPACING_NS
-        if index % fills_per_quote == 0:
-            data.append(quote(lead_id, ts_ns - 1))
+        data.append(quote(lead_id, ts_ns - 1))
         side = sides[index % len(sides)]
-        data.append(TradeTick(lead_id, OWN_PRICE[side], PIECE, AGGRESSOR[side], TradeId(str(index)), ts_ns, ts_ns))
+        data.append(TradeTick(lead_id, OWN_PRICE[side], QTY, AGGRESSOR[side], TradeId(str(index)), ts_ns, ts_ns))
     return data
 
 
@@ -111,13 +105,13 @@ def quote(instrument_id: InstrumentId, ts_ns: int) -> QuoteTick:
     return QuoteTick(instrument_id, Price.from_str("99.9"), Price.from_str("100.2"), deep, deep, ts_ns, ts_ns)
 
 
-def measure(shape: str, fills: int, pieces: int, checks: bool) -> dict[str, object]:
+def measure(shape: str, fills: int, checks: bool) -> dict[str, object]:
     """Run the whole of it once and return the numbers; only the engine's own loop is timed."""
     sides = SHAPES[shape]
     engine = BacktestEngine(
         BacktestEngineConfig(
             logging=LoggingConfig(bypass_logging=True),
-            risk_engine=RiskEngineConfig(bypass=not checks, max_order_submit_rate="1000000/00:00:01"),
+            risk_engine=RiskEngineConfig(bypass=not checks),
             run_analysis=False,
         )
     )
@@ -129,12 +123,11 @@ def measure(shape: str, fills: int, pieces: int, checks: bool) -> dict[str, obje
             AccountType.MARGIN,
             [Money(1_000_000_000, USDT)],
             default_leverage=Decimal(1),
-            liquidity_consumption=pieces > 1,
         )
         engine.add_instrument(instrument)
-    hedger = Hedger(lead.id, hedge.id, sides, pieces)
+    hedger = Hedger(lead.id, hedge.id, sides)
     engine.add_strategy(hedger)
-    engine.add_data(ticks(lead.id, hedge.id, sides, fills, pieces))
+    engine.add_data(ticks(lead.id, hedge.id, sides, fills))
     started, cpu_started = time.perf_counter(), time.process_time()
     engine.run()
     took_s, cpu_s = time.perf_counter() - started, time.process_time() - cpu_started
@@ -153,5 +146,5 @@ def measure(shape: str, fills: int, pieces: int, checks: bool) -> dict[str, obje
 
 
 if __name__ == "__main__":
-    told_shape, told_fills, told_pieces, told_checks = sys.argv[1:]
-    print(json.dumps(measure(told_shape, int(told_fills), int(told_pieces), told_checks == "on")))
+    told_shape, told_fills, told_checks = sys.argv[1:]
+    print(json.dumps(measure(told_shape, int(told_fills), told_checks == "on")))

@@ -28,7 +28,7 @@ from hedgerow.core.events import (
     TimeReached,
     TradesRead,
 )
-from hedgerow.core.step import empty_book, next_due_ns, step
+from hedgerow.core.step import Stepped, empty_book, next_due_ns, step
 from hedgerow.core.target import NetTarget, Resting, Taking, Target
 from hedgerow.market.answers import Accepted, OrderReport, OrderRequest, Report, TradeReport
 from hedgerow.market.exchange import SimExchange
@@ -105,52 +105,90 @@ class World:
     def __init__(self, sides: tuple[Side, ...], take_turn: TakeTurn, fills_per_order: int = FILLS_PER_ORDER) -> None:
         config = book_config()
         self._sides = sides
+        self._trades = tuple((OWN_PRICE[side], side.opposite) for side in sides)
         self._take_turn = take_turn
+        self._fills_per_quote = min(FILLS_PER_QUOTE, fills_per_order)
         self.book = empty_book(config, Quoting(sides, QTY * fills_per_order))
         self.now_ns = START_NS
+        self.fills = 0
+        "Lead fills so far."
         self.turns = 0
         self.events = 0
         self._inbox: deque[Event] = deque()
         self._venues = {leg.id: _venue(leg) for leg in config.legs}
-        self._quoted = 0
         self._lead_id = config.leg(LEAD).instrument.id
-        self._take(BookStarted(self.now_ns, 1, config))
-        self._tell_quotes()
+        self._inbox.append(BookStarted(self.now_ns, 1, config))
+        self._quote()
         self._settle()
         # The book plans again once everything was read; its orders then stand.
         self._pass_time(self.now_ns + NS_PER_S)
 
     def run(self, fills: int) -> None:
         """Let the market fill the lead leg `fills` times, and everything follow."""
-        lead, lead_id = self._venues[LEAD], self._lead_id
-        trades = [(OWN_PRICE[side], side.opposite) for side in self._sides]
-        for index in range(fills):
-            self._pass_time(self.now_ns + FILL_SPACING_NS)
-            if index % FILLS_PER_QUOTE == 0:
-                self._tell_quotes()
-            price, aggressor = trades[index % len(trades)]
-            lead.trade(self.now_ns, lead_id, price, QTY, aggressor)
+        for _ in range(fills):
+            self._trade()
             self._settle()
 
-    def check(self, fills: int) -> None:
-        """Assert that every lead fill was hedged, in full, and as many times as there were lead fills."""
-        book = self.book
+    def trade(self) -> list[Event]:
+        """Let the market fill the lead leg once, and return what the venue reports of it, not yet taken."""
+        self._trade()
+        return [self._event(account_id, report) for account_id, report in self._venues[LEAD].drain()]
+
+    def settle(self, events: list[Event]) -> None:
+        """Take events, and all that follows from them."""
+        self._inbox.extend(events)
+        self._settle()
+
+    def step(self, event: Event) -> Stepped:
+        """Step the book once; what it led to is the caller's to journal and to send."""
+        self.events += 1
+        stepped = step(self.book, event)
+        if stepped.turn is not None:
+            self.turns += 1
+        return stepped
+
+    def send(self, command: Command) -> None:
+        """Carry a request to its venue; its answer waits in the inbox."""
+        match command:
+            case SubmitOrder():
+                self._submit(command)
+            case Read():
+                self._inbox.append(self._read(command))
+            case CancelOrder() | QueryOrder():
+                raise AssertionError(command)
+            case _:
+                pass
+
+    def check(self) -> None:
+        """Assert that every lead fill was hedged, in full, and once."""
+        book, fills = self.book, self.fills
         lead, hedge = book.ledger(LEAD), book.ledger(HEDGE)
         assert lead.fills == hedge.fills == fills, (lead.fills, hedge.fills, fills)
         assert book.residual == 0, book.residual
         assert lead.position.net_qty == (QTY * fills if len(self._sides) == 1 else QTY * (fills % 2)), lead.position
-        assert self._venues[HEDGE].positions(AccountId("hedge/main"))[book.legs[HEDGE].instrument.id] == book.net_qty(HEDGE)
+        leg = book.legs[HEDGE]
+        at_venue = self._venues[HEDGE].positions(leg.account_id)[leg.instrument.id]
+        assert at_venue == hedge.position.net_qty, (at_venue, hedge.position)
         assert not book.state.alarms, book.state.alarms
         assert not book.state.holds, book.state.holds
+
+    def _trade(self) -> None:
+        self._pass_time(self.now_ns + FILL_SPACING_NS)
+        if self.fills % self._fills_per_quote == 0:
+            self._quote()
+            self._settle()
+        price, aggressor = self._trades[self.fills % len(self._trades)]
+        self._venues[LEAD].trade(self.now_ns, self._lead_id, price, QTY, aggressor)
+        self.fills += 1
 
     def _pass_time(self, until_ns: int) -> None:
         while (due_ns := next_due_ns(self.book)) is not None and due_ns <= until_ns:
             self.now_ns = due_ns
-            self._take(TimeReached(due_ns))
+            self._inbox.append(TimeReached(due_ns))
             self._settle()
         self.now_ns = until_ns
 
-    def _tell_quotes(self) -> None:
+    def _quote(self) -> None:
         for leg_id, venue in self._venues.items():
             venue.advance(self.now_ns)
             self._inbox.append(QuoteReceived(self.now_ns, venue.quote(self.book.legs[leg_id].instrument.id)))
@@ -164,27 +202,11 @@ class World:
             if not inbox:
                 return
             while inbox:
-                self._take(inbox.popleft())
-
-    def _take(self, event: Event) -> None:
-        self.events += 1
-        stepped = step(self.book, event)
-        if stepped.turn is not None:
-            self.turns += 1
-            self._take_turn(stepped.turn)
-        for command in stepped.commands:
-            self._send(command)
-
-    def _send(self, command: Command) -> None:
-        match command:
-            case SubmitOrder():
-                self._submit(command)
-            case Read():
-                self._inbox.append(self._read(command))
-            case CancelOrder() | QueryOrder():
-                raise AssertionError(command)
-            case _:
-                pass
+                stepped = self.step(inbox.popleft())
+                if stepped.turn is not None:
+                    self._take_turn(stepped.turn)
+                for command in stepped.commands:
+                    self.send(command)
 
     def _submit(self, order: SubmitOrder) -> None:
         request = OrderRequest(

@@ -30,7 +30,7 @@ def run_digest(seed: int) -> str:
     market = SyntheticMarket(seed, specs, {VENUE: exchange})
     rng = random.Random(seed)
     digest = hashlib.sha256()
-    for turn in range(400):
+    for turn in range(200):
         now_ns = turn * 100_000_000
         events = market.next(now_ns)
         account_id = (A, B)[rng.randrange(2)]

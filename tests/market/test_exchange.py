@@ -8,6 +8,7 @@ import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -591,7 +592,7 @@ def test_positions_name_every_instrument() -> None:
     assert Desk().exchange.positions(A) == {SPOT: D(10), MARGIN: D(10), PERP: D(0)}
 
 
-GOLDEN_DIGEST = "83e06c52e45b4e064f91e2b6c7cec8eeacfa867cbd6a69801a00af8603b5aeee"
+GOLDEN_DIGEST = "471eb0efbf3efe3a4f8f82321e216cc6fdd2c1833a138c139f36db36f0738245"
 
 
 def test_the_same_seed_gives_the_same_run_under_any_hash_seed() -> None:
@@ -641,7 +642,7 @@ def test_the_books_of_the_exchange_balance_at_every_step(seed: int, self_trade: 
         action = rng.randrange(10)
         if action < 6:
             price = None if rng.randrange(4) == 0 else str(D(9700 + rng.randrange(600)) / 100)
-            terms = {
+            terms: dict[str, Any] = {
                 "time_in_force": list(TimeInForce)[rng.randrange(4)],
                 "post_only": price is not None and rng.randrange(5) == 0,
                 "reduce_only": on == PERP and not is_hedge and rng.randrange(3) == 0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from hedgerow.market.answers import OrderRequest
 from hedgerow.market.exchange import SimExchange
 from hedgerow.market.fees import Fees
 from hedgerow.market.rules import VenueRules
@@ -12,7 +13,6 @@ from hedgerow.market.tape import MarketEvent, Traded
 from hedgerow.model.ids import InstrumentId, VenueId
 from hedgerow.model.instrument import Instrument, InstrumentKind
 from hedgerow.model.order import OrderType, Side
-from tests.market.desk import OrderRequest
 
 D = Decimal
 SPOT, PERP = InstrumentId("x:BTC"), InstrumentId("y:BTC-PERP")

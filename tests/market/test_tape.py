@@ -177,7 +177,7 @@ def test_a_trade_names_its_aggressor(tmp_path: Path) -> None:
     path = write(tmp_path, trade("0.5", "99.10000000", buyer_is_maker=True), trade("1", "100", buyer_is_maker=False))
     first, second = events(path)
     assert first == Traded(1000, BTC, D("99.1"), D("0.5"), Side.SELL)
-    assert str(first.price) == "99.1"  # type: ignore[union-attr]
+    assert str(first.price) == "99.1"
     assert second == Traded(1001, BTC, D(100), D(1), Side.BUY)
 
 

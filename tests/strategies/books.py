@@ -113,7 +113,9 @@ class Desk:
 
     def refused(self, leg_id: LegId, tries: int, reject_class: RejectClass = RejectClass.POST_ONLY) -> None:
         now_ns = self.book.now_ns
-        self.book.state.refusals[f"{leg_id}/"] = Refusal(Side.SELL, reject_class, "-5022", "would take", tries, now_ns, now_ns)
+        self.book.state.refusals[f"{leg_id}/"] = Refusal(
+            Side.SELL, reject_class, "-5022", "would take", tries, now_ns, now_ns
+        )
 
     def signal(self, made_ts_ns: int) -> None:
         self.book.state.signal = Signal(made_ts_ns, "")

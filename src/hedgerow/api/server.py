@@ -26,10 +26,8 @@ from hedgerow.core.events import Action, OperatorCommanded
 from hedgerow.core.explain import explain
 from hedgerow.journal.errors import JournalError
 from hedgerow.model.ids import BookId
-from hedgerow.runtime.config import SOCKET_FILE
+from hedgerow.runtime.folder import PathTooLong, socket_path
 
-# A Unix socket's path must fit in `sockaddr_un`: 108 bytes on Linux, 104 on macOS, with the closing zero.
-SOCKET_PATH_MAX = 103
 BODY_BYTES_MAX = 64 * 1024
 REQUEST_ID_LEN_MAX = 128
 JSON = "application/json"
@@ -112,6 +110,10 @@ def make_app(node: Node) -> FastAPI:
     async def alarms() -> Response:
         return _json(views.alarms(node.books.values(), views.RUNNING, node.now_ns()))
 
+    @app.get("/api/v1/config")
+    async def config() -> Response:
+        return _json(views.configs(node.books.values(), views.RUNNING, node.now_ns()))
+
     # Not async, so that it runs in a thread: a long journal takes seconds, and hedging must go on meanwhile.
     @app.get("/api/v1/explain/{subject:path}")
     def explanation(subject: str) -> Response:
@@ -159,21 +161,6 @@ def make_app(node: Node) -> FastAPI:
     return app
 
 
-def socket_path(state: Path) -> Path:
-    """Return where the API of a state folder listens, as short as it can be written.
-
-    Raises:
-        SocketUnusable: even so it is too long for a socket.
-    """
-    path = (state / SOCKET_FILE).absolute()
-    if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
-        return path
-    near = Path(os.path.relpath(path))
-    if len(os.fsencode(near)) <= SOCKET_PATH_MAX:
-        return near
-    raise SocketUnusable("HR-204", f"{path} has more than {SOCKET_PATH_MAX} bytes")
-
-
 def bind(state: Path) -> socket.socket:
     """Return the listening socket of a state folder, owner-only; one that a dead node left is replaced.
 
@@ -197,6 +184,8 @@ def bind(state: Path) -> socket.socket:
         except OSError:
             bound.close()
             raise
+    except PathTooLong as error:
+        raise SocketUnusable("HR-204", str(error)) from error
     except OSError as error:
         raise SocketUnusable("HR-205", f"{state}: {error.strerror or error}") from error
     return bound
@@ -235,8 +224,8 @@ class Server:
 
     def __init__(self, node: Node, state: Path) -> None:
         """Take the socket. Raises SocketUnusable as `bind` does."""
-        self._path = socket_path(state)
         self._socket = bind(state)
+        self._path = socket_path(state)
         config = uvicorn.Config(
             make_app(node), log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=2
         )

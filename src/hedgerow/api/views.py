@@ -13,7 +13,7 @@ import msgspec
 
 from hedgerow.core.book import Book
 from hedgerow.core.commands import Mode
-from hedgerow.core.config import NS_PER_MS, NS_PER_S
+from hedgerow.core.config import NS_PER_MS, NS_PER_S, BookConfig
 from hedgerow.core.explain import Explanation
 from hedgerow.core.holds import HOLD_TEXTS
 from hedgerow.model.ids import LegId
@@ -119,6 +119,8 @@ class BookView(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     "`hedged`, `hedging`, `frozen`, `flattening` or `halted`."
     mode_reason: str
+    mode_since: str
+    "When the mode last changed; empty while it never did."
     hedged: bool
     residual: Decimal
     "Held and not offset, units of the hedge leg, signed."
@@ -156,6 +158,11 @@ class HoldsView(View, frozen=True, kw_only=True):
 
 class AlarmsView(View, frozen=True, kw_only=True):
     alarms: tuple[AlarmView, ...]
+
+
+class ConfigView(View, frozen=True, kw_only=True):
+    books: tuple[BookConfig, ...]
+    "As each book last started."
 
 
 class StepView(msgspec.Struct, frozen=True, kw_only=True):
@@ -221,6 +228,12 @@ def alarms(books: Iterable[Book], source: str, now_ns: int) -> AlarmsView:
     return AlarmsView(schema="hedgerow.alarms/1", source=source, ts=rfc3339(now_ns), alarms=found)
 
 
+def configs(books: Iterable[Book], source: str, now_ns: int) -> ConfigView:
+    """Return the config of every book."""
+    found = tuple(book.config for book in books)
+    return ConfigView(schema="hedgerow.config/1", source=source, ts=rfc3339(now_ns), books=found)
+
+
 def explained(explanation: Explanation, source: str, now_ns: int) -> ExplainView:
     """Return a chain for showing."""
     first_ns = explanation.rows[0].ts_ns
@@ -257,6 +270,7 @@ def book_view(book: Book) -> BookView:
         policy=book.config.policy,
         state=state,
         mode_reason=book.state.mode_reason,
+        mode_since=rfc3339(book.state.mode_ts_ns) if book.state.mode_ts_ns else "",
         hedged=hedged,
         residual=book.residual,
         unhedged_ms=book.residual_age_ns() // NS_PER_MS,

@@ -212,6 +212,7 @@ def apply_commands(book: Book, commands: tuple[Command, ...]) -> None:
                 book.moved = True
             case ForeignNoted():
                 state.ledgers[command.leg_id].foreign_net_qty = command.net_qty
+                book.unassigned = any(ledger.foreign_net_qty is None for ledger in state.ledgers.values())
             case DriftNoted():
                 state.ledgers[command.leg_id].drift_net_qty = command.net_qty
             case LookUpFill() | CancelOrphan():
@@ -614,7 +615,9 @@ def _apply_cancel_answer(book: Book, event: CancelAnswered) -> bool:
     now_ns, timing = book.now_ns, book.config.timing
     wait_ns = timing.ask_first_ms * NS_PER_MS if event.outcome is CancelOutcome.ACCEPTED else 0
     # Gone is not unfilled: trades and a query decide, never this answer.
-    after = life.unclear(replace(order, cancel_pending=False, ask_ts_ns=0), now_ns, now_ns + wait_ns)
+    # Only a refusal makes room for another cancel at once; else the order must first be shown as working again.
+    pending = event.outcome is not CancelOutcome.REFUSED
+    after = life.unclear(replace(order, cancel_pending=pending, ask_ts_ns=0), now_ns, now_ns + wait_ns)
     _put(book, after)
     return True
 

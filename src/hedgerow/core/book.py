@@ -118,6 +118,8 @@ class Book:
         "When the next read is due at the earliest; 0 after any change of the above."
         self.linked_ts_ns: dict[LegId, int] = {}
         "When the engine started or the link came back: older questions do not reconcile."
+        self.unassigned = False
+        "The accounts' holdings are not yet told apart into the book's and the foreign."
         self.positions_read: dict[LegId, PositionRead] = {}
         self.previous_positions: dict[LegId, PositionRead] = {}
         "The read before: drift counts only when two in a row show it."
@@ -151,6 +153,7 @@ class Book:
         self._same_multiplier = (
             rule is None or self.legs[rule.lead].instrument.multiplier == self.legs[rule.hedge].instrument.multiplier
         )
+        self.unassigned = any(ledger.foreign_net_qty is None for ledger in self.state.ledgers.values())
         self._leg_ids = {(leg.account_id, leg.instrument.id): leg.id for leg in self.state.config.legs}
         self.live = {leg_id: {} for leg_id in self.legs}
         self.unclear = {}

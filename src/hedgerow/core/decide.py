@@ -31,6 +31,8 @@ from hedgerow.core.events import (
     Heartbeat,
     OpenOrdersRead,
     OrderAccepted,
+    OrderReported,
+    PositionModeRead,
     PositionRead,
     QuoteReceived,
     ReadKind,
@@ -57,8 +59,8 @@ class Decision(msgspec.Struct, frozen=True):
     "The commands change what a plan would see: plan at once, in a turn of its own."
 
 
-def decide(book: Book, event: Event) -> Decision:
-    """Return what this event leads to. It has been applied already."""
+def decide(book: Book, event: Event, changed: bool) -> Decision:
+    """Return what this event leads to. It has been applied already; `changed` says whether anything durable did."""
     told: list[Command] = [AlarmRaised(alarm) for alarm in _new_alarms(book)] if book.raised else []
     told += [LookUpFill(fill) for fill in book.look_ups]
     if book.unclear:
@@ -70,17 +72,21 @@ def decide(book: Book, event: Event) -> Decision:
     notes = _proofs(book) if book.unclear else []
     if type(event) is PositionRead:
         notes += reconcile.compare(book, event)
+    if book.unassigned and type(event) in (PositionRead, QuoteReceived):
+        notes += reconcile.assign(book)
     notes += _mode_of_its_own(book, event)
     reads = reconcile.due_reads(book) if book.now_ns >= book.reads_due_ns else []
-    if notes or _changes_no_plan(book, event):
+    if notes or _changes_no_plan(book, event, changed):
         return Decision((*told, *notes, *reads), look_again=bool(notes))
     return _plan(book, event, told, reads)
 
 
-def _changes_no_plan(book: Book, event: Event) -> bool:
+def _changes_no_plan(book: Book, event: Event, changed: bool) -> bool:
     """Whether planning again can be spared: an order counts the same before and after its acknowledgement."""
     if type(event) is OrderAccepted:
         return not (book.state.holds or book.cancels_wait or book.look_again)
+    if type(event) is OrderReported:
+        return not (changed or book.look_again)
     return type(event) is Faulted
 
 
@@ -187,6 +193,8 @@ def _mode_of_its_own(book: Book, event: Event) -> list[Command]:
     """The book freezes itself when the venue trades for it, and when a flatten is verified."""
     if type(event) is FillReceived and event.fill.venue_made and book.mode is Mode.RUNNING:
         return [ModeChanged(Mode.FROZEN, f"the venue itself traded {event.fill.side.value} {event.fill.qty}")]
+    if type(event) is PositionModeRead and not event.agrees and book.mode is not Mode.HALTED:
+        return [ModeChanged(Mode.HALTED, event.detail or "the account is in another position mode")]
     if book.mode is not Mode.FLATTENING or book.state.parked or not all(is_flat(book, leg_id) for leg_id in book.legs):
         return []
     left: list[str] = []

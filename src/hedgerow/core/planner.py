@@ -43,6 +43,9 @@ REFUSAL_HOLDS: dict[RejectClass, HoldReason] = {
     RejectClass.OTHER: HoldReason.VENUE_REFUSED,
 }
 
+# A policy's own reasons to wait with an entry; a book that is not running has a better one.
+WAITS_FOR_ENTRY = frozenset({HoldReason.GATED, HoldReason.NO_SIGNAL, HoldReason.STALE_SIGNAL})
+
 RULE_HOLDS: dict[Rule, HoldReason] = {
     Rule.STEP: HoldReason.OFF_STEP,
     Rule.MINIMUM_QTY: HoldReason.BELOW_MINIMUM,
@@ -118,13 +121,16 @@ def plan(book: Book, target: Target) -> Plan:
     if book.mode is Mode.HALTED:
         _halt(book, result)
         return result
+    refused = result.entries_refused
     for hold in target.holds:
-        result.hold(hold)
+        told = refused is not None and book.mode is not Mode.RUNNING and hold.reason in WAITS_FOR_ENTRY
+        result.hold(Hold(refused.reason, hold.leg_id, hold.slot, refused.numbers) if refused and told else hold)
     wanted = {(want.leg_id, want.slot) for want in target.resting}
     for orders in book.live.values():
         for order in orders.values():
             if order.slot and (order.leg_id, order.slot) not in wanted:
-                result.cancel(order, "unwanted")
+                withdrawn = order.role is Role.ENTRY and refused is not None
+                result.cancel(order, refused.reason.value if refused and withdrawn else "unwanted")
     for net in target.nets:
         _net(book, net, result)
     for want in target.resting:
@@ -135,11 +141,10 @@ def plan(book: Book, target: Target) -> Plan:
 def flatten_target(book: Book) -> Target:
     """Return the target that brings every leg to zero: the lead leg is closed, and the hedge leg follows its fills."""
     rule = book.config.hedge
-    nets = [
-        NetTarget(leg_id, ZERO, Taking(), Role.EXIT) for leg_id in book.legs if rule is None or leg_id != rule.hedge
-    ]
-    if rule is not None:
-        nets.append(NetTarget(rule.hedge, book.hedge_target(), Taking(), Role.HEDGE))
+    following = rule.hedge if rule is not None and not is_flat(book, rule.lead) else None
+    nets = [NetTarget(leg_id, ZERO, Taking(), Role.EXIT) for leg_id in book.legs if leg_id != following]
+    if following is not None:
+        nets.append(NetTarget(following, book.hedge_target(), Taking(), Role.HEDGE))
     return Target(nets=tuple(nets))
 
 

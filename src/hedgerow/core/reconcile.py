@@ -58,10 +58,10 @@ def due_reads(book: Book) -> list[Command]:
 
 
 def compare(book: Book, read: PositionRead) -> list[Command]:
-    """Return what a position read leads to: adoption, a note of what is foreign, drift, or the end of it."""
+    """Return what a position read leads to once the holdings are assigned: drift, or the end of it."""
     ledger = book.ledger(read.leg_id)
     if ledger.foreign_net_qty is None:
-        return _first_read(book)
+        return []
     drift = read.net_qty - ledger.position.net_qty - ledger.foreign_net_qty
     # Venues show positions in their own quantum; less than a step is rounding.
     if abs(drift) < book.legs[read.leg_id].instrument.step:
@@ -89,7 +89,7 @@ def _is_settled(book: Book, read: PositionRead) -> bool:
     return not any(order.status in unclear for order in book.working(read.leg_id))
 
 
-def _first_read(book: Book) -> list[Command]:
+def assign(book: Book) -> list[Command]:
     """Once every leg was read, decide what of the accounts' holdings is the book's and what is foreign."""
     if any(leg_id not in book.positions_read for leg_id in book.legs):
         return []

@@ -38,7 +38,7 @@ def step(book: Book, event: Event) -> Stepped:
     if event.ts_ns > book.now_ns:
         book.now_ns = event.ts_ns
     changed = apply_event(book, event)
-    decision = decide(book, event)
+    decision = decide(book, event, changed)
     commands = decision.commands
     apply_commands(book, commands)
     apply_decision(book, decision.target, decision.cancels_wait, decision.look_again)

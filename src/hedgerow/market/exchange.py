@@ -67,8 +67,8 @@ LIQUIDATION = "LIQUIDATION"
 class SimExchange:
     """One venue. Every method that changes something is one step; what it did is in `drain`, in the venue's order.
 
-    An account or instrument id in a *market data* or *set-up* call that does not exist is our own mistake and raises
-    KeyError; in a customer's request an unknown instrument is answered as a venue does.
+    `submit`, `cancel` and `query` answer an unknown instrument as a venue does. Any other id that does not exist is the
+    caller's mistake and raises KeyError.
     """
 
     def __init__(self, venue_id: VenueId, instruments: Iterable[Instrument], rules: VenueRules, seed: int) -> None:
@@ -317,7 +317,9 @@ class SimExchange:
     def next_due_ns(self) -> int | None:
         """Return when `advance` next has something to do by the clock, or None. Liquidation follows prices instead."""
         due = [market.funding.next_funding_ts_ns for market in self._markets.values() if market.funding is not None]
-        due.extend([order.expires_ts_ns for order in list(self._day_orders.values())[:1]])
+        oldest = next(iter(self._day_orders.values()), None)
+        if oldest is not None:
+            due.append(oldest.expires_ts_ns)
         return min(due, default=None)
 
     def advance(self, now_ns: int) -> None:

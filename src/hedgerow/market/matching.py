@@ -109,7 +109,7 @@ class BookSide(Generic[Q]):
         """Let the market show `qty` at `price`; zero removes it. A queue is never longer than its level."""
         key = price if self._is_bid else -price
         keys = self.keys
-        index = len(keys) - 1 if keys and keys[-1] == key else bisect_left(keys, key)
+        index = self._index(key)
         if index < len(keys) and keys[index] == key:
             level = self.levels[index]
             if level.orders:
@@ -138,7 +138,7 @@ class BookSide(Generic[Q]):
     def rest(self, order: Q) -> None:
         """Put `order` at the end of the queue of its price."""
         key = self.key(order.price)
-        index = bisect_left(self.keys, key)
+        index = self._index(key)
         if index == len(self.keys) or self.keys[index] != key:
             self.keys.insert(index, key)
             self.levels.insert(index, PriceLevel(key, order.price, ZERO))
@@ -149,12 +149,12 @@ class BookSide(Generic[Q]):
 
     def remove(self, order: Q) -> None:
         """Take `order`, which rests here, out of the book."""
-        level = self._level_at(self.key(order.price))
-        assert level is not None, order.id
+        index = self._index(self.key(order.price))
+        level = self.levels[index]
         del level.orders[order.id]
         self.order_count -= 1
         if not level.orders and not level.qty:
-            self._drop(level)
+            del self.keys[index], self.levels[index]
 
     def reduce(self, order: Q, qty: Decimal) -> None:
         """Fill `qty` of `order`, which rests here; it leaves the book when nothing is left of it."""
@@ -248,10 +248,11 @@ class BookSide(Generic[Q]):
         if not level.qty and not level.orders:
             self._drop(level)
 
-    def _level_at(self, key: Decimal) -> PriceLevel[Q] | None:
-        index = len(self.keys) - 1 if self.keys and self.keys[-1] == key else bisect_left(self.keys, key)
-        return self.levels[index] if index < len(self.keys) and self.keys[index] == key else None
-
     def _drop(self, level: PriceLevel[Q]) -> None:
-        index = len(self.keys) - 1 if self.keys[-1] == level.key else bisect_left(self.keys, level.key)
+        index = self._index(level.key)
         del self.keys[index], self.levels[index]
+
+    def _index(self, key: Decimal) -> int:
+        """Return where `key` is or belongs. Most of what happens is at the best price, so it is tried first."""
+        keys = self.keys
+        return len(keys) - 1 if keys and keys[-1] == key else bisect_left(keys, key)

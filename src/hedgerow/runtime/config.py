@@ -47,16 +47,13 @@ from hedgerow.runtime.config_text import (
     parse,
     read_text,
 )
+from hedgerow.runtime.folder import JOURNAL_FILE, STATE_FOLDER
 from hedgerow.runtime.presets import START_PRICES, preset
 from hedgerow.strategies import POLICIES
 from hedgerow.strategies.params import BadParams, ParamError, describe
 from hedgerow.strategies.params import parse as parse_params
 
 LEAD, HEDGE = LegId("lead"), LegId("hedge")
-STATE_FOLDER = ".hedgerow"
-# What a state folder holds.
-JOURNAL_FILE = "journal.sqlite"
-SOCKET_FILE = "api.sock"
 # The parameter of each policy that is the size of one lead order.
 SIZE_PARAMS = ("qty", "entry_qty")
 # The synthetic depth of one price level is worth this much, quote, where the config does not say.

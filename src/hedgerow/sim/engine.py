@@ -155,7 +155,7 @@ class Engine:
         due_ns = next_due_ns(self.book)
         if due_ns is None:
             return
-        due_ns = max(due_ns - self._offset_ns, self._world.now_ns)
+        due_ns = max(due_ns - self._offset_ns, self._world.now_ns, self._stalled_until_ns)
         if not self._armed_ns or due_ns < self._armed_ns:
             self._armed_ns = due_ns
             self._world.call_at(due_ns, self._tick, due_ns)

@@ -675,6 +675,9 @@ class Story:
         outcome = CancelOutcome(line.text("OUTCOME"))
         if order_id is None:
             raise self._unknown_name(line)
+        if outcome is CancelOutcome.ACCEPTED:
+            for leg_id, rows in self._orphans.items():
+                self._orphans[leg_id] = [row for row in rows if row.order_id != order_id]
         return [CancelAnswered(self._now_ns, order_id, outcome, line.text("CODE"), line.text("TEXT"))]
 
     def _message_filled(self, line: Line) -> list[Event]:
@@ -1024,6 +1027,20 @@ class Story:
             if any(isinstance(c, SubmitOrder) and c.order_id == order_id for c in record.turn.commands):
                 return
         raise Unmet(line.number, f"the submit of {line.text('ORDER')} in the journal", "none", "it was sent too early")
+
+    def _holds_unsent(self, line: Line) -> None:
+        leg_id = self._leg(line)
+        for record in SqliteStore(self._connection).turns():
+            for command in record.turn.commands:
+                if not isinstance(command, SubmitOrder) or command.order_id in self._placed:
+                    continue
+                if (command.leg_id, command.side, command.qty) == (leg_id, side_of(line), line.amount("QTY")):
+                    self._numbers += 1
+                    self._placed[command.order_id] = Placed(command, VenueOrderId(f"v{self._numbers}"))
+                    self._names[line.text("NAME")] = command.order_id
+                    return
+        expected = f"an unsent submit {line.text('INSTRUMENT')} {line.text('SIDE')} {line.text('QTY')} in the journal"
+        raise Unmet(line.number, expected, "none", self._hint())
 
     def _holds_parked(self, line: Line) -> None:
         self._same(line, "parked fills:", line.count("COUNT"), len(self._book.state.parked))

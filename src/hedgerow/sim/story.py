@@ -297,6 +297,12 @@ VERBS: tuple[Verb, ...] = (
     Verb(HOLDS, "working", ("working INSTRUMENT COUNT",), "How many orders of the leg may still fill."),
     Verb(HOLDS, "sent", ("sent INSTRUMENT COUNT",), "How many submits have left for this instrument in all."),
     Verb(HOLDS, "durable", ("durable ORDER",), "The journal has the order's submit."),
+    Verb(
+        HOLDS,
+        "unsent",
+        ("unsent INSTRUMENT SIDE QTY as NAME",),
+        "The journal has this submit, and it never left: the engine died before.",
+    ),
     Verb(HOLDS, "parked", ("parked COUNT",), "How many fills wait for their order."),
     Verb(HOLDS, "fenced", ("fenced",), "An engine was fenced off by a later one, and sent nothing since."),
     Verb(HOLDS, "epoch", ("epoch COUNT",), "Which run of the engine has the book."),

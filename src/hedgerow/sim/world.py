@@ -86,6 +86,8 @@ class World:
         self._quiet_checks = 0
         self._done = False
         self.price = PRICE
+        self._basis = ONE
+        "Price of the hedge leg's venue as a ratio of the other's."
         self.config = self._draw_config()
         self._strategy = strategies.make(self.config)
         rule = self.config.hedge
@@ -112,6 +114,8 @@ class World:
         self._start_engine()
         self._after_ms(1, self._move_market)
         self._after_ms(500, self._beat)
+        if self.config.params.get("entry_on") == "signal":
+            self._after_ms(1_000, self._signal)
         for kind in self.faults.spacings_ms:
             self._after_ms(self.faults.next_ms(kind), self._strike, kind)
         self._after_ms(fault_ms, self._heal)
@@ -143,10 +147,10 @@ class World:
     def _pick(self, *choices: Any) -> Any:
         return choices[self.rng.randrange(len(choices))]
 
-    def _draw_instrument(self, venue: str, kind: InstrumentKind) -> Instrument:
+    def _draw_instrument(self, venue: str, kind: InstrumentKind, fee_currencies: tuple[FeeCurrency, ...]) -> Instrument:
         step = STEPS[self.rng.randrange(len(STEPS))]
         perp = kind is InstrumentKind.PERP
-        fee_currency = FeeCurrency.QUOTE if perp else self._pick(*FeeCurrency)
+        fee_currency = FeeCurrency.QUOTE if perp else self._pick(*fee_currencies)
         banded = self.rng.randrange(2) == 0
         return Instrument(
             InstrumentId(f"{venue}:X-USD"),
@@ -173,7 +177,10 @@ class World:
         spot, perp = InstrumentKind.SPOT, InstrumentKind.PERP
         lead_kind = self._pick(spot, InstrumentKind.MARGIN, perp) if policy == "mirror" else spot
         hedge_kind = self._pick(perp, perp, spot) if policy == "mirror" else perp
-        lead, hedge = self._draw_instrument("simA", lead_kind), self._draw_instrument("simB", hedge_kind)
+        # Who sells all that an account holds cannot pay a fee in what is sold.
+        fees = tuple(FeeCurrency) if policy != "close" else (FeeCurrency.QUOTE, FeeCurrency.RECEIVED)
+        lead = self._draw_instrument("simA", lead_kind, fees)
+        hedge = self._draw_instrument("simB", hedge_kind, fees)
         ratio = self._pick(Decimal(-1), Decimal(-1), Decimal("-0.5")) if policy == "mirror" else Decimal(-1)
         # Some orders are worth several orders of the hedge leg, some less than one.
         per_lead = abs(ratio) * lead.multiplier / hedge.multiplier
@@ -241,7 +248,8 @@ class World:
             "max_net_qty": str(self.qty * self._pick(2, 6)),
             "entry_type": self._pick("limit", "limit", "market"),
             "entry_on": self._pick("conditions", "signal"),
-            "entry_basis_bps_min": "-2000",
+            "entry_basis_bps_min": "-300",
+            "exit_basis_bps_max": self._pick("none", "-400", "-400"),
         }
 
     def _line(self, leg: LegConfig) -> Line:
@@ -332,10 +340,13 @@ class World:
         thin = Fault.THIN_BOOK in self._windows
         if not self._healed:
             self.price += Decimal(rng.randrange(-20, 21)) / 100
+            if rng.randrange(12) == 0:
+                self._basis = ONE if self._basis < 1 else Decimal("0.94")
         for line in self.lines.values():
             tick = line.instrument.tick
             offset = 0 if self._healed else rng.randrange(-2, 3)
-            middle = self.price // tick * tick + tick * offset
+            price = self.price * self._basis if line.leg_id == HEDGE else self.price
+            middle = price // tick * tick + tick * offset
             step, lot = line.instrument.step, max(self.qty, line.instrument.min_qty)
             depth = 1 if thin else 5
             bids: list[Level] = []
@@ -352,8 +363,9 @@ class World:
             line.move_market(bids, asks)
             if not self._healed:
                 self._print_trade(line, lot, bids, asks)
+                self._print_trade(line, lot, bids, asks)
             line.show_quote()
-        self._after_ms(1_000 if self._healed else rng.randrange(200, 900), self._move_market)
+        self._after_ms(1_000 if self._healed else rng.randrange(150, 700), self._move_market)
 
     def _print_trade(self, line: Line, lot: Decimal, bids: list[Level], asks: list[Level]) -> None:
         rng = self.rng
@@ -364,6 +376,12 @@ class World:
         if Fault.PARTIAL_FILL in self._windows:
             qty = line.instrument.step * rng.randrange(1, 6)
         line.print_trade(price, qty, side)
+
+    def _signal(self) -> None:
+        if self._healed:
+            return
+        self.command(Action.SIGNAL, detail="enter")
+        self._after_ms(self.rng.randrange(500, 4_000), self._signal)
 
     def _beat(self) -> None:
         for line in self.lines.values():
@@ -500,6 +518,7 @@ class World:
         """Nothing goes wrong any more, and all that was wrong is mended; what it did to the book is for the book."""
         self.note("all heals")
         self._healed = True
+        self._basis = ONE
         self.faults.healed = True
         self._windows.clear()
         self._free_disk()

@@ -16,15 +16,15 @@ from msgspec.structs import replace
 from hedgerow.core import guard
 from hedgerow.core.book import Book
 from hedgerow.core.config import BookConfig
-from hedgerow.core.events import RejectClass
 from hedgerow.core.holds import Hold, HoldReason
-from hedgerow.core.target import Making, NetTarget, Resting, Taking, Target
+from hedgerow.core.target import NetTarget, Resting, Taking, Target
 from hedgerow.model.ids import LegId
 from hedgerow.model.instrument import Instrument
 from hedgerow.model.market import FundingRate, Quote
 from hedgerow.model.numbers import BPS, ONE, ZERO
-from hedgerow.model.order import Order, OrderType, Role, Side, TimeInForce
+from hedgerow.model.order import Order, Role, Side
 from hedgerow.model.words import Word
+from hedgerow.strategies.maker import Chase, MakerHedge
 from hedgerow.strategies.params import Param, ParamError
 from hedgerow.strategies.quoting import (
     Quoted,
@@ -184,10 +184,8 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
     "When the last signal that was looked at was made."
     goal_net_qty: Decimal | None = None
     "Spot enters up to here because of that signal; 0 when it is done, None when it was dropped as stale."
-    reference_price: Decimal | None = None
-    "Price of the futures' own side when the hedge that a maker works on became owed."
-    taking: str = ""
-    "Why a maker hedge is taken now, until it is done: `clock`, `distance` or `refusals`."
+    chase: Chase = Chase()
+    "What a maker hedge remembers until it is done."
 
     def text(self) -> str:
         return "" if self == _FRESH else msgspec.json.encode(self).decode()
@@ -226,8 +224,7 @@ class Carry:
         self._taking = Taking(params.slippage_bps_max)
         self._entry_timeout_ns = to_ns(params.entry_timeout_s)
         self._signal_age_ns = to_ns(params.signal_age_s_max)
-        self._requote_ns = to_ns(params.requote_s)
-        self._maker_timeout_ns = to_ns(params.maker_timeout_s)
+        self._maker = _maker(rule.hedge, params) if params.hedge_style is HedgeStyle.MAKER else None
         levels = range(params.ladder_levels)
         self._slots = tuple(f"entry/{level + 1}" for level in levels)
         self._factors = tuple(ONE - level * params.ladder_step_bps * BPS for level in levels)
@@ -258,73 +255,12 @@ class Carry:
     def _hedge(self, book: Book, memory: Memory, is_hedged: bool) -> tuple[NetTarget, Memory, int | None]:
         """The net target of the futures leg in the style of the moment, and when that style may change."""
         hedge_net_qty = book.hedge_target()
-        if self._params.hedge_style is HedgeStyle.TAKER:
+        if self._maker is None:
             return NetTarget(self._futures, hedge_net_qty, self._taking, Role.HEDGE), memory, None
-        if is_hedged and (memory.taking or memory.reference_price is not None):
-            memory = replace(memory, taking="", reference_price=None)
-        owed = hedge_net_qty - book.net_qty(self._futures)
-        side = Side.BUY if owed > 0 else Side.SELL
-        best = self._maker_price(book, side)
-        if not is_hedged and not memory.taking:
-            memory = self._escalated(book, memory, side, best)
-        standing = _waiting(book, self._futures, side)
-        if memory.taking or (best is None and standing is None):
-            return NetTarget(self._futures, hedge_net_qty, self._taking, Role.HEDGE), memory, None
-        price, wake_ns = self._requoted(book, best, standing)
-        if not is_hedged:
-            # The turn at hand is the first of a residual without a beginning.
-            wake_ns = earliest(wake_ns, (book.state.residual_since_ns or book.now_ns) + self._maker_timeout_ns)
-        return NetTarget(self._futures, hedge_net_qty, Making(price), Role.HEDGE), memory, wake_ns
-
-    def _maker_price(self, book: Book, side: Side) -> Decimal | None:
-        """Where a maker hedge should rest now; None without any futures price."""
-        if self._params.maker_price is not None:
-            return self._params.maker_price
-        quote = book.quote(self._futures)
-        if quote is None:
-            return None
-        instrument = book.legs[self._futures].instrument
-        best = _own_best(quote, side, instrument)
-        if best is None:
-            return None
-        return instrument.passive_price(best - side.sign * self._params.maker_offset_ticks * instrument.tick, side)
-
-    def _escalated(self, book: Book, memory: Memory, side: Side, price: Decimal | None) -> Memory:
-        """The memory with the reason to take from now on, if there is one; else with the price to measure from."""
-        since_ns = book.state.residual_since_ns
-        if since_ns and book.now_ns >= since_ns + self._maker_timeout_ns:
-            return replace(memory, taking="clock")
-        refusal = book.refusal(self._futures)
-        if (
-            refusal is not None
-            and refusal.reject_class is RejectClass.POST_ONLY
-            and refusal.tries >= self._params.maker_tries_max
-        ):
-            return replace(memory, taking="refusals")
-        distance_bps_max = self._params.maker_distance_bps_max
-        quote = book.quote(self._futures)
-        if distance_bps_max is None or price is None or quote is None:
-            return memory
-        if memory.reference_price is None:
-            return replace(memory, reference_price=price)
-        best = _own_best(quote, side, book.legs[self._futures].instrument)
-        reference = memory.reference_price
-        if best is not None and side.sign * (best - reference) > reference * distance_bps_max * BPS:
-            return replace(memory, taking="distance")
-        return memory
-
-    def _requoted(self, book: Book, best: Decimal | None, standing: Order | None) -> tuple[Decimal, int | None]:
-        """The price of the maker hedge: that of the standing order until it may and must be moved."""
-        if standing is None or standing.limit_price is None:
-            assert best is not None, standing
-            return best, None
-        if best is None:
-            return standing.limit_price, None
-        tick = book.legs[self._futures].instrument.tick
-        if abs(best - standing.limit_price) < self._params.requote_ticks * tick:
-            return standing.limit_price, None
-        due_ns = standing.submitted_ts_ns + self._requote_ns
-        return (best, None) if book.now_ns >= due_ns else (standing.limit_price, due_ns)
+        making, chase, wake_ns = self._maker.style(book, hedge_net_qty, memory.chase, is_hedged)
+        if chase is not memory.chase:
+            memory = replace(memory, chase=chase)
+        return NetTarget(self._futures, hedge_net_qty, making or self._taking, Role.HEDGE), memory, wake_ns
 
     def _entries(
         self, book: Book, memory: Memory, reason: Reason | None, standing: dict[str, Order]
@@ -538,20 +474,17 @@ class Carry:
         )
 
 
-def _waiting(book: Book, leg_id: LegId, side: Side) -> Order | None:
-    """The oldest order of a shortfall that rests on `side`."""
-    for order in book.working(leg_id):
-        waits = order.type is OrderType.LIMIT and order.time_in_force is TimeInForce.GTC
-        if not order.slot and order.side is side and waits:
-            return order
-    return None
-
-
-def _own_best(quote: Quote, side: Side, instrument: Instrument) -> Decimal | None:
-    """The best price of the order's own side; alone there, the first that would not take."""
-    if side is Side.BUY:
-        return quote.bid if quote.bid is not None or quote.ask is None else quote.ask - instrument.tick
-    return quote.ask if quote.ask is not None or quote.bid is None else quote.bid + instrument.tick
+def _maker(futures: LegId, params: CarryParams) -> MakerHedge:
+    return MakerHedge(
+        futures,
+        price=params.maker_price,
+        offset_ticks=params.maker_offset_ticks,
+        requote_ticks=params.requote_ticks,
+        requote_ns=to_ns(params.requote_s),
+        timeout_ns=to_ns(params.maker_timeout_s),
+        distance_bps_max=params.maker_distance_bps_max,
+        tries_max=params.maker_tries_max,
+    )
 
 
 def _is_blind(quote: Quote | None) -> bool:

@@ -1,0 +1,82 @@
+"""`python -m benchmarks`, as `./hr bench` calls it: runs the benchmarks and prints what they measured against the goals.
+
+Exit codes: 0 all that was asked for ran, whether or not goals are met; 2 bad arguments; 69 the engine to compare with
+cannot be installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from benchmarks import durable, hedges, latency, nautilus, recovery, worlds
+from benchmarks.report import Number, Skipped, print_json, print_table, report
+
+EXIT_UNAVAILABLE = 69
+
+BENCHMARKS: dict[str, Callable[[bool], list[Number] | list[Skipped]]] = {
+    "hedges": hedges.run,
+    "durable": durable.run,
+    "latency": latency.run,
+    "recovery": recovery.run,
+    "worlds": worlds.run,
+}
+
+
+def arguments(told: list[str]) -> argparse.Namespace:
+    """Return the command line, read."""
+    parser = argparse.ArgumentParser(prog="hr bench", description="Measure hedgerow against its goals.")
+    parser.add_argument("--quick", action="store_true", help="small sizes, under a minute or two")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    parser.add_argument("--only", nargs="+", choices=sorted(BENCHMARKS), default=[], metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--against", choices=["nautilus"], help="run the same work through another engine, and nothing else")
+    parser.add_argument("--sizes", nargs="+", type=_size, default=[], metavar="FILLS", help="lead fills of hedges and --against")
+    read = parser.parse_args(told)
+    if read.against and read.only:
+        parser.error("--against runs nothing else; leave --only out")
+    if read.sizes and read.only and "hedges" not in read.only:
+        parser.error("--sizes belongs to hedges, which --only leaves out")
+    return read
+
+
+def _size(text: str) -> int:
+    try:
+        size = int(text.replace("_", "").replace(",", ""))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of lead fills") from None
+    if size < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of lead fills; use 1 or more")
+    return size
+
+
+def main(told: list[str]) -> int:
+    """Run what was asked for, print it, and return the exit code."""
+    asked = arguments(told)
+    results: list[Number | Skipped] = []
+    try:
+        if asked.against:
+            _note(f"against {asked.against}")
+            results += nautilus.compare(asked.quick, tuple(asked.sizes))
+        for name, run in BENCHMARKS.items():
+            if asked.against or (asked.only and name not in asked.only):
+                continue
+            _note(name)
+            results += hedges.run(asked.quick, tuple(asked.sizes)) if name == "hedges" else run(asked.quick)
+    except nautilus.Unavailable as error:
+        _note(str(error))
+        return EXIT_UNAVAILABLE
+    told_all = report(asked.quick, results)
+    if asked.json:
+        print_json(told_all)
+    else:
+        print_table(told_all)
+    return 0
+
+
+def _note(text: str) -> None:
+    print(f"hedgerow bench: {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

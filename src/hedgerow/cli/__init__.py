@@ -1,0 +1,18 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run one command and exit; the entry of the `hedgerow` program."""
+    if not __debug__:
+        sys.stderr.write(
+            "hedgerow: HR-003 asserts are switched off, and they are what stops a wrong order;"
+            " start Python without -O and PYTHONOPTIMIZE\n"
+        )
+        sys.exit(2)
+    from hedgerow.cli.app import run
+
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,89 @@
+"""All commands by name, loaded only when they are called, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from hedgerow import __version__
+
+# Name -> (module, what it does in a line). The line stands here so that --help loads none of the modules.
+COMMANDS = {
+    "demo": ("demo", "Watch two hedges being kept on simulated venues, through injected faults."),
+    "run": ("run", "Run the books of a config on simulated venues."),
+    "status": ("status", "Show every book: legs, residual, P&L, holds, alarms."),
+    "positions": ("status", "Show every leg with its cost and P&L."),
+    "orders": ("status", "Show the orders that work now."),
+    "explain": ("explain", "Show why an order, fill or hold came to be."),
+    "freeze": ("operate", "Let nothing add risk; hedges and exits go on."),
+    "flatten": ("operate", "Bring every leg of a book to zero, verified."),
+    "halt": ("operate", "Send no orders at all; what is open stays open."),
+    "resume": ("operate", "Lift a freeze or a halt."),
+    "signal": ("operate", "Tell a book's policy to enter."),
+    "config": ("config", "Check, show and compare configs."),
+    "journal": ("journal", "Verify and export the journal."),
+    "torture": ("torture", "Prove the engine in thousands of faulty simulated worlds."),
+    "scenario": ("scenario", "Run stories in plain text on the real core."),
+    "completion": ("completion", "Print the shell's completion script."),
+    "version": ("version", "Print the version."),
+}
+
+
+class _Commands(click.Group):
+    """The group of all commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"hedgerow.cli.{COMMANDS[cmd_name][0]}")
+        command = getattr(module, f"{cmd_name}_command")
+        assert isinstance(command, click.Command), cmd_name
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(name, COMMANDS, 1)
+            ctx.fail(f"there is no command '{name}'" + (f"; did you mean '{near[0]}'?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="hedgerow", message="%(prog)s %(version)s")
+def hedgerow() -> None:
+    """hedgerow keeps positions hedged: when one leg fills, the other follows.
+
+    Results go to stdout, notes to stderr; every command takes --json.
+    """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return the exit code; whatever goes wrong is told in one line."""
+    try:
+        result = hedgerow.main(list(arguments), prog_name="hedgerow", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`). Nothing more can be told, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    # The one place for everything that no command expects: it is told, never swallowed.
+    except BaseException as error:
+        from hedgerow.cli.errors import told
+
+        return told(error, arguments)

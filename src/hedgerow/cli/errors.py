@@ -1,0 +1,139 @@
+"""What goes wrong, told to people: one line with what, where and what next, a stable code, an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import re
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from hedgerow import __version__
+from hedgerow.api.codes import CODES, Exit
+
+# A crash report goes to people who help; what looks like a secret must not travel with it.
+_SECRET = re.compile(r"(?=[A-Za-z0-9+/_=-]*\d)(?=[A-Za-z0-9+/_=-]*[A-Za-z])[A-Za-z0-9+/_=-]{24,}")
+
+
+class Failed(Exception):
+    """A command cannot do what was asked. The code's entry in the table says the exit code and the next step."""
+
+    def __init__(self, code: str, detail: str, next_step: str = "") -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.next_step = next_step or CODES[code].next_step
+
+
+def told(error: BaseException, arguments: Sequence[str]) -> int:
+    """Tell an error and return the exit code; with --json, as an object on stdout as well."""
+    as_json = "--json" in arguments
+    match error:
+        case SystemExit():
+            return error.code if isinstance(error.code, int) else int(Exit.BUG)
+        case click.exceptions.Exit():
+            return error.exit_code
+        case KeyboardInterrupt() | click.Abort():
+            sys.stderr.write("hedgerow: interrupted\n")
+            return Exit.INTERRUPTED
+        case click.ClickException():
+            command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "hedgerow"
+            detail = error.format_message().rstrip(".")
+            return _tell(Failed("HR-002", detail, f"see `{command} --help`"), as_json)
+        case Failed():
+            return _tell(error, as_json)
+        case _:
+            return _tell(_known(error) or _crashed(error, arguments), as_json)
+
+
+def _known(error: BaseException) -> Failed | None:
+    """Return the errors of other rooms as ours; None for one that nobody expected."""
+    # By name, since importing every room to compare its classes would cost more than most commands.
+    names = {kind.__name__ for kind in type(error).__mro__ if kind.__module__.startswith("hedgerow.")}
+    if "ConfigError" in names:
+        return Failed("HR-101", str(error))
+    if "TapeError" in names:
+        return Failed("HR-401", str(error))
+    if "SocketUnusable" in names:
+        return Failed(getattr(error, "code", "HR-205"), str(error))
+    if "PathTooLong" in names:
+        return Failed("HR-204", str(error))
+    journal = {
+        "JournalMissing": "HR-301",
+        "JournalLocked": "HR-302",
+        "JournalFenced": "HR-307",
+        "JournalTooNew": "HR-303",
+        "JournalCorrupt": "HR-304",
+        "JournalFull": "HR-305",
+        "JournalLow": "HR-305",
+        "JournalBroken": "HR-306",
+        "JournalError": "HR-306",
+    }
+    for kind in type(error).__mro__:
+        if kind.__name__ in journal and kind.__module__ == "hedgerow.journal.errors":
+            return Failed(journal[kind.__name__], str(error))
+    return None
+
+
+def _tell(failed: Failed, as_json: bool) -> int:
+    code = CODES[failed.code]
+    if as_json:
+        body = {
+            "schema": "hedgerow.error/1",
+            "code": failed.code,
+            "title": code.title,
+            "detail": failed.detail,
+            "next": failed.next_step,
+            "exit": int(code.exit),
+        }
+        sys.stdout.write(json.dumps(body, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+    # A config's report has its own form and remedies, over many lines; an error of a journal names its remedy.
+    if "\n" in failed.detail:
+        sys.stderr.write(failed.detail + "\n")
+    else:
+        has_remedy = ";" in failed.detail
+        sys.stderr.write(f"hedgerow: {failed.code} {failed.detail}{'' if has_remedy else '; ' + failed.next_step}\n")
+    return int(code.exit)
+
+
+def _crashed(error: BaseException, arguments: Sequence[str]) -> Failed:
+    """Write what is known of a bug to the state folder, without the values of variables."""
+    words = [word.partition("=")[0] if word.startswith("-") else "…" for word in arguments[1:]]
+    lines = [
+        f"hedgerow {__version__}, Python {platform.python_version()}, {platform.system()} {platform.release()}",
+        f"at {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        " ".join(["command: hedgerow", *arguments[:1], *words]),
+        "",
+        *traceback.TracebackException.from_exception(error, capture_locals=False).format(),
+    ]
+    text = _SECRET.sub("****", "\n".join(line.rstrip("\n") for line in lines)) + "\n"
+    name = f"crash-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}.txt"
+    for folder in (_state_folder(arguments), Path(tempfile.gettempdir())):
+        path = folder / name
+        with contextlib.suppress(OSError):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with open(fd, "w", encoding="utf-8") as report:
+                report.write(text)
+            return Failed("HR-001", f"{type(error).__name__}: an unexpected failure; the crash report is {path}")
+    return Failed("HR-001", f"{type(error).__name__}: an unexpected failure, and no crash report could be written")
+
+
+def _state_folder(arguments: Sequence[str]) -> Path:
+    from hedgerow.runtime.folder import STATE_FOLDER
+
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if word == "--state" and following:
+            return Path(following)
+        if word.startswith("--state="):
+            return Path(word.partition("=")[2])
+    return Path(os.environ.get("HEDGEROW_STATE") or STATE_FOLDER)
