@@ -1,1 +1,1 @@
-"""How fast hedgerow is, by the numbers that it promises. `./hr bench` runs them; docs/reference/benchmarks.md explains them."""
+"""How fast hedgerow is. `./hr bench` runs these; docs/reference/benchmarks.md says what each number means."""

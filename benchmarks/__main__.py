@@ -1,21 +1,23 @@
-"""`python -m benchmarks`, as `./hr bench` calls it: runs the benchmarks and prints what they measured against the goals.
+"""`python -m benchmarks`, as `./hr bench` calls it: runs the benchmarks and prints numbers and goals.
 
-Exit codes: 0 all that was asked for ran, whether or not goals are met; 2 bad arguments; 69 the engine to compare with
-cannot be installed.
+Exit codes: 0 all that was asked for ran, whether or not goals are met; 1 a measurement failed; 2 bad arguments; 69 the
+engine to compare with cannot be installed.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from benchmarks import durable, hedges, latency, nautilus, recovery, worlds
+from benchmarks.process import MeasurementFailed
 from benchmarks.report import Number, Skipped, print_json, print_table, report
 
+EXIT_FAILED = 1
 EXIT_UNAVAILABLE = 69
 
-BENCHMARKS: dict[str, Callable[[bool], list[Number] | list[Skipped]]] = {
+BENCHMARKS: dict[str, Callable[[bool], Sequence[Number | Skipped]]] = {
     "hedges": hedges.run,
     "durable": durable.run,
     "latency": latency.run,
@@ -29,9 +31,15 @@ def arguments(told: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="hr bench", description="Measure hedgerow against its goals.")
     parser.add_argument("--quick", action="store_true", help="small sizes, under a minute or two")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
-    parser.add_argument("--only", nargs="+", choices=sorted(BENCHMARKS), default=[], metavar="NAME", help=", ".join(BENCHMARKS))
-    parser.add_argument("--against", choices=["nautilus"], help="run the same work through another engine, and nothing else")
-    parser.add_argument("--sizes", nargs="+", type=_size, default=[], metavar="FILLS", help="lead fills of hedges and --against")
+    parser.add_argument(
+        "--only", nargs="+", choices=sorted(BENCHMARKS), default=[], metavar="NAME", help=", ".join(BENCHMARKS)
+    )
+    parser.add_argument(
+        "--against", choices=["nautilus"], help="run the same work through another engine, and nothing else"
+    )
+    parser.add_argument(
+        "--sizes", nargs="+", type=_size, default=[], metavar="FILLS", help="lead fills of hedges and --against"
+    )
     read = parser.parse_args(told)
     if read.against and read.only:
         parser.error("--against runs nothing else; leave --only out")
@@ -63,6 +71,9 @@ def main(told: list[str]) -> int:
                 continue
             _note(name)
             results += hedges.run(asked.quick, tuple(asked.sizes)) if name == "hedges" else run(asked.quick)
+    except MeasurementFailed as error:
+        _note(str(error))
+        return EXIT_FAILED
     except nautilus.Unavailable as error:
         _note(str(error))
         return EXIT_UNAVAILABLE

@@ -26,7 +26,7 @@ QUICK_SIZES = (1_000, 10_000)
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 GOAL_PER_S = 25_000
 GOAL_RATIO = 0.9
-# A book keeps its latest closed orders and nothing else that grows; this much is the interpreter's own coming and going.
+# A book keeps its latest closed orders and nothing else that grows; this much is the interpreter's own.
 GOAL_GROWTH_MIB = 8
 WARM_UP_FILLS = 300
 # An order of its own for each lead fill: what the comparison with other engines runs.
@@ -89,7 +89,9 @@ def run(quick: bool, sizes: tuple[int, ...] = ()) -> list[Number]:
     numbers = []
     for shape in SHAPES:
         for journaled in (False, True):
-            runs = [measured(shape, size, FILLS_PER_ORDER, journaled=journaled, repeats=_repeats(size)) for size in sizes]
+            runs = [
+                measured(shape, size, FILLS_PER_ORDER, journaled=journaled, repeats=_repeats(size)) for size in sizes
+            ]
             numbers += [_rate(shape, each, journaled) for each in runs]
             if len(runs) > 1:
                 numbers += _growth(shape, runs[0], runs[-1], journaled)
@@ -117,7 +119,14 @@ def _growth(shape: str, small: Measured, large: Measured, journaled: bool) -> li
     # The journal's queue may fill up to its bound when the disk is slower than the book.
     goal_mib = None if journaled else GOAL_GROWTH_MIB
     return [
-        at_least(f"hedges/{shape}/ratio{suffix}", f"rate at the larger of {sizes} ÷ the smaller", "×", ratio, GOAL_RATIO, cpu_ratio),
+        at_least(
+            f"hedges/{shape}/ratio{suffix}",
+            f"rate at the larger of {sizes} ÷ the smaller",
+            "×",
+            ratio,
+            GOAL_RATIO,
+            cpu_ratio,
+        ),
         at_most(f"hedges/{shape}/rss_growth{suffix}", f"peak memory between {sizes}", "MiB", grown_mib, goal_mib),
     ]
 

@@ -1,10 +1,13 @@
-"""The work of `benchmarks.world` in NautilusTrader's backtest engine. Runs in an environment of its own: imports nothing of ours.
+"""The work of `benchmarks.world` in NautilusTrader's backtest engine, for an environment without anything of ours.
 
 Two venues, one strategy. It rests one order on each entry side of the lead venue; each trade tick there fills one of
 them, and each lead fill is answered by a market order on the other venue.
 
 Usage: python nautilus_hedges.py SHAPE FILLS CHECKS, with CHECKS `on` or `off`. Prints one JSON object.
 """
+
+# The engine has no types that are installed here.
+# mypy: disable-error-code="import-not-found, misc"
 
 from __future__ import annotations
 
@@ -87,9 +90,7 @@ class Hedger(Strategy):
         self._missing.append(side)
 
 
-def ticks(
-    lead_id: InstrumentId, hedge_id: InstrumentId, sides: tuple[OrderSide, ...], fills: int
-) -> list[object]:
+def ticks(lead_id: InstrumentId, hedge_id: InstrumentId, sides: tuple[OrderSide, ...], fills: int) -> list[object]:
     """Return one quote of the hedge venue, and of the lead venue one quote and one trade for each lead fill."""
     data: list[object] = [quote(hedge_id, START_NS)]
     for index in range(fills):

@@ -93,7 +93,9 @@ def run(quick: bool, turns: int = 0) -> list[Number]:
     per_million_s = whole_s / folded * TURNS
     counted_up = "" if folded >= TURNS else f", counted up from {folded:,}"
     return [
-        at_most("recovery/whole", f"recover {TURNS:,} turns without a snapshot{counted_up}", "s", per_million_s, GOAL_S),
+        at_most(
+            "recovery/whole", f"recover {TURNS:,} turns without a snapshot{counted_up}", "s", per_million_s, GOAL_S
+        ),
         at_most(
             "recovery/snapshot",
             f"recover {folded:,} turns with a snapshot {folded_after:,} turns old",

@@ -67,7 +67,9 @@ def report(quick: bool, results: list[Number | Skipped]) -> Report:
     """Return everything that one run has to say."""
     environment = Environment(sys.version.split()[0], os.cpu_count() or 1, platform.platform())
     numbers = tuple(result for result in results if isinstance(result, Number))
-    return Report(SCHEMA, quick, environment, numbers, tuple(result for result in results if isinstance(result, Skipped)))
+    return Report(
+        SCHEMA, quick, environment, numbers, tuple(result for result in results if isinstance(result, Skipped))
+    )
 
 
 def print_json(told: Report) -> None:

@@ -13,7 +13,7 @@ from hedgerow import __version__
 
 # Name -> (module, what it does in a line). The line stands here so that --help loads none of the modules.
 COMMANDS = {
-    "demo": ("demo", "Watch two hedges being kept on simulated venues, through injected faults."),
+    "demo": ("demo", "Watch hedges being kept on simulated venues, through faults."),
     "run": ("run", "Run the books of a config on simulated venues."),
     "status": ("status", "Show every book: legs, residual, P&L, holds, alarms."),
     "positions": ("status", "Show every leg with its cost and P&L."),

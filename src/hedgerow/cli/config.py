@@ -94,10 +94,9 @@ def diff_command(config: str, other: str | None, state: str | None, as_json: boo
         old, new = new, _plain(Path(other))
         names = (config, other)
     else:
-        from hedgerow.api import views
         from hedgerow.cli.source import ask
 
-        answer = ask(Path(state or new["state"]), "config", views.configs)
+        answer = ask(Path(state or new["state"]), "config", "configs")
         old = {"books": {book["book_id"]: book for book in answer["books"]}}
         new = {"books": new["books"]}
         names = ("running" if answer["source"] == "running" else "last run", config)
@@ -111,7 +110,7 @@ def diff_command(config: str, other: str | None, state: str | None, as_json: boo
     elif not keys:
         click.echo("no difference")
     else:
-        rows = [[key, before.get(key, "-"), after.get(key, "-")] for key in keys]
+        rows = _rows(keys, before, after)
         click.echo(table(("KEY", names[0].upper() if other is None else names[0], names[1]), rows))
 
 
@@ -146,6 +145,22 @@ def _flat(value: object, path: str) -> dict[str, str]:
     else:
         return {path: str(value)}
     return {key: text for name, item in pairs for key, text in _flat(item, f"{path}.{name}" if path else name).items()}
+
+
+def _rows(keys: list[str], before: dict[str, str], after: dict[str, str]) -> list[list[str]]:
+    """Return a row for each changed key; what is wholly new or gone is one row."""
+    rows: dict[str, list[str]] = {}
+    for key in keys:
+        if key in before and key in after:
+            rows[key] = [key, before[key], after[key]]
+            continue
+        other = before if key in after else after
+        parts = key.split(".")
+        roots = (".".join(parts[:count]) for count in range(1, len(parts)))
+        root = next((root for root in roots if not any(name.startswith(f"{root}.") for name in other)), key)
+        here = ["-", after[key]] if key in after else [before[key], "-"]
+        rows[root] = [root, *here] if root == key else [root, *(("-", "new") if key in after else ("gone", "-"))]
+    return list(rows.values())
 
 
 def _count(number: int, noun: str) -> str:

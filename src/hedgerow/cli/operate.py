@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import json
 import sys
@@ -180,23 +181,19 @@ def plan_text(book: Answer, working: list[Answer]) -> str:
 
 def _watch(folder: Path, before: Answer, until: float) -> Answer:
     """Follow a flatten until it ended, was taken back, or the time is over; return the book as it stands then."""
-    seen = before
-    told = ""
-    while time.monotonic() < until:
-        try:
+    seen, told = before, ""
+    while True:
+        # A node that is being restarted goes on flattening: the order is in its journal.
+        with contextlib.suppress(Failed):
             seen = _book(look(folder), before["name"])
-        except Failed:
-            # A node that is being restarted goes on flattening: the order is in its journal.
-            time.sleep(POLL_S)
-            continue
-        if seen["mode_since"] != before["mode_since"] and seen["state"] != "flattening":
+        is_over = seen["mode_since"] != before["mode_since"] and seen["state"] != "flattening"
+        if is_over or time.monotonic() >= until:
             return seen
         line = ", ".join(f"{leg['account']} {signed(leg['net_qty'])}" for leg in seen["legs"])
         if line != told:
             note(f"  {line}")
             told = line
         time.sleep(POLL_S)
-    return seen
 
 
 def _switch(

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hedgerow.api.client import NodeSilent, NoNode, Refused, get, post
 from hedgerow.cli.errors import Failed
 from hedgerow.runtime.folder import JOURNAL_FILE, STATE_FOLDER, socket_path
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    import msgspec
-
-    from hedgerow.core.book import Book
 
 Answer = dict[str, Any]
 
@@ -31,8 +24,8 @@ def state_folder(state: str | None, config: str | None) -> Path:
     return Path(STATE_FOLDER)
 
 
-def ask(folder: Path, route: str, at_rest: Callable[[Iterable[Book], str, int], msgspec.Struct]) -> Answer:
-    """Return a view of the books of a state folder, running or at rest."""
+def ask(folder: Path, route: str, view: str, **options: bool) -> Answer:
+    """Return what a node answers to `route`; where none runs, that function of `api.views` for its journal."""
     try:
         return get(socket_path(folder), route)
     except NoNode:
@@ -43,12 +36,12 @@ def ask(folder: Path, route: str, at_rest: Callable[[Iterable[Book], str, int], 
         raise Failed(error.code, str(error)) from None
     import msgspec
 
-    from hedgerow.api import rest
-    from hedgerow.api.views import AT_REST
+    from hedgerow.api import rest, views
 
     books = rest.books(journal_of(folder))
     last_ns = max((book.now_ns for book in books.values()), default=0)
-    found: Answer = json.loads(msgspec.json.encode(at_rest(books.values(), AT_REST, last_ns)))
+    shown = getattr(views, view)(books.values(), views.AT_REST, last_ns, **options)
+    found: Answer = json.loads(msgspec.json.encode(shown))
     return found
 
 

@@ -24,10 +24,8 @@ def status_command(quiet: bool, as_json: bool, state: str | None, config: str | 
 
     Exit code: 0 hedged, 3 not hedged, 4 frozen or halted, 5 nothing runs and nothing is on record.
     """
-    from hedgerow.api import views
-
     folder = state_folder(state, config)
-    answer = ask(folder, "status", views.status)
+    answer = ask(folder, "status", "status")
     if as_json:
         print_json(json.dumps(answer, ensure_ascii=False).encode())
     elif not quiet:
@@ -91,10 +89,8 @@ def cents(number: str) -> str:
 @state_option
 def positions_command(as_json: bool, state: str | None, config: str | None) -> None:
     """Show every leg with its cost and P&L."""
-    from hedgerow.api import views
-
     folder = state_folder(state, config)
-    answer = ask(folder, "positions", views.positions)
+    answer = ask(folder, "positions", "positions")
     if as_json:
         print_json(json.dumps(answer, ensure_ascii=False).encode())
         return
@@ -137,11 +133,9 @@ def positions_command(as_json: bool, state: str | None, config: str | None) -> N
 @state_option
 def orders_command(closed: bool, as_json: bool, state: str | None, config: str | None) -> None:
     """Show the orders that work now, unknown ones included."""
-    from hedgerow.api import views
-
     folder = state_folder(state, config)
     route = "orders?closed=true" if closed else "orders"
-    answer = ask(folder, route, lambda books, source, ts: views.orders(books, source, ts, closed=closed))
+    answer = ask(folder, route, "orders", closed=closed)
     if as_json:
         print_json(json.dumps(answer, ensure_ascii=False).encode())
         return

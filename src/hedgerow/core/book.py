@@ -262,11 +262,7 @@ class Book:
         if residual == 0:
             return True
         price = self.state.ledgers[rule.hedge].last_price or self.state.ledgers[rule.lead].last_price
-        instrument = self.legs[rule.hedge].instrument
-        qty = instrument.floor_qty(abs(residual))
-        if qty < instrument.min_qty:
-            return True
-        return price is not None and instrument.notional(qty, price) < instrument.min_notional
+        return not self.legs[rule.hedge].instrument.is_orderable(abs(residual), price)
 
     def residual_age_ns(self) -> int:
         """Return for how long the residual has been above the smallest order; 0 while hedged."""

@@ -39,7 +39,7 @@ from hedgerow.core.events import (
     TimeReached,
 )
 from hedgerow.core.holds import Alarm, AlarmKind, Hold
-from hedgerow.core.planner import flatten_target, is_flat, plan
+from hedgerow.core.planner import flatten_target, is_flattened, plan
 from hedgerow.core.target import Target
 from hedgerow.model.ids import ClientOrderId
 
@@ -100,7 +100,7 @@ def _plan(book: Book, event: Event, told: list[Command], reads: list[Command]) -
         target = book.strategy.target(book)
         if target.memory != book.state.memory:
             told.append(PolicyNoted(target.memory))
-        if target.flatten_reason:
+        if target.flatten_reason and book.mode is Mode.RUNNING:
             alarm = AlarmRaised(Alarm(AlarmKind.FORCE_CLOSE, book.config.book_id, target.flatten_reason))
             mode = ModeChanged(Mode.FLATTENING, target.flatten_reason)
             return Decision((*told, alarm, mode, *reads), look_again=True)
@@ -195,7 +195,7 @@ def _mode_of_its_own(book: Book, event: Event) -> list[Command]:
         return [ModeChanged(Mode.FROZEN, f"the venue itself traded {event.fill.side.value} {event.fill.qty}")]
     if type(event) is PositionModeRead and not event.agrees and book.mode is not Mode.HALTED:
         return [ModeChanged(Mode.HALTED, event.detail or "the account is in another position mode")]
-    if book.mode is not Mode.FLATTENING or book.state.parked or not all(is_flat(book, leg_id) for leg_id in book.legs):
+    if book.mode is not Mode.FLATTENING or book.state.parked or not is_flattened(book):
         return []
     left: list[str] = []
     for leg_id in book.legs:

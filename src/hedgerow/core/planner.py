@@ -139,9 +139,14 @@ def plan(book: Book, target: Target) -> Plan:
 
 
 def flatten_target(book: Book) -> Target:
-    """Return the target that brings every leg to zero: the lead leg is closed, and the hedge leg follows its fills."""
+    """Return the target that brings every leg to zero: the lead leg is closed, and the hedge leg follows its fills.
+
+    A lead leg that is down to what its venue takes no order for stays; the hedge leg goes on offsetting it if it can.
+    """
     rule = book.config.hedge
-    following = rule.hedge if rule is not None and not is_flat(book, rule.lead) else None
+    following = None
+    if rule is not None and not (is_flat(book, rule.lead) and not _can_hold(book, rule.hedge, book.hedge_target())):
+        following = rule.hedge
     nets = [NetTarget(leg_id, ZERO, Taking(), Role.EXIT) for leg_id in book.legs if leg_id != following]
     if following is not None:
         nets.append(NetTarget(following, book.hedge_target(), Taking(), Role.HEDGE))
@@ -150,8 +155,24 @@ def flatten_target(book: Book) -> Target:
 
 def is_flat(book: Book, leg_id: LegId) -> bool:
     """Return whether nothing of the leg works and what it holds is below the smallest order."""
-    smallest = book.legs[leg_id].instrument.smallest_qty(book.mark(leg_id) or book.ledger(leg_id).last_price)
-    return not book.live[leg_id] and abs(book.net_qty(leg_id)) < smallest
+    return not book.live[leg_id] and not _can_hold(book, leg_id, book.net_qty(leg_id))
+
+
+def is_flattened(book: Book) -> bool:
+    """Return whether no order is left that would bring a leg closer to zero."""
+    rule = book.config.hedge
+    if any(book.live.values()) or not all(
+        is_flat(book, leg_id) for leg_id in book.legs if rule is None or leg_id != rule.hedge
+    ):
+        return False
+    if rule is None:
+        return True
+    return is_flat(book, rule.hedge) or (_can_hold(book, rule.hedge, book.hedge_target()) and book.is_hedged)
+
+
+def _can_hold(book: Book, leg_id: LegId, net_qty: Decimal) -> bool:
+    """Whether the leg's venue takes an order for so much."""
+    return book.legs[leg_id].instrument.is_orderable(abs(net_qty), book.mark(leg_id) or book.ledger(leg_id).last_price)
 
 
 def refusal_hold(leg_id: LegId, slot: str, refusal: Refusal) -> Hold:

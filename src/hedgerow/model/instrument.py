@@ -106,6 +106,13 @@ class Instrument(msgspec.Struct, frozen=True, omit_defaults=True):
             return smallest
         return max(smallest, ceil_to(self.min_notional / (price * self.multiplier), self.step))
 
+    def is_orderable(self, qty: Decimal, price: Decimal | None) -> bool:
+        """Return whether a plain order for `qty` >= 0, floored to the step, is legal at `price` (None: any)."""
+        floored = floor_to(qty, self.step)
+        if floored < self.min_qty:
+            return False
+        return price is None or self.notional(floored, price) >= self.min_notional
+
     def broken_rule(
         self, qty: Decimal, limit_price: Decimal | None, mark: Decimal | None, *, reduce_only: bool
     ) -> Broken | None:

@@ -29,8 +29,7 @@ from hedgerow.market.fees import Fees
 from hedgerow.market.rules import VenueRules
 from hedgerow.model.ids import ClientOrderId, TradeId, VenueOrderId
 from hedgerow.model.market import Level
-from hedgerow.model.numbers import ZERO
-from hedgerow.model.order import Fill, OrderStatus, Side
+from hedgerow.model.order import Fill, Side
 from hedgerow.sim.line import classify
 
 # Enough quote currency for any story; a story about too little gives its own.

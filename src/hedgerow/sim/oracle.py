@@ -242,6 +242,9 @@ class Oracle:
         return found + ([f"{loose_ends} loose ends"] if loose_ends else [])
 
     def unflat(self, price: Decimal) -> list[str]:
-        """Return what is still held on a leg and could be closed; empty when the book is flat."""
+        """Return what is still held, could be closed, and would leave less behind; empty when the book is flat."""
         held = {leg: abs(self._truly(leg)) // each.step * each.step for leg, each in self._legs.items()}
-        return [f"{leg}: {qty} is held" for leg, qty in held.items() if qty >= self._legs[leg].smallest_qty(price)]
+        found = [leg for leg, each in self._legs.items() if held[leg] >= each.smallest_qty(price)]
+        if abs(self._per_lead * self._truly(self._lead)) >= abs(self.residual()):
+            found = [leg for leg in found if leg != self._hedge]
+        return [f"{leg}: {held[leg]} is held" for leg in found]

@@ -222,5 +222,3 @@ def side_of(line: Line) -> Side:
 
 def is_number(word: str) -> bool:
     return re.fullmatch(r"[+-]?\d+(\.\d+)?", word) is not None
-
-

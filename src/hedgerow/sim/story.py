@@ -92,6 +92,8 @@ SLOTS: dict[str, Slot] = {
     "NET": Slot("signed base units", _SIGNED),
     "FEE": Slot("fee paid; negative is a rebate", _SIGNED),
     "CUM": Slot("cumulative filled qty, or `?`: not said", rf"{_NUMBER}|\?"),
+    "TAKER": Slot("fee of taking, a ratio", _SIGNED),
+    "HTTP": Slot("HTTP status", r"\d{3}"),
     "TRADE": Slot("the venue's id of the trade", r"\S+"),
     "CLASS": Slot("class of refusal", choices=_words(RejectClass)),
     "CODE": Slot("the venue's code", r"-?\w+"),
@@ -150,6 +152,13 @@ VERBS: tuple[Verb, ...] = (
         ("account INSTRUMENT NET [@ PRICE]",),
         "What the account holds before the book trades. Foreign, unless its leg says `adopt`.",
     ),
+    Verb(
+        SETUP,
+        "exchange",
+        ("exchange INSTRUMENT [balance NUMBER] [fees FEE TAKER]",),
+        "The leg's venue is a simulated exchange: it answers and fills by itself, and only its market is told (`quote`,"
+        " `trade`). With its quote balance, and its maker and taker fees as ratios.",
+    ),
     # Messages of venues.
     Verb(
         TOLD,
@@ -162,6 +171,12 @@ VERBS: tuple[Verb, ...] = (
         "rejected",
         ("rejected ORDER CLASS [retry_after DURATION] [CODE] [TEXT]",),
         "The venue definitely did not take it: the class, the venue's code and words.",
+    ),
+    Verb(
+        TOLD,
+        "answered",
+        ("answered ORDER HTTP CODE [TEXT]",),
+        "The venue's raw answer to the submit, in Binance's codes; the table of outcomes says what it proves.",
     ),
     Verb(
         TOLD,
@@ -201,6 +216,9 @@ VERBS: tuple[Verb, ...] = (
     Verb(TOLD, "read_failed", ("read_failed INSTRUMENT READ [TEXT]",), "A read got no usable answer."),
     Verb(
         TOLD, "quote", ("quote INSTRUMENT LEVELS",), "The visible book. It stands, heard each second, until the next."
+    ),
+    Verb(
+        TOLD, "trade", ("trade INSTRUMENT SIDE QTY @ PRICE",), "At a simulated exchange: somebody takes, on this side."
     ),
     Verb(TOLD, "funding_rate", ("funding_rate INSTRUMENT RATE [in DURATION]",), "The coming funding of 8 hours."),
     Verb(TOLD, "funding_paid", ("funding_paid INSTRUMENT NET [trade TRADE]",), "Funding in quote: + received."),
@@ -521,3 +539,7 @@ def _message_names() -> Iterator[str]:
 
 MESSAGES = frozenset(_message_names())
 "Told verbs that stand for a message of a venue: these can be lost, late and repeated."
+TOLD_OF_EXCHANGES = frozenset(
+    {"quote", "trade", "link_down", "link_up", "heartbeat", "position_mode", "filters", "funding_rate"}
+)
+"""Messages that a story may tell of a leg with `exchange`; all else its exchange says itself."""

@@ -40,6 +40,8 @@ EVENTS_MAX = 30_000
 "A world beyond this is a livelock."
 QUIET_CHECKS = 2
 "Checks in a row that must find nothing before a world counts as converged."
+SLIPPAGE = Decimal("0.98")
+"More than any cap on slippage in these worlds."
 
 LEAD, HEDGE = LegId("lead"), LegId("hedge")
 STEPS = (Decimal("0.001"), Decimal("0.01"), Decimal("0.1"), Decimal(1))
@@ -126,9 +128,10 @@ class World:
             if self.events > EVENTS_MAX:
                 self.oracle.broken("livelock", f"{self.events} events")
                 break
-        return self._report()
+        return self.report()
 
-    def _report(self) -> WorldReport:
+    def report(self) -> WorldReport:
+        """Close this world and return what it gave."""
         row = self._connection.execute("SELECT hash FROM turn ORDER BY seq DESC LIMIT 1").fetchone()
         self._connection.close()
         return WorldReport(
@@ -185,7 +188,7 @@ class World:
         # Some orders are worth several orders of the hedge leg, some less than one.
         per_lead = abs(ratio) * lead.multiplier / hedge.multiplier
         unit = max(lead.smallest_qty(PRICE), hedge.smallest_qty(PRICE) / per_lead)
-        self.qty = ceil_to(unit * self._pick(1, 3, 7) * self._pick(ONE, ONE, Decimal("0.5")), lead.step)
+        self.qty = ceil_to(unit * self._pick(1, 3, 7) * self._pick(ONE, ONE, ONE, Decimal("0.5")), lead.step)
         self.qty = max(self.qty, lead.smallest_qty(PRICE))
         if lead.max_qty is not None:
             self.qty = min(self.qty, lead.max_qty)
@@ -311,9 +314,16 @@ class World:
         self._engines.append(engine)
         self.note("an engine starts")
         try:
-            engine.start(self.config, self._strategy)
+            engine.start(self._current_config(), self._strategy)
         except (Crash, JournalError):
             self.crashed(engine)
+
+    def _current_config(self) -> BookConfig:
+        """The config with the filters now in force: each start reads them from the venues."""
+        legs = tuple(
+            msgspec.structs.replace(leg, instrument=self.lines[leg.id].instrument) for leg in self.config.legs
+        )
+        return msgspec.structs.replace(self.config, legs=legs)
 
     def crashed(self, engine: Engine) -> None:
         """An engine process died: what it had not committed is gone, and something starts it again."""
@@ -550,9 +560,11 @@ class World:
         net = {leg_id: book.net_qty(leg_id) for leg_id in self.lines}
         live = {order.id: order.status.value for orders in book.live.values() for order in orders.values()}
         loose_ends = len(book.state.parked) + len(book.unclear)
-        found = self.oracle.unsettled(self.price, net, live, loose_ends)
+        # Capped prices lie below the market, and a venue judges the notional of an order by its limit.
+        price = self.price * SLIPPAGE
+        found = self.oracle.unsettled(price, net, live, loose_ends)
         if self._finale == "flatten":
-            found += self.oracle.unflat(self.price)
+            found += self.oracle.unflat(price)
             if self.oracle.mode == "flattening":
                 found.append("the flatten is not verified")
         return found

@@ -1,0 +1,165 @@
+"""The API on its Unix socket: what it shows, what it takes, and who may open it."""
+
+from __future__ import annotations
+
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from hedgerow.api.client import NodeSilent, NoNode, Refused, get, post
+from hedgerow.api.server import SocketUnusable, bind
+from hedgerow.core.commands import Mode
+from hedgerow.runtime.folder import socket_path
+from tests.api.running import filled_desk, served
+
+FREEZE = "books/b1/freeze"
+
+
+def test_every_read_answers_with_its_schema(tmp_path: Path) -> None:
+    """Programs read the schema first."""
+    with served(filled_desk(), tmp_path):
+        for name in ("status", "positions", "orders", "holds", "alarms", "config"):
+            answer = get(socket_path(tmp_path), name)
+            assert answer["schema"] == f"hedgerow.{name}/1"
+            assert answer["source"] == "running"
+
+
+def test_the_status_tells_a_hedged_book(tmp_path: Path) -> None:
+    """Numbers of money are exact text."""
+    with served(filled_desk(), tmp_path):
+        answer = get(socket_path(tmp_path), "status")
+
+    (book,) = answer["books"]
+    assert answer["hedged"]
+    assert (book["state"], book["residual"], book["unhedged_ms"], book["fills"]) == ("hedged", "0", 0, 2)
+    assert [leg["net_qty"] for leg in book["legs"]] == ["1", "-1"]
+    assert book["pnl"]["is_complete"]
+
+
+def test_reads_change_nothing(tmp_path: Path) -> None:
+    """A GET has no side effect, so that anything may poll it."""
+    desk = filled_desk(hedged=False)
+    before = desk.book.digest()
+    with served(desk, tmp_path) as node:
+        for name in ("status", "positions", "orders", "orders?closed=true", "holds", "alarms", "config", "explain/t1"):
+            get(socket_path(tmp_path), name)
+        assert node.operated == []
+    assert desk.book.digest() == before
+
+
+def test_an_operators_order_reaches_the_book_once(tmp_path: Path) -> None:
+    """A request that is sent again after a lost answer must not act twice."""
+    with served(filled_desk(), tmp_path) as node:
+        asked = {"request_id": "r1", "principal": "ann"}
+        first = post(socket_path(tmp_path), FREEZE, asked)
+        second = post(socket_path(tmp_path), FREEZE, asked)
+        assert (first["repeated"], second["repeated"]) == (False, True)
+        assert len(node.operated) == 1
+        assert node.desk.book.mode is Mode.FROZEN
+        assert node.desk.book.state.mode_reason == "freeze by ann"
+
+
+@pytest.mark.parametrize(
+    ("route", "body", "code", "words"),
+    [
+        ("books/b2/freeze", {"request_id": "r"}, "HR-206", "books: b1"),
+        ("books/b1/explode", {"request_id": "r"}, "HR-208", "no action"),
+        (FREEZE, {}, "HR-208", "request_id"),
+        (FREEZE, {"request_id": ""}, "HR-208", "1 to 128"),
+        (FREEZE, {"request_id": "r", "forse": True}, "HR-208", "forse"),
+    ],
+)
+def test_what_is_wrong_is_refused_with_a_code(
+    tmp_path: Path, route: str, body: dict[str, object], code: str, words: str
+) -> None:
+    """Nothing is guessed about an order to a book."""
+    with served(filled_desk(), tmp_path) as node:
+        with pytest.raises(Refused, match=words) as refused:
+            post(socket_path(tmp_path), route, body)
+        assert refused.value.code == code
+        assert node.operated == []
+
+
+def test_explain_finds_the_chain_of_a_fill(tmp_path: Path) -> None:
+    """From the fill to the hedge that it led to."""
+    with served(filled_desk(), tmp_path):
+        answer = get(socket_path(tmp_path), "explain/t1")
+        with pytest.raises(Refused, match="names nobody"):
+            get(socket_path(tmp_path), "explain/nobody")
+
+    whats = [row["what"] for row in answer["rows"]]
+    assert {"fill", "position", "residual", "order"} <= set(whats)
+    assert "hedged" in answer["result"]
+
+
+def test_the_socket_is_for_its_owner_only(tmp_path: Path) -> None:
+    """Who can open the socket can halt the books."""
+    state = tmp_path / "state"
+    with served(filled_desk(), state):
+        assert stat.S_IMODE(socket_path(state).stat().st_mode) == 0o600
+        assert stat.S_IMODE(state.stat().st_mode) == 0o700
+    assert not socket_path(state).exists()
+
+
+def test_the_socket_of_a_dead_node_is_replaced(tmp_path: Path) -> None:
+    """A killed process cannot clean up after itself."""
+    dead = socket.socket(socket.AF_UNIX)
+    dead.bind(str(socket_path(tmp_path)))
+    dead.close()
+
+    with served(filled_desk(), tmp_path):
+        assert get(socket_path(tmp_path), "status")["hedged"]
+
+
+def test_an_occupied_socket_is_refused(tmp_path: Path) -> None:
+    """Two nodes on one state folder would be two engines on one journal."""
+    with served(filled_desk(), tmp_path):
+        with pytest.raises(SocketUnusable, match="a node answers") as refused:
+            bind(tmp_path)
+        assert refused.value.code == "HR-203"
+        assert get(socket_path(tmp_path), "status")["hedged"]
+
+
+def test_a_file_in_the_sockets_place_is_left_alone(tmp_path: Path) -> None:
+    """It is not ours to delete."""
+    (tmp_path / "api.sock").write_text("mine", encoding="utf-8")
+
+    with pytest.raises(SocketUnusable, match="no socket"):
+        bind(tmp_path)
+    assert (tmp_path / "api.sock").read_text(encoding="utf-8") == "mine"
+
+
+def test_nobody_and_somebody_silent_are_told_apart(tmp_path: Path) -> None:
+    """The one is at rest, the other is in trouble."""
+    with pytest.raises(NoNode):
+        get(socket_path(tmp_path), "status")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(socket_path(tmp_path)))
+        listener.listen()
+        answers = [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nno"]
+        for answer in answers:
+            client_error = _ask_a_stub(listener, answer, socket_path(tmp_path))
+            assert isinstance(client_error, NodeSilent)
+
+
+def _ask_a_stub(listener: socket.socket, answer: bytes, path: Path) -> Exception | None:
+    """Ask a listener that gives `answer` to the first request and closes."""
+    import threading
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        connection.recv(4096)
+        connection.sendall(answer)
+        connection.close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        get(path, "status")
+    except Exception as error:
+        return error
+    finally:
+        thread.join()
+    return None

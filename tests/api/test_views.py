@@ -1,0 +1,57 @@
+"""Views: one truth for the node and for its journal at rest."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from hedgerow.api import rest, views
+from tests.api.running import filled_desk, write_journal
+from tests.core.books import HEDGE, LEAD, S
+
+
+def test_the_journal_at_rest_shows_what_ran(tmp_path: Path) -> None:
+    """After a crash, status and orders must not depend on a node."""
+    desk = filled_desk(hedged=False)
+    books = rest.books(write_journal(tmp_path, desk))
+
+    ran = views.book_view(desk.book)
+    rests = views.book_view(next(iter(books.values())))
+
+    assert msgspec.structs.replace(rests, unhedged_ms=0) == msgspec.structs.replace(ran, unhedged_ms=0)
+
+
+def test_a_book_that_waits_for_its_hedge_is_hedging() -> None:
+    """The state is the first word that people look for."""
+    desk = filled_desk(hedged=False)
+    desk.wait(S // 2)
+    view = views.book_view(desk.book)
+
+    assert (view.state, view.hedged, view.residual) == ("hedging", False, Decimal(1))
+    assert view.unhedged_ms > 0
+
+
+def test_the_pnl_adds_up() -> None:
+    """One definition: total = realized + unrealized + funding - fees."""
+    pnl = views.book_view(filled_desk().book).pnl
+
+    assert pnl.total == pnl.realized + pnl.unrealized + pnl.funding - pnl.fees
+    # Bought at 100, sold at 100.1, both marked at 100.05.
+    assert pnl.total == Decimal("0.1")
+
+
+def test_only_live_orders_work() -> None:
+    """Closed ones are shown when asked for."""
+    desk = filled_desk(hedged=False)
+    live = views.orders([desk.book], views.RUNNING, desk.now_ns).orders
+    every = views.orders([desk.book], views.RUNNING, desk.now_ns, closed=True).orders
+
+    assert [order.leg for order in live if order.role == "hedge"] == [HEDGE]
+    assert LEAD in {order.leg for order in every if order.status == "filled"}
+
+
+def test_times_are_rfc3339_in_utc() -> None:
+    """One form everywhere."""
+    assert views.rfc3339(1_700_000_000_123_999_999) == "2023-11-14T22:13:20.123Z"
