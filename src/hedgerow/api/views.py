@@ -187,7 +187,7 @@ class ExplainView(View, frozen=True, kw_only=True):
 
 def status(books: Iterable[Book], source: str, now_ns: int, up_s: int | None = None) -> StatusView:
     """Return all books at a glance."""
-    shown = tuple(book_view(book) for book in books)
+    shown = tuple(book_view(book, now_ns) for book in books)
     return StatusView(
         schema="hedgerow.status/1",
         source=source,
@@ -260,8 +260,10 @@ def explained(explanation: Explanation, source: str, now_ns: int) -> ExplainView
     )
 
 
-def book_view(book: Book) -> BookView:
-    """Return one book at a glance."""
+def book_view(book: Book, now_ns: int) -> BookView:
+    """Return one book at a glance, as of now or of the book's own time, whichever is later."""
+    since_ns = book.state.residual_since_ns
+    unhedged_ns = max(now_ns, book.now_ns) - since_ns if since_ns else 0
     legs = tuple(leg_view(book, leg_id) for leg_id in book.legs)
     hedged = book.is_hedged
     state = ("hedged" if hedged else "hedging") if book.mode is Mode.RUNNING else book.mode.value
@@ -273,7 +275,7 @@ def book_view(book: Book) -> BookView:
         mode_since=rfc3339(book.state.mode_ts_ns) if book.state.mode_ts_ns else "",
         hedged=hedged,
         residual=book.residual,
-        unhedged_ms=book.residual_age_ns() // NS_PER_MS,
+        unhedged_ms=unhedged_ns // NS_PER_MS,
         fills=sum(ledger.fills for ledger in book.state.ledgers.values()),
         pnl=_pnl(book, legs),
         legs=legs,

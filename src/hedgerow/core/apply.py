@@ -175,7 +175,10 @@ def _apply_event(book: Book, event: Event) -> bool:
 
 
 def apply_commands(book: Book, commands: tuple[Command, ...]) -> None:
+    """Apply what a turn decided; what the event had raised is in the commands now."""
     state = book.state
+    book.raised.clear()
+    book.look_ups.clear()
     for command in commands:
         match command:
             case SubmitOrder():
@@ -221,8 +224,6 @@ def apply_commands(book: Book, commands: tuple[Command, ...]) -> None:
                 assert_never(command)
     if book.moved:
         _apply_residual(book)
-    book.raised.clear()
-    book.look_ups.clear()
 
 
 def apply_decision(book: Book, target: Target | None, cancels_wait: bool, look_again: bool) -> None:

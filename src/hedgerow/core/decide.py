@@ -59,34 +59,41 @@ class Decision(msgspec.Struct, frozen=True):
     "The commands change what a plan would see: plan at once, in a turn of its own."
 
 
-def decide(book: Book, event: Event, changed: bool) -> Decision:
-    """Return what this event leads to. It has been applied already; `changed` says whether anything durable did."""
-    told: list[Command] = [AlarmRaised(alarm) for alarm in _new_alarms(book)] if book.raised else []
-    told += [LookUpFill(fill) for fill in book.look_ups]
-    if book.unclear:
+def is_old_news(book: Book, event: Event) -> bool:
+    """Return whether an event that changed nothing leads to nothing: a report of what was known already."""
+    return type(event) is OrderReported and not (book.look_again or book.raised or book.look_ups)
+
+
+def decide(book: Book, event: Event) -> Decision:
+    """Return what this event leads to. It has been applied already."""
+    state = book.state
+    told: list[Command] = []
+    notes: list[Command] = []
+    if book.raised:
+        told += [AlarmRaised(alarm) for alarm in _new_alarms(book)]
+    if book.look_ups:
+        told += [LookUpFill(fill) for fill in book.look_ups]
+    if book.unclear or state.alarms or state.residual_since_ns:
         told += _follow_up_orders(book)
-    if book.unclear or book.state.alarms or book.state.residual_since_ns:
         told += _alarms_of_age(book)
+        notes += _proofs(book)
     if type(event) is OpenOrdersRead:
         told += _orphans(book, event)
-    notes = _proofs(book) if book.unclear else []
     if type(event) is PositionRead:
         notes += reconcile.compare(book, event)
     if book.unassigned and type(event) in (PositionRead, QuoteReceived):
         notes += reconcile.assign(book)
     notes += _mode_of_its_own(book, event)
     reads = reconcile.due_reads(book) if book.now_ns >= book.reads_due_ns else []
-    if notes or _changes_no_plan(book, event, changed):
+    if notes or _changes_no_plan(book, event):
         return Decision((*told, *notes, *reads), look_again=bool(notes))
     return _plan(book, event, told, reads)
 
 
-def _changes_no_plan(book: Book, event: Event, changed: bool) -> bool:
+def _changes_no_plan(book: Book, event: Event) -> bool:
     """Whether planning again can be spared: an order counts the same before and after its acknowledgement."""
     if type(event) is OrderAccepted:
         return not (book.state.holds or book.cancels_wait or book.look_again)
-    if type(event) is OrderReported:
-        return not (changed or book.look_again)
     return type(event) is Faulted
 
 

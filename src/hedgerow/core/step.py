@@ -13,7 +13,7 @@ from hedgerow.core.apply import apply_commands, apply_decision, apply_event, app
 from hedgerow.core.book import Book, BookState
 from hedgerow.core.commands import Command, Read, Turn
 from hedgerow.core.config import NS_PER_MS, NS_PER_S, BookConfig
-from hedgerow.core.decide import decide
+from hedgerow.core.decide import decide, is_old_news
 from hedgerow.core.events import Event
 from hedgerow.core.target import Strategy
 from hedgerow.model.order import OrderStatus, Role
@@ -28,6 +28,9 @@ class Stepped(msgspec.Struct, frozen=True):
     "The turn's commands, in order; without a turn only reads, which may leave at once."
 
 
+NOTHING = Stepped(None, ())
+
+
 def empty_book(config: BookConfig, strategy: Strategy) -> Book:
     """Return a book before its first event, `BookStarted`."""
     return Book(BookState(config, epoch=0), strategy)
@@ -38,14 +41,16 @@ def step(book: Book, event: Event) -> Stepped:
     if event.ts_ns > book.now_ns:
         book.now_ns = event.ts_ns
     changed = apply_event(book, event)
-    decision = decide(book, event, changed)
+    if not changed and is_old_news(book, event):
+        return NOTHING
+    decision = decide(book, event)
     commands = decision.commands
     apply_commands(book, commands)
     apply_decision(book, decision.target, decision.cancels_wait, decision.look_again)
     if not changed and (not commands or all(type(command) is Read for command in commands)):
-        return Stepped(None, commands)
+        return Stepped(None, commands) if commands else NOTHING
     apply_turn(book)
-    quotes = tuple(book.unjournaled.values())
+    quotes = tuple(book.unjournaled.values()) if book.unjournaled else ()
     book.unjournaled.clear()
     return Stepped(Turn(book.config.book_id, book.now_ns, event, commands, quotes), commands)
 
@@ -56,8 +61,6 @@ def fold(book: Book, turn: Turn) -> None:
     for quote in turn.quotes:
         book.quotes[quote.instrument_id] = quote
     apply_event(book, turn.event)
-    book.raised.clear()
-    book.look_ups.clear()
     book.unjournaled.clear()
     apply_commands(book, turn.commands)
     apply_turn(book)

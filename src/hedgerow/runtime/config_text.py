@@ -23,6 +23,8 @@ Plain = dict[str, "Plain"] | list["Plain"] | str | bool | None
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+# What the resolver calls plain values; all of them are read as text.
+_TAGS = frozenset({"str", "int", "float", "bool", "null", "timestamp", "seq", "map", "merge", "value"})
 # Words of a key whose value must never stand in the file itself.
 _SECRET_KEY = re.compile(r"(^|_)(key|secret|token|password|passphrase|mnemonic)($|_)", re.IGNORECASE)
 _SECRET_VALUE = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[A-Za-z0-9+/_=-]{24,}|-----BEGIN .*", re.DOTALL)
@@ -66,10 +68,35 @@ class ConfigError(Exception):
     """What an operator got wrong in a config, all of it at once. Nothing was started."""
 
     def __init__(self, source: ConfigText, problems: Iterable[Problem]) -> None:
-        self.source = source
-        self.problems = tuple(problems)
-        assert self.problems, source.name
-        super().__init__(render(source, self.problems))
+        problems = tuple(problems)
+        assert problems, source.name
+        secrets = [
+            value for problem in problems if problem.kind == "literal_secret" for value in _told_at(source, problem)
+        ]
+        self.source = source._replace(text=_masked(source.text, secrets))
+        self.problems = tuple(
+            problem._replace(text=_masked(problem.text, secrets), help=_masked(problem.help, secrets))
+            for problem in problems
+        )
+        super().__init__(render(self.source, self.problems))
+
+
+def _told_at(source: ConfigText, problem: Problem) -> list[str]:
+    """Return the lines of the value that a problem is about."""
+    value = source.tree
+    for part in problem.path:
+        if isinstance(value, dict) and isinstance(part, str):
+            value = value.get(part)
+        elif isinstance(value, list) and isinstance(part, int):
+            value = value[part]
+    return [line.strip() for line in value.splitlines()] if isinstance(value, str) else []
+
+
+def _masked(text: str, secrets: Iterable[str]) -> str:
+    # As long as before, so that the carets of a line still point where they should.
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "*" * len(secret))
+    return text
 
 
 def read_text(path: Path) -> ConfigText:
@@ -152,7 +179,7 @@ def _walk(node: yaml.Node, path: Path_, places: dict[Path_, Place], problems: li
         problems.append(Problem("alias", "anchors and aliases are not taken here", path, help="write the value out"))
         return None
     seen.add(id(node))
-    if not node.tag.startswith("tag:yaml.org,2002:"):
+    if node.tag.removeprefix("tag:yaml.org,2002:") not in _TAGS:
         problems.append(Problem("tag", f"unknown tag {node.tag}", path, help="remove the tag"))
     if isinstance(node, yaml.SequenceNode):
         return [_walk(item, (*path, index), places, problems, seen) for index, item in enumerate(node.value)]
@@ -224,8 +251,6 @@ def render(source: ConfigText, problems: Iterable[Problem]) -> str:
         else:
             gutter = " " * len(str(line))
             text = lines[line - 1] if line <= len(lines) else ""
-            if problem.kind == "literal_secret":
-                text = text[: column - 1] + "****"
             block += [
                 f" --> {source.name}:{line}:{column}",
                 f"{gutter} |",

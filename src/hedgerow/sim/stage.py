@@ -46,7 +46,7 @@ from hedgerow.core.target import Strategy
 from hedgerow.journal.errors import JournalFenced
 from hedgerow.journal.sqlite import SqliteStore
 from hedgerow.model.ids import ClientOrderId, InstrumentId, LegId, VenueOrderId
-from hedgerow.model.market import Quote
+from hedgerow.model.market import Level, Quote
 from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import Fill
 from hedgerow.sim.exchanged import ExchangedLeg
@@ -189,6 +189,15 @@ class Stage:
         placed = Placed(command, VenueOrderId(f"v{self.next_number()}"))
         self.placed[command.order_id] = placed
         return placed
+
+    def set_quote(self, leg_id: LegId, bids: tuple[Level, ...], asks: tuple[Level, ...]) -> list[Event]:
+        """Let a quote stand; return what a simulated exchange does because of it, and the quote."""
+        quote = Quote(self.config.leg(leg_id).instrument.id, self.now_ns, bids, asks)
+        self.quotes[leg_id] = quote
+        if leg_id not in self.exchanged:
+            return [QuoteReceived(self.now_ns, quote)]
+        exchanged = self.exchanged[leg_id]
+        return [*exchanged.quote(self.now_ns, bids, asks), exchanged.shown(self.now_ns)]
 
     # Engines.
 

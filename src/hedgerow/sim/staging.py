@@ -11,10 +11,11 @@ from msgspec.structs import replace
 
 from hedgerow.core.config import BookConfig, HedgeRule, LegConfig, Limits, Timing
 from hedgerow.core.target import Strategy
-from hedgerow.model.ids import BookId, InstrumentId, LegId, VenueId
+from hedgerow.model.ids import BookId, ClientOrderId, InstrumentId, LegId, VenueId
 from hedgerow.model.instrument import FeeCurrency, Instrument, InstrumentKind
 from hedgerow.model.market import Level
 from hedgerow.model.order import Side
+from hedgerow.sim.stage import Placed, Stage
 from hedgerow.sim.story import BadStory, Line, split
 from hedgerow.strategies import carry, mirror
 from hedgerow.strategies.params import BadParams
@@ -38,6 +39,53 @@ FILTER_FIELDS = {
 }
 
 T = TypeVar("T")
+
+
+class Names:
+    """What the story calls its legs and its orders."""
+
+    def __init__(self, stage: Stage, legs: dict[str, LegId]) -> None:
+        self.legs = legs
+        "The story's name of an instrument -> its leg."
+        self.orders: dict[str, ClientOrderId] = {}
+        "Name given by `as` -> order."
+        self._stage = stage
+
+    def leg(self, line: Line) -> LegId:
+        """Return the leg whose instrument the line names.
+
+        Raises:
+            BadStory: the book has no such leg.
+        """
+        leg_id = self.legs.get(line.text("INSTRUMENT"))
+        if leg_id is None:
+            known = " or ".join(self.legs)
+            raise BadStory(line.number, f"a leg of the book: {known}", f"'{line.text('INSTRUMENT')}'", "check the name")
+        return leg_id
+
+    def order(self, line: Line) -> Placed:
+        """Return the order that the line names.
+
+        Raises:
+            BadStory: no order was given that name.
+        """
+        order_id = self.orders.get(line.text("ORDER"))
+        if order_id is None or order_id not in self._stage.placed:
+            raise self.unknown(line)
+        return self._stage.placed[order_id]
+
+    def unknown(self, line: Line, name: str = "") -> BadStory:
+        """Return what to raise for the name of an order that was never given."""
+        known = ", ".join(self.orders) or "none yet"
+        got = f"'{name or line.text('ORDER')}'"
+        return BadStory(line.number, f"an order named before ({known})", got, "name it with `as` where it is submitted")
+
+    def told(self, order_id: ClientOrderId) -> str:
+        """Return the story's name of an order, else its id."""
+        for name, named in self.orders.items():
+            if named == order_id:
+                return name
+        return order_id
 
 
 def configured(setup: list[Line]) -> tuple[BookConfig, dict[str, LegId]]:

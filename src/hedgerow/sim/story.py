@@ -1,7 +1,7 @@
 """The grammar of stories: lines of a `.txt` file into words that are known to be well formed.
 
-`>` told, `<` commanded, `=` must hold, `#` comment, no mark: set-up. The forms below are all of it: they check the lines
-and they are the reference (docs/reference/scenarios.md).
+`>` told, `<` commanded, `=` must hold, `#` comment, no mark: set-up. The forms below are all of it: they check the
+lines, and they are the reference (docs/reference/scenarios.md).
 """
 
 from __future__ import annotations
@@ -25,6 +25,17 @@ SETUP, TOLD, COMMANDED, HOLDS = "", ">", "<", "="
 
 class BadStory(Exception):
     """A story that cannot be read. Nothing of it was run."""
+
+    def __init__(self, line: int, expected: str, got: str, to_do: str) -> None:
+        super().__init__(f"expected {expected}, got {got}; {to_do}")
+        self.line = line
+        self.expected = expected
+        self.got = got
+        self.to_do = to_do
+
+
+class Unmet(Exception):
+    """Something that a story demands is not so."""
 
     def __init__(self, line: int, expected: str, got: str, to_do: str) -> None:
         super().__init__(f"expected {expected}, got {got}; {to_do}")
@@ -135,7 +146,7 @@ VERBS: tuple[Verb, ...] = (
         SETUP,
         "instrument",
         (f"instrument INSTRUMENT KIND {_FILTERS}",),
-        "A leg's instrument. Left out: a perp with tick 0.01, step and minimum 0.001, no minimum notional, fees in quote.",
+        "A leg's instrument. Left out: a perp, tick 0.01, step and minimum 0.001, no minimum notional, fees in quote.",
     ),
     Verb(SETUP, "param", ("param KEY TEXT",), "A parameter of the policy."),
     Verb(SETUP, "limit", ("limit KEY NUMBER",), "A limit on entries, by its name in the config."),
@@ -144,7 +155,7 @@ VERBS: tuple[Verb, ...] = (
         SETUP,
         "leg",
         ("leg INSTRUMENT [lease LEASE] [visibility VISIBILITY] [adopt]",),
-        "How long the venue may still take a submit, and hide one that it took; whether the book takes over what is held.",
+        "How long the venue may still take a submit, and hide one that it took; whether the book adopts what is held.",
     ),
     Verb(
         SETUP,
@@ -282,8 +293,8 @@ VERBS: tuple[Verb, ...] = (
         COMMANDED,
         "submit",
         (
-            "submit INSTRUMENT SIDE QTY [@ PRICE] [entry] [hedge] [exit] [market] [limit] [ioc] [post_only] [reduce_only]"
-            " [plain] [slot SLOT] [as NAME]",
+            "submit INSTRUMENT SIDE QTY [@ PRICE] [entry] [hedge] [exit] [market] [limit] [ioc] [post_only]"
+            " [reduce_only] [plain] [slot SLOT] [as NAME]",
         ),
         "An order left for the venue. Words that are left out are not checked; `plain` is neither post-only nor"
         " reduce-only.",
@@ -539,6 +550,8 @@ def _message_names() -> Iterator[str]:
 
 MESSAGES = frozenset(_message_names())
 "Told verbs that stand for a message of a venue: these can be lost, late and repeated."
+STANDING = frozenset({"reads", "silent"})
+"""Told verbs that, at the top of a story, apply from its start."""
 TOLD_OF_EXCHANGES = frozenset(
     {"quote", "trade", "link_down", "link_up", "heartbeat", "position_mode", "filters", "funding_rate"}
 )
