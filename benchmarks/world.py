@@ -127,12 +127,16 @@ class World:
         """Let the market fill the lead leg `fills` times, and everything follow."""
         for _ in range(fills):
             self._trade()
+            self._hear(LEAD)
             self._settle()
 
     def trade(self) -> list[Event]:
         """Let the market fill the lead leg once, and return what the venue reports of it, not yet taken."""
         self._trade()
-        return [self._event(account_id, report) for account_id, report in self._venues[LEAD].drain()]
+        self._hear(LEAD)
+        events = list(self._inbox)
+        self._inbox.clear()
+        return events
 
     def settle(self, events: list[Event]) -> None:
         """Take events, and all that follows from them."""
@@ -192,21 +196,22 @@ class World:
         for leg_id, venue in self._venues.items():
             venue.advance(self.now_ns)
             self._inbox.append(QuoteReceived(self.now_ns, venue.quote(self.book.legs[leg_id].instrument.id)))
+            self._hear(leg_id)
+
+    def _hear(self, leg_id: LegId) -> None:
+        """Take what a venue reports into the inbox."""
+        for account_id, report in self._venues[leg_id].drain():
+            self._inbox.append(self._event(account_id, report))
 
     def _settle(self) -> None:
-        """Step until neither venue has anything more to say."""
+        """Step until the inbox is empty."""
         inbox = self._inbox
-        while True:
-            for venue in self._venues.values():
-                inbox.extend([self._event(account_id, report) for account_id, report in venue.drain()])
-            if not inbox:
-                return
-            while inbox:
-                stepped = self.step(inbox.popleft())
-                if stepped.turn is not None:
-                    self._take_turn(stepped.turn)
-                for command in stepped.commands:
-                    self.send(command)
+        while inbox:
+            stepped = self.step(inbox.popleft())
+            if stepped.turn is not None:
+                self._take_turn(stepped.turn)
+            for command in stepped.commands:
+                self.send(command)
 
     def _submit(self, order: SubmitOrder) -> None:
         request = OrderRequest(
@@ -224,6 +229,7 @@ class World:
         answer = self._venues[order.leg_id].submit(self.now_ns, account_id, request)
         assert isinstance(answer, Accepted), answer
         self._inbox.append(OrderAccepted(self.now_ns, order.order_id, VenueOrderId(answer.venue_order_id)))
+        self._hear(order.leg_id)
 
     def _event(self, account_id: AccountId, report: Report) -> Event:
         if isinstance(report, TradeReport):

@@ -15,7 +15,7 @@ from hedgerow.core.events import OpenOrdersRead, OperatorCommanded, PositionRead
 from hedgerow.journal.sqlite import SqliteStore
 from hedgerow.model.ids import BookId
 from hedgerow.runtime.folder import JOURNAL_FILE
-from tests.core.books import START_NS, Desk, Quoting, entry, submits
+from tests.core.books import START_NS, Desk, Quoting, S, entry, submits
 
 MS = 1_000_000
 
@@ -47,7 +47,7 @@ def write_journal(state: Path, desk: Desk) -> Path:
 
 
 class DeskNode:
-    """What the API needs of a node, around one desk. Time passes a millisecond with each order."""
+    """What the API needs of a node, around one desk. A second passes with each order."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
@@ -69,7 +69,7 @@ class DeskNode:
         self.operated.append(command)
         self.desk.now_ns += MS
         self._answer(self.desk.tell(command))
-        self._answer(self.desk.look_again())
+        self._answer(self.desk.wait(S))
 
     def turns(self) -> Iterator[tuple[int, Turn]]:
         yield from enumerate(list(self.desk.turns), 1)

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks import __main__ as bench
 from benchmarks import durable, hedges, latency, nautilus, recovery, worlds
+from benchmarks.process import MeasurementFailed
 from benchmarks.report import Number, Skipped, at_least, at_most, print_json, print_table, report
 from benchmarks.world import ALTERNATING, ONE_SIDED, World, keep_no_turn
 from hedgerow.model.order import Side
@@ -95,11 +96,32 @@ def test_hedges_tells_each_size_and_the_growth(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.slow
-def test_worlds_are_counted_or_skipped_with_a_reason() -> None:
-    """A benchmark that cannot run yet says so in a line."""
-    (result,) = worlds.run(quick=True)
+def test_worlds_are_counted() -> None:
+    """Torture's own count of worlds a second is told, for worlds that broke no rule."""
+    (number,) = worlds.run(quick=True, seeds=4)
 
-    assert isinstance(result, Number) or result.why
+    assert (number.name, number.unit, number.goal) == ("worlds", "/s", worlds.GOAL_PER_S)
+    assert number.what.startswith("4 torture worlds")
+
+
+def test_a_failed_measurement_leaves_the_others_numbers(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What failed is named with its reason, the rest is printed, and the exit code says that not all went well."""
+
+    def fails(quick: bool) -> list[Number]:
+        raise MeasurementFailed("no such luck")
+
+    def works(quick: bool) -> list[Number]:
+        return [at_least("fine", "fast", "/s", 1.0)]
+
+    monkeypatch.setattr(bench, "BENCHMARKS", {"first": fails, "second": works})
+
+    assert bench.main(["--json"]) == 1
+
+    told = json.loads(capsys.readouterr().out)
+    assert told["skipped"] == [{"name": "first", "why": "failed: no such luck"}]
+    assert [number["name"] for number in told["benchmarks"]] == ["fine"]
 
 
 def test_a_report_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:

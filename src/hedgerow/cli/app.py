@@ -75,7 +75,11 @@ def hedgerow() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return the exit code; whatever goes wrong is told in one line."""
     try:
-        result = hedgerow.main(list(arguments), prog_name="hedgerow", standalone_mode=False)
+        if "_HEDGEROW_COMPLETE" in os.environ:
+            hedgerow.main(list(arguments), prog_name="hedgerow")
+        # Not by `main`, which would answer a reader that went away with our exit code for a bug.
+        with hedgerow.make_context("hedgerow", list(arguments)) as context:
+            result = hedgerow.invoke(context)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except BrokenPipeError:

@@ -46,7 +46,9 @@ def told(error: BaseException, arguments: Sequence[str]) -> int:
             return Exit.INTERRUPTED
         case click.ClickException():
             command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "hedgerow"
-            detail = error.format_message().rstrip(".")
+            detail = error.format_message()
+            if "\n" not in detail:
+                detail = detail.rstrip(".")
             return _tell(Failed("HR-002", detail, f"see `{command} --help`"), as_json)
         case Failed():
             return _tell(error, as_json)

@@ -26,7 +26,7 @@ from hedgerow.model.order import LIVE, Fill, Order, OrderStatus, Side
 CLOSED_ORDERS_MAX = 256
 
 
-class Booked(msgspec.Struct, frozen=True, omit_defaults=True):
+class Booked(msgspec.Struct, frozen=True):
     """What is remembered of a booked fill, to know it again."""
 
     qty: Decimal
@@ -55,7 +55,7 @@ class Signal(msgspec.Struct, frozen=True):
     detail: str
 
 
-class BookState(msgspec.Struct, omit_defaults=True):
+class BookState(msgspec.Struct):
     """The durable part: a pure fold of the journal's turns, and what a snapshot holds."""
 
     config: BookConfig
@@ -269,8 +269,12 @@ class Book:
         return self.now_ns - self.state.residual_since_ns if self.state.residual_since_ns else 0
 
     def digest(self) -> str:
-        """Return a SHA-256 of the durable state: one number that compares two copies."""
-        return hashlib.sha256(msgspec.json.encode(self.state)).hexdigest()
+        """Return a SHA-256 of the durable state: one number that compares two copies.
+
+        Without the config, which says the same in several ways: a number left out, or written as its default.
+        """
+        fields = {name: getattr(self.state, name) for name in BookState.__struct_fields__ if name != "config"}
+        return hashlib.sha256(msgspec.json.encode(fields)).hexdigest()
 
 
 def is_ours(book: Book, order_id: ClientOrderId) -> bool:

@@ -16,7 +16,7 @@ from hedgerow.model.position import Position
 FUNDING_IDS_MAX = 64
 
 
-class Ledger(msgspec.Struct, omit_defaults=True):
+class Ledger(msgspec.Struct):
     """What one leg holds and what that cost. Changed by fills, funding and journaled adoptions, by nothing else."""
 
     leg_id: LegId

@@ -141,7 +141,7 @@ class Fill(msgspec.Struct, frozen=True, omit_defaults=True):
         return net
 
 
-class Order(msgspec.Struct, frozen=True, omit_defaults=True):
+class Order(msgspec.Struct, frozen=True):
     """One order, as far as we know it. A new value for each change; `filled_qty` never goes back."""
 
     id: ClientOrderId

@@ -12,7 +12,7 @@ from hedgerow.model.numbers import ONE, ZERO
 COST_QUANTUM = Decimal("1e-12")
 
 
-class Position(msgspec.Struct, frozen=True, omit_defaults=True):
+class Position(msgspec.Struct, frozen=True):
     """A signed qty with what it cost. Average cost; a fill through zero closes first, then opens."""
 
     net_qty: Decimal = ZERO

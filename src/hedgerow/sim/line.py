@@ -614,7 +614,7 @@ class Line:
         """Change the filters now; engines hear of it later."""
         self.instrument = instrument
         self.exchange.set_instrument(instrument)
-        self._oracle.changed(self.leg_id, instrument)
+        self._oracle.legs[self.leg_id] = instrument
         self._later(self._between_ms(1, 1_500), self._tell, InstrumentChanged, instrument)
 
     def tell_position_mode(self, agrees: bool) -> None:

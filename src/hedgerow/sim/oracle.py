@@ -1,10 +1,7 @@
-"""The judge: what must be true of an engine, computed from the venues' side and from the durable bytes alone.
+"""The judge: what must be true of an engine, by what the venues did and by the durable bytes alone.
 
-Shares no code with the engine. It is told what the venues did, reads the journal's records as plain JSON, and computes
-obligations, hedges and orders that may still fill for itself.
+Shares no code with the engine: it reads records as plain JSON and computes what is owed and what may fill for itself.
 """
-
-from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -16,15 +13,12 @@ import msgspec
 from hedgerow.model.instrument import Instrument
 
 ZERO = Decimal(0)
-# Ratios and multipliers may not divide evenly.
-TOLERANCE = Decimal("1e-9")
+TOLERANCE = Decimal("1e-9")  # Ratios and multipliers may not divide evenly.
 WINDOW_NS = 10_000_000_000
-# Of one engine in any ten seconds; of one order in its life.
-REQUESTS_MAX = 400
-CANCELS_MAX = 40
+REQUESTS_MAX = 400  # Of one book in any window; a calm one sends some 50.
+CANCELS_MAX = 40  # Of one order in its life.
 MODES = {"freeze": "frozen", "flatten": "flattening", "halt": "halted", "resume": "running"}
-Wire = tuple[str, str, Decimal, Decimal | None]
-"Instrument, side, qty and limit price: what leaves with a submit."
+Wire = tuple[str, str, Decimal, Decimal | None]  # Instrument, side, qty, limit price: what leaves with a submit.
 
 
 class Violation(msgspec.Struct, frozen=True):
@@ -43,15 +37,11 @@ class Truth(msgspec.Struct):
     sign: int
     qty: Decimal
     wire: Wire
-    left: int = 0
-    "How often it left an engine."
+    left: int = 0  # How often it left an engine.
     cancels: int = 0
-    dead: bool = False
-    "It can fill no more: refused, lost for good, ended, or never to leave."
-    filled: Decimal = ZERO
-    "At the venue, whether the engine knows or not."
-    known: Decimal = ZERO
-    "Of that, what stands in the journal."
+    dead: bool = False  # It can fill no more: refused, lost for good, ended, or never to leave.
+    filled: Decimal = ZERO  # At the venue, whether the engine knows or not.
+    known: Decimal = ZERO  # In the journal.
 
     @property
     def may_fill(self) -> Decimal:
@@ -60,16 +50,13 @@ class Truth(msgspec.Struct):
 
 
 class Trade(msgspec.Struct, frozen=True):
-    """One execution at a venue, as it was."""
+    """One execution at a venue, as it was: signed qty before fees, and the fee taken in the base asset."""
 
     leg: str
-    order_id: str
-    "Empty when the venue traded by itself."
+    order_id: str  # Empty when the venue traded by itself.
     net: Decimal
-    "Signed qty, before fees."
     base_fee: Decimal
-    surprise: bool = False
-    "More than was asked for: nobody could count on it."
+    surprise: bool = False  # More than was asked for: nobody could count on it.
 
 
 class Oracle:
@@ -78,24 +65,23 @@ class Oracle:
     def __init__(self, tag: str, legs: Mapping[str, Instrument], lead: str, hedge: str, ratio: Decimal) -> None:
         self.violations: list[Violation] = []
         self.orders: dict[str, Truth] = {}
-        self.trades: dict[tuple[str, str], Trade] = {}
-        "(leg, trade id) -> what the venue traded for us."
+        self.trades: dict[tuple[str, str], Trade] = {}  # (leg, trade id) -> what the venue traded for us.
         self.mode = "running"
+        # What stands in the journal: by leg, trades net of fees in base and what was adopted; by trade, its fee in base.
         self.net = dict.fromkeys(legs, ZERO)
-        "Leg -> what stands in the journal: trades net of fees in base, and what was adopted."
+        self._fees: dict[tuple[str, str], Decimal] = {}
         self._adopted = dict.fromkeys(legs, ZERO)
-        self._legs, self._lead, self._hedge = dict(legs), lead, hedge
+        self.legs, self._lead, self._hedge, self._prefix = dict(legs), lead, hedge, f"hr-{tag}-"
         self._per_lead = ratio * legs[lead].multiplier / legs[hedge].multiplier
         self._leg_of = {instrument.id: leg for leg, instrument in legs.items()}
-        self._prefix = f"hr-{tag}-"
-        self._fees: dict[tuple[str, str], Decimal] = {}
+        # Trades of the lead leg whose records do not say whose they are: an engine may not have booked them yet.
         self._nameless: dict[tuple[str, str], Decimal] = {}
-        "Trades of the lead leg whose records do not say whose they are: an engine may not have booked them yet."
         self._asked: set[str] = set()
         self._requests: deque[int] = deque()
         self._now_ns = 0
 
     def broken(self, rule: str, text: str) -> None:
+        """Record a violation."""
         self.violations.append(Violation(self._now_ns, rule, text))
 
     def traded(self, trade_id: str, trade: Trade) -> None:
@@ -105,10 +91,6 @@ class Oracle:
             self.orders[trade.order_id].filled += ZERO if trade.surprise else abs(trade.net)
         elif trade.order_id:
             self.broken("durable", f"{trade.order_id} traded and is in no durable turn")
-
-    def changed(self, leg: str, instrument: Instrument) -> None:
-        """A venue changed its filters."""
-        self._legs[leg] = instrument
 
     def dead(self, order_id: str) -> None:
         """An order can fill no more: refused, lost on its way for good, or ended."""
@@ -124,26 +106,30 @@ class Oracle:
         if len(self._requests) == REQUESTS_MAX:
             self.broken("bounded", f"{REQUESTS_MAX} requests within ten seconds")
         order = self.orders.get(order_id)
-        if wire is not None:
-            if order is None or order.wire != wire:
-                self.broken("durable", f"{order_id} left as {wire}; durable is {order and order.wire}")
-            elif order.left:
-                self.broken("once", f"{order_id} left twice")
-            if order is not None:
-                order.left += 1
-        elif what == "CancelOrder" and order is None:
-            self.broken("durable", f"a cancel of {order_id} left, which is in no durable turn")
-        elif what == "CancelOrder" and order is not None:
-            order.cancels += 1
-            if order.cancels == CANCELS_MAX:
-                self.broken("bounded", f"{order_id} was canceled {CANCELS_MAX} times")
+        if order is None or (wire is not None and order.wire != wire):
+            if what in ("SubmitOrder", "CancelOrder"):
+                self.broken("durable", f"{what} of {order_id} left as {wire}; durable is {order}")
+            return
+        order.left += what == "SubmitOrder"
+        order.cancels += what == "CancelOrder"
+        if order.left > 1 or order.cancels == CANCELS_MAX:
+            self.broken("once" if order.left > 1 else "bounded", f"{order_id} left {order.left} times, {order.cancels} cancels")
 
     def read(self, now_ns: int, bodies: Iterable[bytes]) -> None:
         """Read further durable records, in order, and judge each decision by what stands in the journal up to it."""
         self._now_ns = now_ns
         for body in bodies:
             turn = msgspec.json.decode(body)
-            self._learn_event(turn["event"])
+            event, what = turn["event"], turn["event"]["what"]
+            for fill in event["fills"] if "fills" in event else (event["fill"],) if "fill" in event else ():
+                self._learn(fill)
+            if what == "OperatorCommanded" and event["action"] in MODES and event["request_id"] not in self._asked:
+                self._asked.add(event["request_id"])
+                self.mode = MODES[event["action"]]
+            elif what == "BookStarted":
+                self.mode = "halted" if event.get("halted") else self.mode
+                for order in self.orders.values():
+                    order.dead = order.dead or not order.left  # The engine that would have sent it is gone.
             for command in turn.get("commands", ()):
                 if command["what"] == "SubmitOrder":
                     self._judge(command)
@@ -153,22 +139,6 @@ class Oracle:
                     self._adopted[command["leg_id"]] += Decimal(command["net_qty"])
                     self.net[command["leg_id"]] += Decimal(command["net_qty"])
 
-    def _learn_event(self, event: dict[str, Any]) -> None:
-        what = event["what"]
-        if what in ("FillReceived", "FillLookedUp", "TradesRead"):
-            for fill in event.get("fills", ()) if what == "TradesRead" else (event["fill"],):
-                self._learn(fill)
-        elif what == "OperatorCommanded" and event["action"] in MODES:
-            request = event.get("request_id", "")
-            if not request or request not in self._asked:
-                self.mode = MODES[event["action"]]
-            self._asked.add(request)
-        elif what == "BookStarted":
-            self.mode = "halted" if event.get("halted") else self.mode
-            for order in self.orders.values():
-                # The engine that would have sent it is gone.
-                order.dead = order.dead or not order.left
-
     def _learn(self, fill: dict[str, Any]) -> None:
         key = (self._leg_of[fill["instrument_id"]], fill["trade_id"])
         trade, name, by_venue = self.trades.get(key), fill.get("order_id") or "", fill.get("venue_made", False)
@@ -176,8 +146,7 @@ class Oracle:
             return
         net = Decimal(fill["qty"]) * (1 if fill["side"] == "buy" else -1)
         if trade is None or trade.net != net or (name and trade.order_id != name):
-            self.broken("invented", f"the journal has {fill}, the venue {trade}")
-            return
+            return self.broken("invented", f"the journal has {fill}, the venue {trade}")
         if key not in self._fees:
             self.net[trade.leg] += net
             if trade.order_id:
@@ -186,7 +155,7 @@ class Oracle:
             self._nameless.pop(key, None)
         elif key not in self._fees and trade.leg == self._lead:
             self._nameless[key] = abs(net)
-        fee = Decimal(fill.get("fee") or 0) if fill.get("fee_currency") == self._legs[trade.leg].base else ZERO
+        fee = Decimal(fill.get("fee") or 0) if fill.get("fee_currency") == self.legs[trade.leg].base else ZERO
         self.net[trade.leg] -= fee - self._fees.get(key, ZERO) if fee else ZERO
         self._fees[key] = fee or self._fees.get(key, ZERO)
 
@@ -195,8 +164,7 @@ class Oracle:
         order_id, leg, role = command["order_id"], command["leg_id"], command["role"]
         qty, sign, price = Decimal(command["qty"]), 1 if command["side"] == "buy" else -1, command.get("limit_price")
         if order_id in self.orders:
-            self.broken("once", f"{order_id} is in two durable turns")
-            return
+            return self.broken("once", f"{order_id} is in two durable turns")
         if self.mode == "halted" or (self.mode != "running" and role == "entry"):
             self.broken("mode", f"{order_id} ({role}) was ordered while {self.mode}")
         may_fill = sum((o.may_fill for o in self.orders.values() if o.leg == leg and o.sign == sign), ZERO)
@@ -208,43 +176,25 @@ class Oracle:
         wire = (command["instrument_id"], command["side"], qty, None if price is None else Decimal(price))
         self.orders[order_id] = Truth(leg, role, sign, qty, wire)
 
-    def residual(self) -> Decimal:
-        """What the venues' own trades leave unhedged, hedge leg's units."""
-        return self._truly(self._hedge) - self._per_lead * self._truly(self._lead)
-
-    def _truly(self, leg: str) -> Decimal:
-        return self._adopted[leg] + sum((t.net - t.base_fee for t in self.trades.values() if t.leg == leg), ZERO)
-
-    def unsettled(self, price: Decimal, net: Mapping[str, Decimal], live: Mapping[str, str], loose_ends: int) -> list[str]:
-        """Return what is not yet as it must be once all is calm; empty when the world has converged.
-
-        Args:
-            price: at which the hedge leg trades.
-            net: leg -> what the engine says that it holds.
-            live: order -> status of every order that the engine holds for live.
-            loose_ends: parked fills and unanswered cancels in the engine.
-        """
+    def unsettled(self, price: Decimal, net: Mapping[str, Decimal], live: Mapping[str, str], *, flat: bool) -> list[str]:
+        """Return what is not as it must be once all is calm; `net` (by leg) and `live` (by order) are the engine's words."""
         found = [f"{key} is not in the journal" for key in self.trades if key not in self._fees]
-        for leg in self._legs:
-            if net[leg] != self._truly(leg):
-                found.append(f"{leg}: the engine holds {net[leg]}, the venue's trades add up to {self._truly(leg)}")
-        smallest = self._legs[self._hedge].smallest_qty(price)
-        step = self._legs[self._hedge].step
-        if abs(self.residual()) // step * step >= smallest and self.mode != "halted":
-            found.append(f"residual {self.residual()}, smallest order {smallest}")
+        truly = dict(self._adopted)
+        for trade in self.trades.values():
+            truly[trade.leg] += trade.net - trade.base_fee
+        found += [f"{leg}: engine holds {net[leg]}, trades add up to {truly[leg]}" for leg in truly if net[leg] != truly[leg]]
+        owed = self._per_lead * truly[self._lead]
+        left = {self._hedge: truly[self._hedge] - owed}
+        if flat:  # What the lead leg cannot close may stay hedged.
+            keeps = abs(owed) >= abs(left[self._hedge])
+            left = {self._lead: truly[self._lead], self._hedge: left[self._hedge] if keeps else truly[self._hedge]}
+        for leg, qty in left.items() if self.mode != "halted" else ():
+            if abs(qty) // self.legs[leg].step * self.legs[leg].step >= self.legs[leg].smallest_qty(price):
+                found.append(f"{leg}: {qty} is left, and could be ordered")
         for order_id, order in self.orders.items():
             alive = bool(order.left) and not order.dead
-            if alive != (order_id in live):
-                found.append(f"{order_id} is {'live' if alive else 'over'} at the venue, not so for the engine")
+            if alive != (order_id in live) or live.get(order_id, "open") != "open":
+                found.append(f"{order_id} is {'live' if alive else 'over'}; the engine says {live.get(order_id, 'over')}")
             if alive and order.role == "entry" and self.mode != "running":
                 found.append(f"{order_id} stands while {self.mode}")
-        found += [f"{order_id} is {status}" for order_id, status in live.items() if status != "open"]
-        return found + ([f"{loose_ends} loose ends"] if loose_ends else [])
-
-    def unflat(self, price: Decimal) -> list[str]:
-        """Return what is still held, could be closed, and would leave less behind; empty when the book is flat."""
-        held = {leg: abs(self._truly(leg)) // each.step * each.step for leg, each in self._legs.items()}
-        found = [leg for leg, each in self._legs.items() if held[leg] >= each.smallest_qty(price)]
-        if abs(self._per_lead * self._truly(self._lead)) >= abs(self.residual()):
-            found = [leg for leg in found if leg != self._hedge]
-        return [f"{leg}: {held[leg]} is held" for leg in found]
+        return found

@@ -99,6 +99,9 @@ def configured(setup: list[Line]) -> tuple[BookConfig, dict[str, LegId]]:
         number = setup[0].number if setup else 1
         form = "hedge H1 mirror lead SIM:SPOT hedge SIM:PERP ratio -1"
         raise BadStory(number, "a set-up line `hedge …`", "none", f"begin with e.g. `{form}`")
+    again = next((line for line in setup if line.verb == "hedge" and line is not first), None)
+    if again is not None:
+        raise BadStory(again.number, "one `hedge` line", "a second one", "give each book its own file")
     legs = {first.text("LEAD"): LEAD, first.text("HEDGE"): HEDGE}
     if len(legs) < 2:
         raise BadStory(first.number, "two instruments", "the same one twice", "give the accounts different venue names")

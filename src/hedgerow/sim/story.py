@@ -67,6 +67,7 @@ class Verb(msgspec.Struct, frozen=True):
 
 
 _NUMBER = r"\d+(\.\d+)?"
+_POSITIVE = rf"(?=[0-9.]*[1-9]){_NUMBER}"
 _SIGNED = rf"[+-]?{_NUMBER}"
 _INSTRUMENT = r"[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+"
 _NAME = r"[a-z][a-z0-9_]*"
@@ -98,8 +99,8 @@ SLOTS: dict[str, Slot] = {
     "ORDER": Slot("an order named by an earlier `as`", _NAME),
     "ORDERS": Slot("names of orders, or `none`", words=0),
     "SIDE": Slot("side", choices=_words(Side)),
-    "QTY": Slot("base units, > 0", _NUMBER),
-    "PRICE": Slot("quote per base unit", _NUMBER),
+    "QTY": Slot("base units, > 0", _POSITIVE),
+    "PRICE": Slot("quote per base unit, > 0", _POSITIVE),
     "NET": Slot("signed base units", _SIGNED),
     "FEE": Slot("fee paid; negative is a rebate", _SIGNED),
     "CUM": Slot("cumulative filled qty, or `?`: not said", rf"{_NUMBER}|\?"),
@@ -264,7 +265,7 @@ VERBS: tuple[Verb, ...] = (
         "An open order bears an id of ours that we never sent.",
     ),
     # Time.
-    Verb(TOLD, "after", ("after DURATION",), "Time passes; whatever falls due happens."),
+    Verb(TOLD, "after", ("after DURATION",), "Time passes, at most an hour a line; whatever falls due happens."),
     Verb(TOLD, "retry_due", ("retry_due",), "Time passes up to the next try after a refusal."),
     # People and machines.
     Verb(

@@ -78,6 +78,8 @@ from hedgerow.sim.story import (
 
 # Each told line comes a moment after the one before, so that time orders what the story orders.
 LINE_NS = NS_PER_MS
+# Each second of it is played: an hour is some 15,000 events.
+AFTER_NS_MAX = 3_600 * NS_PER_S
 
 
 class Teller:
@@ -159,7 +161,10 @@ class Teller:
         self._stage.orphans.setdefault(leg_id, []).append(row)
 
     def _deed_after(self, line: Line) -> None:
-        self._stage.advance(line.duration_ns())
+        duration_ns = line.duration_ns()
+        if duration_ns > AFTER_NS_MAX:
+            raise BadStory(line.number, "at most an hour", f"'{line.text('DURATION')}'", "use several lines")
+        self._stage.advance(duration_ns)
 
     def _deed_retry_due(self, line: Line) -> None:
         due = [refusal.retry_ts_ns for refusal in self._stage.book.state.refusals.values()]

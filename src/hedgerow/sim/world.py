@@ -559,14 +559,12 @@ class World:
         book = engine.book
         net = {leg_id: book.net_qty(leg_id) for leg_id in self.lines}
         live = {order.id: order.status.value for orders in book.live.values() for order in orders.values()}
-        loose_ends = len(book.state.parked) + len(book.unclear)
         # Capped prices lie below the market, and a venue judges the notional of an order by its limit.
-        price = self.price * SLIPPAGE
-        found = self.oracle.unsettled(price, net, live, loose_ends)
-        if self._finale == "flatten":
-            found += self.oracle.unflat(price)
-            if self.oracle.mode == "flattening":
-                found.append("the flatten is not verified")
+        found = self.oracle.unsettled(self.price * SLIPPAGE, net, live, flat=self._finale == "flatten")
+        if self._finale == "flatten" and self.oracle.mode == "flattening":
+            found.append("the flatten is not verified")
+        if book.state.parked or book.unclear:
+            found.append(f"{len(book.state.parked)} fills are parked, {len(book.unclear)} orders are unclear")
         return found
 
     def _check(self) -> None:

@@ -1,0 +1,57 @@
+"""`hedgerow run`: the books of a config, on simulated venues, with the API beside them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from hedgerow.cli.errors import Failed
+from hedgerow.cli.show import json_option
+
+
+@click.command("run")
+@click.argument("config", envvar="HEDGEROW_CONFIG", required=False, metavar="CONFIG")
+@click.option("--tape", "tapes", multiple=True, metavar="VENUE=FILE", help="Feed a venue from recorded frames.")
+@click.option(
+    "--speed",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="Times faster than life.",
+)
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after so long; else by Ctrl-C.")
+@click.option("--state", envvar="HEDGEROW_STATE", metavar="DIR", help="State folder.  [env: HEDGEROW_STATE]")
+@json_option
+def run_command(
+    config: str | None, tapes: tuple[str, ...], speed: float, seconds: float | None, state: str | None, as_json: bool
+) -> int:
+    """Run the books of a config on simulated venues.
+
+    The journal and the API's socket are in the state folder: `.hedgerow` beside CONFIG, unless told otherwise.
+    Ctrl-C stops it cleanly; what is open then is found again by the next run.
+    """
+    if not config:
+        raise Failed("HR-102", "no config was named", "name one: `hedgerow run CONFIG`, or set HEDGEROW_CONFIG")
+    from hedgerow.api.server import Server
+    from hedgerow.runtime.config import load
+    from hedgerow.runtime.simulated import run_node
+
+    found = load(Path(config), Path(state) if state else None, dict(_tape(text) for text in tapes))
+    return run_node(
+        found,
+        lambda node: Server(node, found.state),
+        sys.stdout,
+        sys.stderr,
+        as_json=as_json,
+        speed=speed,
+        seconds=seconds,
+    )
+
+
+def _tape(text: str) -> tuple[str, Path]:
+    name, equals, file = text.partition("=")
+    if not equals or not name or not file:
+        raise Failed("HR-002", f"--tape {text}: this is not VENUE=FILE", "e.g. --tape spot=frames.gz")
+    return name, Path(file)

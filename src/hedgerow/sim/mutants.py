@@ -1,0 +1,474 @@
+"""Mistakes that were made for real, put back one at a time: the torture must find each of them.
+
+A mutant replaces functions of the real modules while it is active, and nothing of it is left afterwards. One that
+survives shows a blind oracle or a fault that is too rare.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import time
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+from rich.console import Console
+from rich.table import Table
+
+from hedgerow.core import apply, planner, step
+from hedgerow.core import orders as life
+from hedgerow.core.book import Book, Booked
+from hedgerow.core.commands import Turn
+from hedgerow.core.config import LegConfig, Timing
+from hedgerow.core.events import (
+    BookStarted,
+    CancelAnswered,
+    CancelOutcome,
+    Event,
+    OpenOrdersRead,
+    OrderNotFound,
+    PositionRead,
+    ReadFailed,
+    ReadKind,
+    RejectClass,
+    TradesRead,
+)
+from hedgerow.journal.codec import GENESIS, link
+from hedgerow.journal.sqlite import SqliteStore
+from hedgerow.market.answers import Refused
+from hedgerow.model.ids import ClientOrderId, LegId, OrderKey, TradeId, encode_order_id
+from hedgerow.model.instrument import Instrument
+from hedgerow.model.numbers import ZERO, ceil_to
+from hedgerow.model.order import CLOSED, UNPROVEN, Fill, Order, OrderStatus, Side
+from hedgerow.model.position import Position
+from hedgerow.sim import engine, line
+from hedgerow.sim.torture import run_seed
+
+SEEDS_MAX = 1_500
+"Seeds within which each mutant must be found."
+Patch = tuple[Any, str, Any]
+"(owner, attribute, what stands there instead)."
+
+
+class Mutant(msgspec.Struct, frozen=True):
+    """One mistake."""
+
+    name: str
+    row: str
+    "Where it is told: a row of SCENARIOS.md, of FAILURES.md, or a rule of DESIGN.md."
+    sentence: str
+    patches: tuple[Patch, ...]
+
+    @contextlib.contextmanager
+    def active(self) -> Iterator[None]:
+        """Put the mistake back for a while."""
+        with contextlib.ExitStack() as undo:
+            for owner, name, value in self.patches:
+                undo.callback(setattr, owner, name, owner.__dict__[name])
+                setattr(owner, name, value)
+            yield
+
+
+class Hunt(msgspec.Struct, frozen=True):
+    """What became of one mutant."""
+
+    name: str
+    row: str
+    sentence: str
+    seeds: int
+    "Seeds that were tried, the one that found it included."
+    rule: str
+    "The rule that it broke first; empty when it survived."
+    text: str
+
+    @property
+    def killed(self) -> bool:
+        return bool(self.rule)
+
+
+class MutantReport(msgspec.Struct, frozen=True):
+    """What became of all of them."""
+
+    hunts: tuple[Hunt, ...]
+    elapsed_s: float
+
+    @property
+    def killed(self) -> int:
+        return sum(hunt.killed for hunt in self.hunts)
+
+    def as_json(self) -> dict[str, object]:
+        """Return what `--json` prints."""
+        return {
+            "mutants": len(self.hunts),
+            "killed": self.killed,
+            "survivors": [hunt.name for hunt in self.hunts if not hunt.killed],
+            "seeds": {hunt.name: hunt.seeds for hunt in self.hunts},
+            "elapsed_s": round(self.elapsed_s, 3),
+        }
+
+    def print(self, console: Console) -> None:
+        """Print the table for people."""
+        table = Table(title="Mistakes put back", title_justify="left")
+        for name in ("mutant", "row", "the mistake"):
+            table.add_column(name)
+        table.add_column("seeds", justify="right")
+        table.add_column("found by")
+        for hunt in self.hunts:
+            table.add_row(hunt.name, hunt.row, hunt.sentence, str(hunt.seeds), hunt.rule or "SURVIVED")
+        console.print(table)
+        console.print(f"mutants {len(self.hunts)}   killed {self.killed}")
+
+
+def run(
+    jobs: int = 1, progress: Callable[[Hunt], None] | None = None, names: Iterable[str] | None = None
+) -> MutantReport:
+    """Hunt mutants, each with seeds from 0 on until one finds it.
+
+    Args:
+        jobs: processes.
+        progress: told of each hunt as it ends, in the order of the list.
+        names: which ones; None hunts all.
+
+    Raises:
+        KeyError: there is no mutant of that name.
+    """
+    started_s = time.monotonic()
+    wanted = list(MUTANTS) if names is None else [MUTANTS[name].name for name in names]
+    hunts: list[Hunt] = []
+    for hunt in _hunts(wanted, jobs):
+        hunts.append(hunt)
+        if progress is not None:
+            progress(hunt)
+    return MutantReport(tuple(hunts), time.monotonic() - started_s)
+
+
+def _hunts(names: list[str], jobs: int) -> Iterator[Hunt]:
+    if jobs <= 1 or len(names) <= 1:
+        yield from map(hunt_mutant, names)
+        return
+    with multiprocessing.get_context("spawn").Pool(min(jobs, len(names))) as pool:
+        yield from pool.imap(hunt_mutant, names)
+
+
+def hunt_mutant(name: str, seeds_max: int = SEEDS_MAX) -> Hunt:
+    """Run seeds with one mistake put back, until one of them finds it."""
+    mutant = MUTANTS[name]
+    with mutant.active():
+        for seed in range(seeds_max):
+            report = run_seed(seed)
+            if report.violations:
+                first = report.violations[0]
+                return Hunt(name, mutant.row, mutant.sentence, seed + 1, first.rule, first.text)
+    return Hunt(name, mutant.row, mutant.sentence, seeds_max, "", "")
+
+
+# The functions as they are, for mutants that only bend them.
+_apply_event = step.apply_event
+_apply_own_fill = apply._apply_own_fill
+_apply_trades = apply._apply_trades
+_apply_open_orders = apply._apply_open_orders
+_apply_not_found = apply._apply_not_found
+_apply_cancel_answer = apply._apply_cancel_answer
+_apply_start = apply._apply_start
+_refuse = apply._refuse
+_working = Book.working
+_close_shortfall = planner._close_shortfall
+_classify = line.classify
+_turns = SqliteStore.turns
+_commit = SqliteStore.commit
+
+
+def _closed_as(book: Book, order: Order, status: OrderStatus) -> bool:
+    apply._put(book, life.clear(replace(order, status=status)))
+    return True
+
+
+def _unknown_is_rejected(book: Book, order_id: ClientOrderId) -> bool:
+    order = book.state.orders.get(order_id)
+    return order is not None and order.status in UNPROVEN and _closed_as(book, order, OrderStatus.REJECTED)
+
+
+def _silence_is_rejected(book: Book) -> bool:
+    timeout_ns = book.config.timing.ack_timeout_ms * 1_000_000
+    orders = [book.state.orders[order_id] for order_id in book.unclear]
+    late = [
+        order
+        for order in orders
+        if order.status is OrderStatus.SUBMITTING and book.now_ns >= order.submitted_ts_ns + timeout_ns
+    ]
+    return any([_closed_as(book, order, OrderStatus.REJECTED) for order in late])
+
+
+def _not_found_is_dead(book: Book, event: OrderNotFound) -> bool:
+    order = book.state.orders.get(event.order_id)
+    if order is None or order.status in CLOSED:
+        return False
+    return _closed_as(book, order, OrderStatus.CANCELED)
+
+
+def _misread(codes: tuple[int, ...], statuses: tuple[int, ...] = ()) -> Callable[[Refused], RejectClass | None]:
+    def classify(answer: Refused) -> RejectClass | None:
+        if answer.code in codes or answer.status in statuses:
+            return _classify(answer) or RejectClass.OTHER
+        return _classify(answer)
+
+    return classify
+
+
+def _trades_unread(book: Book, event: TradesRead) -> bool:
+    return _apply_trades(book, replace(event, fills=()))
+
+
+def _booked_again(book: Book, order: Order, fill: Fill) -> bool:
+    book.state.trades.get(order.id, {}).pop(fill.trade_id, None)
+    return _apply_own_fill(book, order, fill)
+
+
+def _seen_and_dropped(drops: Callable[[Order, Fill], bool]) -> Callable[[Book, Order, Fill], bool]:
+    def own_fill(book: Book, order: Order, fill: Fill) -> bool:
+        if drops(order, fill) and fill.trade_id not in book.state.trades.get(order.id, {}):
+            book.state.trades.setdefault(order.id, {})[fill.trade_id] = Booked(fill.qty)
+            return True
+        return _apply_own_fill(book, order, fill)
+
+    return own_fill
+
+
+def _cumulative_is_delta(book: Book, order: Order, fill: Fill) -> bool:
+    return _apply_own_fill(book, order, replace(fill, qty=fill.qty + order.filled_qty))
+
+
+def _gone_is_canceled(book: Book, event: CancelAnswered) -> bool:
+    order = book.state.orders.get(event.order_id)
+    if order is not None and order.status not in CLOSED and event.outcome is CancelOutcome.GONE:
+        return _closed_as(book, order, OrderStatus.CANCELED)
+    return _apply_cancel_answer(book, event)
+
+
+def _ended_is_closed(order: Order, end: OrderStatus, cum_qty: Decimal | None, now_ns: int, timing: Timing) -> Order:
+    if order.status in CLOSED:
+        return order
+    return life.clear(replace(order, status=OrderStatus.CANCELED, venue_end=end))
+
+
+def _absent_is_filled(book: Book, event: OpenOrdersRead) -> bool:
+    changed = _apply_open_orders(book, event)
+    listed = {row.order_id for row in event.orders}
+    for order in list(book.live[event.leg_id].values()):
+        if order.status is OrderStatus.OPEN and order.id not in listed and order.limit_price is not None:
+            leg = book.legs[order.leg_id]
+            fill = Fill(
+                TradeId(f"inferred-{order.id}"),
+                leg.account_id,
+                order.instrument_id,
+                order.side,
+                order.leaves_qty,
+                order.limit_price,
+                book.now_ns,
+                order.id,
+            )
+            changed |= _apply_own_fill(book, order, fill)
+    return changed
+
+
+def _position_error_is_zero(book: Book, event: Event) -> bool:
+    changed = _apply_event(book, event)
+    if isinstance(event, ReadFailed) and event.kind is ReadKind.POSITION:
+        book.ledger(event.leg_id).position = Position()
+        return True
+    return changed
+
+
+def _position_is_truth(book: Book, event: Event) -> bool:
+    changed = _apply_event(book, event)
+    if isinstance(event, PositionRead) and (foreign := book.ledger(event.leg_id).foreign_net_qty) is not None:
+        book.ledger(event.leg_id).position = Position(event.net_qty - foreign)
+        return True
+    return changed
+
+
+def _only_full_fills(book: Book) -> Decimal:
+    rule = book.config.hedge
+    assert rule is not None, book.config.book_id
+    partial = sum(
+        (
+            order.filled_qty * order.side.sign
+            for order in book.state.orders.values()
+            if order.leg_id == rule.lead and order.status is not OrderStatus.FILLED
+        ),
+        ZERO,
+    )
+    lead, hedge = book.legs[rule.lead].instrument, book.legs[rule.hedge].instrument
+    return rule.ratio * (book.net_qty(rule.lead) - partial) * lead.multiplier / hedge.multiplier
+
+
+def _multiplier_is_one(book: Book) -> Decimal:
+    rule = book.config.hedge
+    assert rule is not None, book.config.book_id
+    return rule.ratio * book.net_qty(rule.lead)
+
+
+def _not_counting(skips: Callable[[Order], bool]) -> Callable[[Book, LegId], list[Order]]:
+    def working(book: Book, leg_id: LegId) -> list[Order]:
+        return [order for order in _working(book, leg_id) if not skips(order)]
+
+    return working
+
+
+def _id_without_epoch(key: OrderKey) -> ClientOrderId:
+    return encode_order_id(replace(key, epoch=1))
+
+
+def _fee_free(fill: Fill, base: str) -> Decimal:
+    return fill.qty if fill.side is Side.BUY else -fill.qty
+
+
+def _rounded_up(instrument: Instrument, qty: Decimal) -> Decimal:
+    return ceil_to(qty, instrument.step)
+
+
+def _sent_at_once(process: engine.Engine) -> None:
+    group = process._pending
+    _begin_commit(process)
+    for _, commands in group:
+        process._dispatch(tuple(command for command in commands if type(command) in engine.URGENCY))
+
+
+_begin_commit = engine.Engine._begin_commit
+
+
+def _unfenced_commit(store: SqliteStore) -> int:
+    """Write behind whatever stands in the journal now, whoever wrote it."""
+    execute = store._connection.execute
+    seq, head = execute("SELECT seq, hash FROM turn ORDER BY seq DESC LIMIT 1").fetchone() or (0, GENESIS)
+    (store.epoch,) = execute("SELECT epoch FROM run").fetchone()
+    rows: list[Any] = store._rows
+    for start in range(0, len(rows), 6):
+        seq += 1
+        _, epoch, version, book_id, _, body = rows[start : start + 6]
+        head = link(head, seq, epoch, version, book_id, body)
+        rows[start], rows[start + 4] = seq, head
+    store._head_seq, store._head = seq, head
+    return _commit(store)
+
+
+def _cursor_runs_ahead(process: line.Line, cursor: str) -> tuple[tuple[Fill, ...], str]:
+    fills, _ = _trades(process, cursor)
+    return fills, str(len(process._printed))
+
+
+_trades = line.Line._trades
+
+
+def _reductions_blocked(book: Book, net: Any, side: Side, free: Decimal, result: planner.Plan) -> None:
+    if result.entries_refused is None:
+        _close_shortfall(book, net, side, free, result)
+
+
+def _live_orders_forgotten(book: Book, event: BookStarted) -> None:
+    for orders in book.live.values():
+        for order_id in list(orders):
+            book.state.orders.pop(order_id, None)
+            book.state.trades.pop(order_id, None)
+    _apply_start(book, event)
+
+
+def _foreign_is_ours(book: Book, leg_id: LegId, fill: Fill) -> bool:
+    booked = book.state.trades.setdefault(ClientOrderId("foreign"), {})
+    if fill.trade_id in booked:
+        return False
+    booked[fill.trade_id] = Booked(fill.qty)
+    book.ledger(leg_id).book(fill, "", book.legs[leg_id], book.now_ns)
+    return True
+
+
+def _decided_again(book: Book, turn: Turn) -> None:
+    step.step(book, turn.event)
+
+
+def _a_turn_skipped(store: SqliteStore, after_seq: int = 0, book_id: Any = None) -> Iterator[Any]:
+    for index, record in enumerate(_turns(store, after_seq, book_id)):
+        if not (after_seq and index == 0):
+            yield record
+
+
+def _halt_hedges_on(book: Book, result: planner.Plan) -> None:
+    for net in book.strategy.target(book).nets:
+        planner._net(book, net, result)
+
+
+def _storming(book: Book, order: Order, *rest: Any) -> None:
+    _refuse(book, order, *rest)
+    key = f"{order.leg_id}/{order.slot}"
+    book.state.refusals[key] = replace(book.state.refusals[key], retry_ts_ns=book.now_ns)
+
+
+def _evidence_at_once(order: Order, leg: LegConfig) -> int:
+    return 0
+
+
+def _cancel_whenever(order: Order, now_ns: int, timing: Timing) -> bool:
+    return order.status is OrderStatus.OPEN
+
+
+def _never(*_: Any) -> bool:
+    return False
+
+
+_ALL = (
+    Mutant("retry_new_cid", "A07", "an unclear answer counts as a refusal, and a new order goes out", ((apply, "_apply_unknown", _unknown_is_rejected),)),
+    Mutant("silence_is_rejected", "A06", "a submit that times out counts as refused", ((apply, "_apply_time", _silence_is_rejected),)),
+    Mutant("reject_on_2013", "A12", "-2013 to a place counts as a refusal", ((line, "classify", _misread((-2013,))),)),
+    Mutant("duplicate_is_rejected", "A11", "'duplicate id' counts as a refusal", ((line, "classify", _misread((-2010,))),)),
+    Mutant("server_error_is_rejected", "A03", "a 5xx counts as a refusal", ((line, "classify", _misread((), (502, 503))),)),
+    Mutant("timeout_1007_is_rejected", "A01", "-1006 and -1007 count as refusals", ((line, "classify", _misread((-1006, -1007))),)),
+    Mutant("not_found_is_dead", "A20", "one 'no such order' closes it", ((apply, "_apply_not_found", _not_found_is_dead),)),
+    Mutant("evidence_at_once", "A20", "negatives count before lease and visibility are over", ((life, "evidence_from_ns", _evidence_at_once),)),
+    Mutant("no_backfill", "B05", "trades are taken from the stream alone", ((apply, "_apply_trades", _trades_unread),)),
+    Mutant("no_dedupe", "B07", "a repeated fill is booked again", ((apply, "_apply_own_fill", _booked_again),)),
+    Mutant(
+        "fill_before_ack_dropped", "B11", "a fill of an order without an ack is dropped",
+        ((apply, "_apply_own_fill", _seen_and_dropped(lambda order, _: order.status is OrderStatus.SUBMITTING)),),
+    ),
+    Mutant("nameless_fill_dropped", "B11", "a fill that cannot be matched yet is dropped", ((apply, "_park", _never), (apply, "_apply_nameless", _never))),
+    Mutant(
+        "late_fill_dropped", "B13", "a fill of a closed order is dropped",
+        ((apply, "_apply_own_fill", _seen_and_dropped(lambda order, _: order.status in CLOSED)),),
+    ),
+    Mutant(
+        "overfill_dropped", "D12", "what a venue fills beyond the order is dropped",
+        ((apply, "_apply_own_fill", _seen_and_dropped(lambda order, fill: order.filled_qty + fill.qty > order.qty)),),
+    ),
+    Mutant("gone_is_canceled", "C01", "-2011 to a cancel closes the order", ((apply, "_apply_cancel_answer", _gone_is_canceled),)),
+    Mutant("close_on_canceled", "C04", "an order closes before its trades add up", ((life, "ended", _ended_is_closed),)),
+    Mutant("only_full_fills_hedge", "C03", "only orders that filled whole are hedged", ((Book, "hedge_target", _only_full_fills),)),
+    Mutant("cumulative_is_delta", "C1", "a cumulative qty is taken for one more fill", ((apply, "_apply_own_fill", _cumulative_is_delta),)),
+    Mutant("absent_is_filled", "G2", "an order that is not listed counts as filled", ((apply, "_apply_open_orders", _absent_is_filled),)),
+    Mutant("position_error_is_zero", "M10", "a failed read of the position counts as flat", ((step, "apply_event", _position_error_is_zero),)),
+    Mutant("position_is_truth", "F01", "the venue's position replaces the fills", ((step, "apply_event", _position_is_truth),)),
+    Mutant("send_before_durable", "A2", "orders leave before their turn is durable", ((engine.Engine, "_begin_commit", _sent_at_once),)),
+    Mutant("id_without_epoch", "A10", "ids begin again after a restart", ((planner, "encode_order_id", _id_without_epoch),)),
+    Mutant("working_ignored", "G8", "the hedge is computed from positions alone", ((Book, "working", _not_counting(lambda order: not order.slot)),)),
+    Mutant("unknown_not_working", "M6", "an unknown order does not count as working", ((Book, "working", _not_counting(lambda order: order.status is OrderStatus.UNKNOWN)),)),
+    Mutant("canceling_not_working", "rule 7", "an order with a cancel out does not count as working", ((Book, "working", _not_counting(lambda order: order.cancel_ts_ns > 0)),)),
+    Mutant("base_fee_ignored", "D01", "a fee in the base asset does not move the position", ((Fill, "net_qty", _fee_free),)),
+    Mutant("late_fee_ignored", "D03", "a fee that comes later is not booked", ((apply, "_apply_repeat", _never),)),
+    Mutant("rounds_up", "D06", "sizes are rounded up", ((Instrument, "floor_qty", _rounded_up),)),
+    Mutant("multiplier_is_one", "C11", "contracts are taken for base units", ((Book, "hedge_target", _multiplier_is_one),)),
+    Mutant("no_fencing", "I11", "two engines write one journal", ((SqliteStore, "commit", _unfenced_commit),)),
+    Mutant("cursor_runs_ahead", "B16", "the trade cursor moves past trades that were not shown yet", ((line.Line, "_trades", _cursor_runs_ahead),)),
+    Mutant("liquidation_ignored", "F07", "what the venue itself trades is not booked", ((apply, "_apply_venue_trade", _never),)),
+    Mutant("foreign_is_ours", "F14", "a trade by hand is booked as ours", ((apply, "_apply_foreign", _foreign_is_ours),)),
+    Mutant("freeze_keeps_entries", "A8", "a freeze leaves resting entries standing", ((planner, "WITHDRAWS", frozenset()),)),
+    Mutant("halt_hedges_on", "A8", "a halt stops entries only", ((planner, "_halt", _halt_hedges_on),)),
+    Mutant("reductions_blocked", "rule 8", "what stops entries stops hedges too", ((planner, "_close_shortfall", _reductions_blocked),)),
+    Mutant("live_orders_forgotten", "C15", "a restart forgets the orders that were live", ((apply, "_apply_start", _live_orders_forgotten),)),
+    Mutant("replay_decides_again", "rule 3", "recovery decides the past again", ((engine, "fold", _decided_again),)),
+    Mutant("a_turn_skipped", "I13", "recovery loses the turn after a snapshot", ((SqliteStore, "turns", _a_turn_skipped),)),
+    Mutant("retry_storm", "C10", "a refused order is sent again at once", ((apply, "_refuse", _storming),)),
+    Mutant("cancel_storm", "C05", "a cancel is repeated at every event", ((planner, "may_cancel", _cancel_whenever),)),
+)
+MUTANTS: dict[str, Mutant] = {mutant.name: mutant for mutant in _ALL}

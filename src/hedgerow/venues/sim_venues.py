@@ -1,0 +1,348 @@
+"""The simulated venues as a place: exchanges, what moves their markets, the lines that lead there, and faults on call.
+
+Knows nothing of engines. Whatever is asked travels there, is answered from the exchange's truth, and travels back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Protocol, assert_never
+
+import msgspec
+
+from hedgerow.market.answers import Accepted, FundingReport, OrderReport, Refused, Report, TradeReport
+from hedgerow.market.exchange import SimExchange
+from hedgerow.market.latency import Latency
+from hedgerow.market.synthetic import SyntheticMarket
+from hedgerow.market.tape import MarketEvent, play
+from hedgerow.model.ids import AccountId, InstrumentId, VenueId
+from hedgerow.model.market import FundingRate, Quote
+from hedgerow.venues.clock import Clock, Timer
+from hedgerow.venues.sim_wire import (
+    TRADES_PAGE,
+    Answered,
+    AskOrder,
+    AskOrders,
+    AskPosition,
+    AskTrades,
+    Beat,
+    FromVenue,
+    Hello,
+    Holding,
+    Place,
+    RateShown,
+    Shown,
+    Streamed,
+    ToVenue,
+    Withdraw,
+)
+
+BEAT_NS = 1_000_000_000
+# As at Binance's partial depth streams; strategies quote no deeper in practice.
+DEPTH_SHOWN = 20
+# Weights of reads where a venue has limits: Binance spot's open orders of one symbol, trades, account.
+ORDERS_WEIGHT, TRADES_WEIGHT, POSITION_WEIGHT = 6, 20, 20
+LATE = Refused(400, -1021, "Timestamp for this request is outside of the recvWindow.")
+
+Push = Callable[[FromVenue], None]
+
+
+class Feed(Protocol):
+    """What moves the markets."""
+
+    def play(self, now_ns: int) -> int | None:
+        """Let everything happen that is due, and return when the next is; None when nothing will come any more."""
+        ...
+
+
+class SyntheticFeed:
+    """Synthetic markets that move at a steady pace."""
+
+    def __init__(self, markets: Iterable[SyntheticMarket], interval_ns: int) -> None:
+        self._markets = list(markets)
+        self._interval_ns = interval_ns
+        self._due_ns = 0
+
+    def play(self, now_ns: int) -> int | None:
+        if now_ns >= self._due_ns:
+            for market in self._markets:
+                market.next(now_ns)
+            # What was missed while nobody had time is not made up for: a market does not hurry.
+            self._due_ns = now_ns + self._interval_ns
+        return self._due_ns
+
+
+class TapeFeed:
+    """Recorded events, oldest first; the first happens at the first call, the others as far apart as they were."""
+
+    def __init__(self, events: Iterator[MarketEvent], exchanges: Mapping[VenueId, SimExchange]) -> None:
+        self._events = events
+        self._exchanges = exchanges
+        self._next = next(events, None)
+        self._offset_ns: int | None = None
+
+    def play(self, now_ns: int) -> int | None:
+        """Raise TapeError where the tape cannot be read on."""
+        while self._next is not None:
+            if self._offset_ns is None:
+                self._offset_ns = now_ns - self._next.ts_ns
+            due_ns = self._next.ts_ns + self._offset_ns
+            if due_ns > now_ns:
+                return due_ns
+            event = msgspec.structs.replace(self._next, ts_ns=now_ns)
+            play(event, self._exchanges[VenueId(event.instrument_id.partition(":")[0])])
+            self._next = next(self._events, None)
+        return None
+
+
+class SimVenues:
+    """All simulated venues of one world."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        exchanges: Mapping[VenueId, SimExchange],
+        latencies: Mapping[VenueId, Latency],
+        feeds: Iterable[Feed],
+        saved: Callable[[], None] | None = None,
+    ) -> None:
+        """Take over the exchanges; nothing moves before `start`.
+
+        Args:
+            saved: called after each change of an account and before anybody hears of it.
+        """
+        self.exchanges = exchanges
+        self.clock = clock
+        self.latencies = latencies
+        self._feeds: list[tuple[Feed, int]] = [(feed, 0) for feed in feeds]
+        "Feed -> when it is due."
+        self._saved = saved
+        self._desks: list[Desk] = []
+        self._dark_until_ns: dict[VenueId, int] = {}
+        self._timer: Timer | None = None
+        self.error: Exception | None = None
+        "What ended the markets; None while they move."
+        self.ended = False
+        "Every feed has ended: no market will move any more."
+
+    def start(self) -> None:
+        """Let the markets move."""
+        self._tick()
+
+    def stop(self) -> None:
+        """Let nothing happen any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for desk in list(self._desks):
+            desk.close()
+
+    def open_desk(self, hello: Hello, push: Push) -> Desk:
+        """Return the venue's end of one connection; `push` takes what it says.
+
+        Raises:
+            KeyError: there is no such venue.
+        """
+        desk = Desk(self, hello, push)
+        self._desks.append(desk)
+        return desk
+
+    def leave(self, desk: Desk) -> None:
+        """Forget a connection."""
+        if desk in self._desks:
+            self._desks.remove(desk)
+
+    def is_dark(self, venue_id: VenueId) -> bool:
+        """Return whether the venue hears and says nothing now."""
+        return self.clock.now_ns() < self._dark_until_ns.get(venue_id, 0)
+
+    def settle(self) -> None:
+        """Tell what happened to accounts since the last time."""
+        reports = [(venue_id, *found) for venue_id, exchange in self.exchanges.items() for found in exchange.drain()]
+        if not reports:
+            return
+        if self._saved is not None:
+            self._saved()
+        for _, account_id, report in reports:
+            for desk in self._desks:
+                if desk.hello.account_id == account_id:
+                    desk.hear(report)
+
+    # Faults, on call.
+
+    def go_dark(self, venue_id: VenueId, duration_ns: int) -> None:
+        """The venue answers nothing, says nothing, and loses what is sent to it; its market and matching go on."""
+        self._dark_until_ns[venue_id] = self.clock.now_ns() + duration_ns
+
+    def drop_next_fill(self, account_id: AccountId) -> None:
+        """The stream loses the account's next fill, and what it says of that order."""
+        for desk in self._desks_of(account_id):
+            desk.drops_next_fill = True
+
+    def lose_next_answer(self, account_id: AccountId) -> None:
+        """The venue does what is asked next, and its answer gets lost; so does what the stream says of that order."""
+        for desk in self._desks_of(account_id):
+            desk.loses_next_answer = True
+
+    def _desks_of(self, account_id: AccountId) -> Iterator[Desk]:
+        return (desk for desk in self._desks if desk.hello.account_id == account_id)
+
+    # The markets.
+
+    def _tick(self) -> None:
+        self._timer = None
+        now_ns = self.clock.now_ns()
+        try:
+            self._play(now_ns)
+        # A tape that breaks off, or a mistake of ours: whoever runs the venues looks here and stops.
+        except Exception as error:
+            self.error = error
+            self.ended = True
+            return
+        for exchange in self.exchanges.values():
+            exchange.advance(now_ns)
+        self.settle()
+        for desk in self._desks:
+            desk.show()
+        due_ns = min((due_ns for _, due_ns in self._feeds), default=now_ns + BEAT_NS)
+        self._timer = self.clock.call_at(due_ns, self._tick)
+
+    def _play(self, now_ns: int) -> None:
+        going: list[tuple[Feed, int]] = []
+        for feed, due_ns in self._feeds:
+            next_ns = feed.play(now_ns) if now_ns >= due_ns else due_ns
+            if next_ns is not None:
+                going.append((feed, next_ns))
+        self.ended = not going
+        self._feeds = going
+
+
+class Desk:
+    """The venue's end of one connection: one account, one instrument."""
+
+    def __init__(self, venues: SimVenues, hello: Hello, push: Push) -> None:
+        self.hello = hello
+        self.drops_next_fill = False
+        self.loses_next_answer = False
+        self._venue_id = VenueId(hello.instrument_id.partition(":")[0])
+        self._venues = venues
+        self._exchange = venues.exchanges[self._venue_id]
+        self._latency = venues.latencies[self._venue_id]
+        self._clock = venues.clock
+        self._push = push
+        self._open = True
+        self._lost_order = ""
+        "Client order id of which the stream says nothing."
+        self._stream_ns = 0
+        "When the last frame arrives: a stream keeps its order."
+        self._shown: Quote | None = None
+        self._rate: FundingRate | None = None
+        self._beat()
+
+    def close(self) -> None:
+        """End the connection. What is on its way from the engine still arrives; nothing goes back."""
+        self._open = False
+        self._venues.leave(self)
+
+    def take(self, request: ToVenue) -> None:
+        """Take one request on its way."""
+        arrives_ns = self._clock.now_ns() + self._latency.request_ns()
+        self._clock.call_at(arrives_ns, lambda: self._arrive(request))
+
+    def hear(self, report: Report) -> None:
+        """Put one report of the account on the stream."""
+        if report.instrument_id != self.hello.instrument_id:
+            return
+        if isinstance(report, TradeReport):
+            if self.drops_next_fill:
+                self.drops_next_fill = False
+                self._lost_order = report.client_order_id
+            if report.client_order_id != self._lost_order:
+                self._stream(Streamed(trade=report))
+        elif isinstance(report, OrderReport):
+            if report.client_order_id != self._lost_order:
+                self._stream(Streamed(order=report))
+        elif isinstance(report, FundingReport):
+            self._stream(Streamed(funding=report))
+
+    def show(self) -> None:
+        """Show the book, if it changed, and the coming funding."""
+        quote = self._exchange.quote(self.hello.instrument_id, DEPTH_SHOWN)
+        if self._shown is None or (quote.bids, quote.asks) != (self._shown.bids, self._shown.asks):
+            self._shown = quote
+            self._stream(Shown(quote))
+        rate = self._exchange.funding_rate(self.hello.instrument_id)
+        if rate is not None and rate != self._rate:
+            self._rate = rate
+            self._stream(RateShown(rate))
+
+    # On the way there.
+
+    def _arrive(self, request: ToVenue) -> None:
+        if self._venues.is_dark(self._venue_id):
+            return
+        answer = self._answer(request)
+        self._venues.settle()
+        if self.loses_next_answer and isinstance(request, Place):
+            self.loses_next_answer = False
+            return
+        arrives_ns = self._clock.now_ns() + self._latency.report_ns()
+        self._clock.call_at(arrives_ns, lambda: self._deliver(answer))
+
+    def _answer(self, request: ToVenue) -> Answered:
+        now_ns, no = self._clock.now_ns(), request.no
+        account_id, instrument_id = self.hello.account_id, self.hello.instrument_id
+        match request:
+            case Place():
+                if now_ns > request.expires_ns:
+                    return Answered(no, LATE)
+                if self.loses_next_answer:
+                    self._lost_order = request.order.client_order_id
+                placed = self._exchange.submit(now_ns, account_id, request.order)
+                if isinstance(placed, Accepted):
+                    return Answered(no, venue_order_id=placed.venue_order_id)
+                return Answered(no, placed)
+            case Withdraw():
+                name = "" if request.venue_order_id else request.client_order_id
+                ended = self._exchange.cancel(now_ns, account_id, instrument_id, name, request.venue_order_id)
+                return Answered(no, ended) if isinstance(ended, Refused) else Answered(no, order=ended.report)
+            case AskOrder():
+                found = self._exchange.query(now_ns, account_id, instrument_id, request.client_order_id)
+                return Answered(no, found) if isinstance(found, Refused) else Answered(no, order=found)
+            case AskOrders():
+                refused = self._exchange.charge(now_ns, account_id, ORDERS_WEIGHT)
+                if refused is not None:
+                    return Answered(no, refused)
+                return Answered(no, orders=self._exchange.open_orders(account_id, instrument_id))
+            case AskTrades():
+                refused = self._exchange.charge(now_ns, account_id, TRADES_WEIGHT)
+                if refused is not None:
+                    return Answered(no, refused)
+                trades = self._exchange.trades(account_id, instrument_id, request.from_trade_id, TRADES_PAGE)
+                return Answered(no, trades=trades)
+            case AskPosition():
+                refused = self._exchange.charge(now_ns, account_id, POSITION_WEIGHT)
+                if refused is not None:
+                    return Answered(no, refused)
+                held = self._exchange.positions(account_id)[instrument_id]
+                return Answered(no, holding=Holding(held, self._exchange.avg_price(account_id, instrument_id)))
+            case _:
+                assert_never(request)
+
+    # On the way back.
+
+    def _stream(self, frame: FromVenue) -> None:
+        if not self._open or self._venues.is_dark(self._venue_id):
+            return
+        self._stream_ns = max(self._stream_ns, self._clock.now_ns() + self._latency.report_ns())
+        self._clock.call_at(self._stream_ns, lambda: self._deliver(frame))
+
+    def _deliver(self, message: FromVenue) -> None:
+        # Asked again here: what is on its way when the venue falls silent does not arrive.
+        if self._open and not self._venues.is_dark(self._venue_id):
+            self._push(message)
+
+    def _beat(self) -> None:
+        if self._open:
+            self._stream(Beat())
+            self._clock.call_at(self._clock.now_ns() + BEAT_NS, self._beat)

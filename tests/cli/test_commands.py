@@ -1,0 +1,280 @@
+"""Every command: what it prints, where, and its exit code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hedgerow.cli.app import COMMANDS, run
+from hedgerow.core.commands import Mode
+from tests.api.running import filled_desk, served, write_journal
+from tests.core.books import LEAD, S
+
+ROOT = Path(__file__).parents[2]
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("HEDGEROW_CONFIG", "HEDGEROW_STATE", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_every_command_has_its_help(capsys: Captured) -> None:
+    """Only commands that work are listed, and each says what it does."""
+    for name in COMMANDS:
+        assert run([name, "--help"]) == 0
+        assert f"hedgerow {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "code", "words"),
+    [
+        (["statsu"], 2, "HR-002", "did you mean 'status'?"),
+        (["status", "--jsno"], 2, "HR-002", "No such option"),
+        (["config", "check"], 2, "HR-102", "HEDGEROW_CONFIG"),
+        (["config", "check", "none.yaml"], 78, "HR-101", "there is no file none.yaml"),
+        (["status"], 5, "HR-201", "no node runs in .hedgerow"),
+        (["positions", "--state", "elsewhere"], 5, "HR-201", "no node runs in elsewhere"),
+        (["explain", "x"], 5, "HR-201", "holds no journal"),
+        (["freeze", "b1"], 5, "HR-201", "start one with `hedgerow run CONFIG`"),
+        (["journal", "verify"], 66, "HR-301", "there is no journal"),
+        (["journal", "export", "--json"], 2, "HR-002", "--out FILE"),
+        (["status", "--state", "x" * 300], 78, "HR-204", "more than 103 bytes"),
+    ],
+)
+def test_an_error_is_one_line_with_code_and_next_step(
+    capsys: Captured, arguments: list[str], exit_code: int, code: str, words: str
+) -> None:
+    """What, where, what next; and the same as an object for programs."""
+    assert run(arguments) == exit_code
+    told = capsys.readouterr()
+    assert words in told.err
+    assert told.out == "" or "--json" in arguments
+    if code != "HR-101":
+        (line,) = told.err.splitlines()
+        assert line.startswith(f"hedgerow: {code} ")
+
+    if "--json" not in arguments and "check" not in arguments:
+        assert run([*arguments, "--json"]) == exit_code
+        assert json.loads(capsys.readouterr().out)["code"] == code
+
+
+def test_status_of_a_running_node(capsys: Captured, tmp_path: Path) -> None:
+    """The one line per book, and 0 while hedged."""
+    with served(filled_desk(), tmp_path / ".hedgerow"):
+        assert run(["status"]) == 0
+        told = capsys.readouterr()
+        assert run(["status", "-q"]) == 0
+        assert capsys.readouterr() == ("", "")
+
+    first, head, row = told.out.splitlines()
+    assert first.startswith("SIM  up ")
+    assert first.endswith("  HEDGED")
+    assert head.split() == ["BOOK", "LEG", "A", "QTY", "LEG", "B", "QTY", "RESIDUAL", "UNHEDGED", "P&L", "STATE"]
+    assert row.split() == ["b1", "sim/lead", "+1", "sim/hedge", "-1", "0", "-", "+0.10", "hedged"]
+    assert told.err == ""
+
+
+def test_status_tells_what_is_not_hedged(capsys: Captured, tmp_path: Path) -> None:
+    """3 is what a health check looks for; holds come with their next step."""
+    desk = filled_desk(hedged=False)
+    desk.wait(2 * S)
+    with served(desk, tmp_path / ".hedgerow"):
+        assert run(["status"]) == 3
+        told = capsys.readouterr().out
+        assert run(["status", "--json"]) == 3
+        answer = json.loads(capsys.readouterr().out)
+
+    assert "NOT HEDGED" in told
+    assert "hedging" in told
+    assert "held   b1 hedge unknown_order: " in told
+    assert "next: " in told
+    assert answer["books"][0]["residual"] == "1"
+
+
+def test_a_journal_at_rest_is_shown_and_said_to_be_one(capsys: Captured, tmp_path: Path) -> None:
+    """After a crash the last known state is what people need."""
+    desk = filled_desk()
+    write_journal(tmp_path / "state", desk)
+    for arguments, words in (
+        (["status"], "HEDGED"),
+        (["positions"], "sim:LEAD"),
+        (["orders", "--closed"], "filled"),
+        (["orders"], "no orders work now"),
+        (["explain", "t1"], "evidence: journal seq"),
+    ):
+        assert run([*arguments, "--state", str(tmp_path / "state")]) == 0
+        told = capsys.readouterr()
+        assert words in told.out
+        assert "no node runs" in told.err
+    assert run(["explain", "t9", "--state", str(tmp_path / "state")]) == 2
+    assert "HR-207" in capsys.readouterr().err
+
+
+def test_explain_tells_the_chain_with_offsets(capsys: Captured, tmp_path: Path) -> None:
+    """From the fill to the hedge and to how it stands."""
+    with served(filled_desk(), tmp_path / ".hedgerow"):
+        assert run(["explain", "t1"]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("t1  book b1  from 2023-11-14T22:13:20.")
+    assert any("ms  residual" in line for line in lines)
+    assert any("ms  order" in line and "SELL 1" in line for line in lines)
+    assert "result" in lines[-2]
+
+
+def test_freeze_halt_and_resume(capsys: Captured, tmp_path: Path) -> None:
+    """Each waits until the book shows that it heard."""
+    with served(filled_desk(), tmp_path / ".hedgerow") as node:
+        assert run(["freeze", "b1"]) == 0
+        assert "b1 is frozen, residual 0" in capsys.readouterr().out
+        assert run(["status", "-q"]) == 4
+        assert run(["halt", "b1"]) == 2
+        assert "HR-004" in capsys.readouterr().err
+        assert node.desk.book.mode is Mode.FROZEN
+        assert run(["halt", "--all", "--yes"]) == 0
+        told = capsys.readouterr()
+        assert "nothing will hedge it" in told.err
+        assert "b1 is halted" in told.out
+        assert run(["resume", "b1", "--json"]) == 0
+        answer = json.loads(capsys.readouterr().out)
+        assert (answer["schema"], answer["books"][0]["state"]) == ("hedgerow.resume/1", "hedged")
+        assert run(["freeze"]) == 2
+        assert run(["freeze", "b2"]) == 2
+        assert "HR-206 there is no book 'b2'; books: b1" in capsys.readouterr().err
+
+
+def test_the_same_request_id_acts_once(capsys: Captured, tmp_path: Path) -> None:
+    """A script may repeat what it is not sure of."""
+    with served(filled_desk(), tmp_path / ".hedgerow") as node:
+        for _ in range(2):
+            assert run(["freeze", "b1", "--request-id", "nightly"]) == 0
+        assert len(node.operated) == 1
+    capsys.readouterr()
+
+
+def test_flatten_shows_its_plan_and_ends_flat(capsys: Captured, tmp_path: Path) -> None:
+    """A book without a position is verified at the venues, then frozen."""
+    desk = filled_desk()
+    for leg_id in desk.config.legs:
+        ledger = desk.book.ledger(leg_id.id)
+        ledger.position = ledger.position.moved(-ledger.position.net_qty, ledger.last_price or 0)
+    with served(desk, tmp_path / ".hedgerow") as node:
+        assert run(["flatten", "b1"]) == 2
+        assert node.operated == []
+        assert run(["flatten", "b1", "--yes"]) == 0
+
+    told = capsys.readouterr()
+    assert "plan, reduce-only" in told.err
+    assert "b1 is now FROZEN (hedgerow resume b1)" in told.out
+
+
+def test_flatten_that_leaves_something_says_what(capsys: Captured, tmp_path: Path) -> None:
+    """This venue fills nothing, so the position stays, and the exit code says so."""
+    with served(filled_desk(), tmp_path / ".hedgerow") as node:
+        assert run(["flatten", "b1", "--yes", "--timeout", "0"]) == 6
+        assert node.desk.book.mode is Mode.FLATTENING
+        assert node.desk.book.net_qty(LEAD) == 1
+
+    told = capsys.readouterr()
+    assert "SELL    1 sim:LEAD  sim/lead" in told.err
+    assert "left  sim/lead  +1 sim:LEAD" in told.out
+    assert "HR-501" in told.err
+
+
+def test_signal_reaches_the_policy(capsys: Captured, tmp_path: Path) -> None:
+    """An operator's entry is journaled like every other event."""
+    with served(filled_desk(), tmp_path / ".hedgerow") as node:
+        assert run(["signal", "b1", "enter", "now"]) == 0
+        assert node.desk.book.state.signal is not None
+        assert node.desk.book.state.signal.detail == "enter now"
+    capsys.readouterr()
+
+
+def test_the_journal_is_verified_and_exported(capsys: Captured, tmp_path: Path) -> None:
+    """A damaged or newer journal is told with its remedy, and left as it is."""
+    state = tmp_path / ".hedgerow"
+    path = write_journal(state, filled_desk())
+    records = len(filled_desk().turns)
+
+    assert run(["journal", "verify"]) == 0
+    assert f"{records} records, all in place" in capsys.readouterr().out
+    assert run(["journal", "verify", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["records"] == records
+    assert run(["journal", "export", "--out", "turns.jsonl", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["records"] == records
+    assert len((tmp_path / "turns.jsonl").read_text(encoding="utf-8").splitlines()) == records
+    assert run(["journal", "export", "--out", "no/such/place"]) == 66
+    capsys.readouterr()
+
+    damaged = bytearray(path.read_bytes())
+    at = damaged.index(b'"what":"FillReceived"')
+    damaged[at + 9] ^= 1
+    path.write_bytes(bytes(damaged))
+    assert run(["journal", "verify"]) == 65
+    assert "restore it from a copy" in capsys.readouterr().err
+
+
+def test_a_newer_journal_is_refused(capsys: Captured, tmp_path: Path) -> None:
+    """Guessing at a newer format could read a position wrongly."""
+    import sqlite3
+
+    path = write_journal(tmp_path / ".hedgerow", filled_desk())
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+
+    for arguments in (["status"], ["journal", "verify"]):
+        assert run(arguments) == 65
+        assert "HR-303" in capsys.readouterr().err
+
+
+def test_config_commands(capsys: Captured, tmp_path: Path) -> None:
+    """Check, show, schema and diff, for people and for programs."""
+    mirror, carry = str(ROOT / "examples" / "mirror.yaml"), str(ROOT / "examples" / "carry.yaml")
+
+    assert run(["config", "check", mirror]) == 0
+    assert "ok (2 accounts, 1 book, sha " in capsys.readouterr().out
+    assert run(["config", "show", mirror]) == 0
+    assert "max_net_qty: '0.2'" in capsys.readouterr().out
+    assert run(["config", "show", mirror, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["books"]["btc-mirror"]["policy"] == "mirror"
+    assert run(["config", "schema"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "hedgerow config"
+    assert run(["config", "diff", mirror, mirror]) == 0
+    assert capsys.readouterr().out == "no difference\n"
+    assert run(["config", "diff", mirror, carry]) == 0
+    assert "books.btc-carry" in capsys.readouterr().out
+
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("accounts: {}\nbooks: {}\n", encoding="utf-8")
+    assert run(["config", "check", str(bad), "--json"]) == 78
+    answer = json.loads(capsys.readouterr().out)
+    assert [(error["path"], error["line"]) for error in answer["errors"]] == [("accounts", 1), ("books", 2)]
+
+
+def test_a_config_is_compared_with_what_ran(capsys: Captured, tmp_path: Path) -> None:
+    """Before a restart one wants to know what it will change."""
+    write_journal(tmp_path / "state", filled_desk())
+
+    assert run(["config", "diff", str(ROOT / "examples" / "mirror.yaml"), "--state", str(tmp_path / "state")]) == 0
+    assert "books.b1" in capsys.readouterr().out
+
+
+def test_a_scenario_runs(capsys: Captured) -> None:
+    """Its exit code is the verdict."""
+    assert run(["scenario", str(ROOT / "tests" / "scenarios" / "style_example.txt")]) == 0
+    assert "1 passed" in capsys.readouterr().out
+
+
+def test_completion_and_version(capsys: Captured) -> None:
+    """Small, and still objects with --json."""
+    for shell in ("bash", "zsh", "fish"):
+        assert run(["completion", shell]) == 0
+        assert "_HEDGEROW_COMPLETE" in capsys.readouterr().out
+    assert run(["version", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["schema"] == "hedgerow.version/1"

@@ -1,0 +1,104 @@
+"""The program as a process: start-up, exit codes, and how it ends when it must."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hedgerow.api.codes import CODES
+from hedgerow.cli.errors import Failed, told
+
+PROGRAM = "from hedgerow.cli import main; main()"
+
+
+def hedgerow(*arguments: str, flags: tuple[str, ...] = (), cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HEDGEROW_")}
+    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    command = [sys.executable, *flags, "-c", PROGRAM, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd, check=False)
+
+
+def test_it_refuses_to_run_without_asserts() -> None:
+    """Asserts are what stops a wrong order."""
+    result = hedgerow("version", flags=("-O",))
+
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("hedgerow: HR-003 ")
+
+
+def test_help_loads_nothing_that_it_does_not_need() -> None:
+    """A slow --help is not read; so the heavy rooms stay unloaded."""
+    result = hedgerow("--help", flags=("-X", "importtime"))
+
+    assert result.returncode == 0
+    loaded = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
+    assert "click" in loaded
+    heavy = {"pydantic", "fastapi", "uvicorn", "msgspec", "yaml", "rich", "asyncio", "hedgerow.core.step", "sqlite3"}
+    assert not heavy & loaded
+
+
+def test_the_exit_code_reaches_the_shell(tmp_path: Path) -> None:
+    """`hedgerow status -q; echo $?` is a health check."""
+    result = hedgerow("status", "-q", cwd=tmp_path)
+
+    assert (result.returncode, result.stdout) == (5, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("hedgerow: HR-201 ")
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+    """`hedgerow config schema | head -1` ends in silence."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "config", "schema"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+
+    assert (process.stderr.read(), process.wait()) == (b"", 0)
+    process.stderr.close()
+
+
+def test_an_interrupt_is_told_and_exits_130(capsys: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C is the user's, not a failure."""
+    assert told(KeyboardInterrupt(), ["status"]) == 128 + signal.SIGINT
+    assert capsys.readouterr().err == "hedgerow: interrupted\n"
+
+
+def test_a_bug_leaves_a_crash_report_without_secrets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line for the user, a file for those who mend it, and nothing in it that must not travel."""
+    secret = "a1b2c3d4e5f6a7b8c9d0e1f2a3b4"
+
+    def broken(key: str) -> None:
+        raise RuntimeError(f"refused {key}")
+
+    try:
+        broken(secret)
+    except RuntimeError as error:
+        exit_code = told(error, ["status", "--state", str(tmp_path), "--token=hunter2"])
+
+    assert exit_code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    (path,) = tmp_path.glob("crash-*.txt")
+    assert line.startswith(f"hedgerow: HR-001 RuntimeError: an unexpected failure; the crash report is {path}")
+    text = path.read_text(encoding="utf-8")
+    assert "in broken" in text
+    assert secret not in text
+    assert "hunter2" not in text
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+def test_every_code_is_told_with_its_next_step(code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The table is the documentation."""
+    assert told(Failed(code, "what happened"), []) == CODES[code].exit
+    assert capsys.readouterr().err == f"hedgerow: {code} what happened; {CODES[code].next_step}\n"
