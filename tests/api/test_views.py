@@ -5,7 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
+
 from hedgerow.api import rest, views
+from hedgerow.journal.sqlite import SqliteStore
 from tests.api.running import filled_desk, write_journal
 from tests.core.books import HEDGE, LEAD, S
 
@@ -17,6 +20,24 @@ def test_the_journal_at_rest_shows_what_ran(tmp_path: Path) -> None:
 
     (book,) = books.values()
     assert views.book_view(book, desk.now_ns) == views.book_view(desk.book, desk.now_ns)
+
+
+def test_a_snapshot_spares_the_turns_before_it(tmp_path: Path) -> None:
+    """A long journal must not take longer to show than to run."""
+    desk = filled_desk(hedged=False)
+    path = write_journal(tmp_path, desk)
+    store = SqliteStore(path, ballast_bytes=0)
+    store.start_epoch()
+    store.save_snapshot(desk.config.book_id, msgspec.json.encode(desk.book.state))
+    store.commit()
+    told = len(desk.turns)
+    desk.wait(3 * S)
+    store.append(desk.turns[told:])
+    store.commit()
+    store.close()
+
+    (book,) = rest.books(path).values()
+    assert book.digest() == desk.book.digest()
 
 
 def test_a_book_that_waits_for_its_hedge_is_hedging() -> None:

@@ -271,6 +271,40 @@ def test_a_scenario_runs(capsys: Captured) -> None:
     assert "1 passed" in capsys.readouterr().out
 
 
+def test_torture_runs_seeds_and_traces_one(capsys: Captured) -> None:
+    """What it prints is what the checks of a release read."""
+    assert run(["torture", "--seeds", "2", "--jobs", "1", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["schema"], answer["worlds"], answer["violations"]) == ("hedgerow.torture/1", 2, 0)
+    assert run(["torture", "--seeds", "1", "--seed", "1", "--trace"]) == 0
+    told = capsys.readouterr()
+    assert "seed 1: 0 violations" in told.out
+    assert "turn 1 " in told.err
+    assert run(["torture", "--trace"]) == 2
+    assert run(["torture", "--mutant", "retry_new_cd"]) == 2
+    assert "did you mean 'retry_new_cid'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "words"),
+    [
+        (["run"], 2, "HR-102"),
+        (["run", "none.yaml"], 78, "there is no file none.yaml"),
+        (["run", "none.yaml", "--tape", "spot"], 2, "not VENUE=FILE"),
+        (["run", str(ROOT / "examples" / "carry-tape.yaml"), "--tape", "spot=none.gz"], 78, "there is no tape none.gz"),
+        (["run", str(ROOT / "examples" / "carry-tape.yaml"), "--tape", "sopt=."], 78, "did you mean 'spot'?"),
+        (["run", str(ROOT / "examples" / "mirror.yaml"), "--speed", "0"], 2, "--speed"),
+    ],
+)
+def test_a_run_does_not_start_on_wrong_words(
+    capsys: Captured, arguments: list[str], exit_code: int, words: str
+) -> None:
+    """Everything is checked before the first file is made."""
+    assert run(arguments) == exit_code
+    assert words in capsys.readouterr().err
+    assert list(Path().iterdir()) == []
+
+
 def test_completion_and_version(capsys: Captured) -> None:
     """Small, and still objects with --json."""
     for shell in ("bash", "zsh", "fish"):

@@ -149,6 +149,7 @@ def test_an_error_shows_its_line_and_its_remedy() -> None:
         ("      hedge: {", "      hedg: {", "missing", "did you mean 'hedg'?"),
         ("    qty: 0.05\n", "    qty: 0.05\n    ratio: 0\n", "contradiction", "use -1"),
         ("    qty: 0.05\n", "    qty: 0.05\n    ratio: -0.01\n", "below_minimum", "use at least 0.1"),
+        ("    qty: 0.05\n", "    qty: 0.05\n    ratio: -0.003\n", "below_minimum", "use at least 0.334"),
         ("    qty: 0.05\n", "    qty: 0.05\n    qty: 0.06\n", "duplicate_key", "the first is on line 10"),
         ("    qty: 0.05\n", "    qty: 0.05\n    tag: Too-Long-A-Tag\n", "string_pattern_mismatch", "Short name inside"),
         ("risk: {", "risk: 3 #", "model_type", "a mapping of keys"),
@@ -196,6 +197,15 @@ def test_two_books_of_one_tag_are_told() -> None:
 
     assert "error[duplicate_tag]" in told
     assert "same tag 'btcmirro'" in told
+
+
+def test_two_books_of_one_position_are_told() -> None:
+    """What the one trades would look like drift to the other."""
+    book = GOOD[GOOD.index("  btc-mirror:") : GOOD.index("risk:")]
+    told = report(GOOD.replace(book, book + book.replace("btc-mirror:", "second:")))
+
+    assert told.count("error[shared_leg]") == 2
+    assert "both trade simA:BTC-PERP in simA/main" in told
 
 
 def test_a_secret_is_never_printed() -> None:

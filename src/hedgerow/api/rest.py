@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from hedgerow.core.book import Book
+import msgspec
+
+from hedgerow.core.book import Book, BookState
 from hedgerow.core.commands import Turn
 from hedgerow.core.events import BookStarted
 from hedgerow.core.step import empty_book, fold
 from hedgerow.core.target import Target
 from hedgerow.journal.sqlite import SqliteStore
 from hedgerow.model.ids import BookId
+
+_decode_state = msgspec.json.Decoder(BookState).decode
 
 
 class Silent:
@@ -38,11 +42,25 @@ def turns(journal: Path) -> Iterator[tuple[int, Turn]]:
 def books(journal: Path) -> dict[BookId, Book]:
     """Return every book as its last turn left it, by name. Raises as `turns` does."""
     found: dict[BookId, Book] = {}
-    for _, turn in turns(journal):
-        book = found.get(turn.book_id)
-        if book is None:
-            # Every book begins with its start, which carries its config.
-            assert isinstance(turn.event, BookStarted), turn
-            book = found[turn.book_id] = empty_book(turn.event.config, Silent())
-        fold(book, turn)
+    since: dict[BookId, int] = {}
+    store = SqliteStore(journal, read_only=True)
+    try:
+        for record in store.turns():
+            if record.book_id not in since:
+                snapshot = store.load_snapshot(record.book_id)
+                since[record.book_id] = 0 if snapshot is None else snapshot.seq
+                if snapshot is not None:
+                    found[record.book_id] = Book(_decode_state(snapshot.body), Silent())
+            # What the snapshot holds already is only checked, which is far cheaper than folding it.
+            if record.seq <= since[record.book_id]:
+                continue
+            turn = record.turn
+            book = found.get(turn.book_id)
+            if book is None:
+                # Every book begins with its start, which carries its config.
+                assert isinstance(turn.event, BookStarted), turn
+                book = found[turn.book_id] = empty_book(turn.event.config, Silent())
+            fold(book, turn)
+    finally:
+        store.close()
     return found

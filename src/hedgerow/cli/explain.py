@@ -7,11 +7,9 @@ from typing import Any
 
 import click
 
-from hedgerow.api.client import NodeSilent, NoNode, Refused, get
 from hedgerow.cli.errors import Failed
 from hedgerow.cli.show import json_option, print_json, state_option
-from hedgerow.cli.source import journal_of, print_source, state_folder
-from hedgerow.runtime.folder import socket_path
+from hedgerow.cli.source import from_node, journal_of, print_source, state_folder
 
 
 @click.command("explain")
@@ -24,9 +22,8 @@ def explain_command(subject: str, as_json: bool, state: str | None, config: str 
     ID is an order id, a trade id, a hold's key (`hedge/`, `lead/entry`) or its reason.
     """
     folder = state_folder(state, config)
-    try:
-        answer = get(socket_path(folder), f"explain/{subject}")
-    except NoNode:
+    answer = from_node(folder, f"explain/{subject}")
+    if answer is None:
         import msgspec
 
         from hedgerow.api import rest, views
@@ -34,13 +31,8 @@ def explain_command(subject: str, as_json: bool, state: str | None, config: str 
 
         found = explain(rest.turns(journal_of(folder)), subject)
         if found is None:
-            raise Failed("HR-207", f"no turn in the journal of {folder} names {subject}") from None
-        view = views.explained(found, views.AT_REST, found.rows[-1].ts_ns)
-        answer = json.loads(msgspec.json.encode(view))
-    except NodeSilent as error:
-        raise Failed("HR-202", str(error)) from None
-    except Refused as error:
-        raise Failed(error.code, str(error)) from None
+            raise Failed("HR-207", f"no turn in the journal of {folder} names {subject}")
+        answer = json.loads(msgspec.json.encode(views.explained(found, views.AT_REST, found.rows[-1].ts_ns)))
     if as_json:
         print_json(json.dumps(answer, ensure_ascii=False).encode())
         return

@@ -15,12 +15,10 @@ from typing import Any
 
 import click
 
-from hedgerow.api.client import get
 from hedgerow.api.codes import Exit
 from hedgerow.cli.errors import Failed
 from hedgerow.cli.show import coloured, duration, json_option, note, print_json, signed, state_option
 from hedgerow.cli.source import look, state_folder, tell
-from hedgerow.runtime.folder import socket_path
 
 POLL_S = 0.1
 # How long a book may take to show that it heard.
@@ -132,7 +130,7 @@ def flatten_command(
     """
     folder = state_folder(state, config)
     (before,) = _named(look(folder), (book,), False)
-    working = [order for order in get(socket_path(folder), "orders")["orders"] if order["book"] == book]
+    working = [order for order in look(folder, "orders")["orders"] if order["book"] == book]
     note(plan_text(before, working))
     _confirm("Go on?", yes)
     started = time.monotonic()

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from hedgerow.cli.errors import Failed
-from hedgerow.cli.show import json_option
+from hedgerow.cli.show import json_option, note
+from hedgerow.runtime.folder import STATE_FOLDER
 
 
 @click.command("run")
@@ -34,11 +35,14 @@ def run_command(
     """
     if not config:
         raise Failed("HR-102", "no config was named", "name one: `hedgerow run CONFIG`, or set HEDGEROW_CONFIG")
-    from hedgerow.api.server import Server
     from hedgerow.runtime.config import load
-    from hedgerow.runtime.simulated import run_node
 
     found = load(Path(config), Path(state) if state else None, dict(_tape(text) for text in tapes))
+    if not as_json and found.state.absolute() != Path(STATE_FOLDER).absolute():
+        note(f"state     {found.state}   (hedgerow status --state {found.state})")
+    from hedgerow.api.server import Server
+    from hedgerow.runtime.simulated import run_node
+
     return run_node(
         found,
         lambda node: Server(node, found.state),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +26,33 @@ def state_folder(state: str | None, config: str | None) -> Path:
     return Path(STATE_FOLDER)
 
 
-def ask(folder: Path, route: str, view: str, **options: bool) -> Answer:
-    """Return what a node answers to `route`; where none runs, that function of `api.views` for its journal."""
+@contextmanager
+def answering(folder: Path) -> Iterator[None]:
+    """Turn what a running node does wrong, or that there is none, into what people are told."""
     try:
-        return get(socket_path(folder), route)
+        yield
     except NoNode:
-        pass
+        raise Failed("HR-201", f"no node runs in {folder}") from None
     except NodeSilent as error:
         raise Failed("HR-202", str(error)) from None
     except Refused as error:
         raise Failed(error.code, str(error)) from None
+
+
+def from_node(folder: Path, route: str) -> Answer | None:
+    """Return what the node of a state folder answers to a GET; None when none runs."""
+    with answering(folder):
+        try:
+            return get(socket_path(folder), route)
+        except NoNode:
+            return None
+
+
+def ask(folder: Path, route: str, view: str, **options: bool) -> Answer:
+    """Return what a node answers to `route`; where none runs, that function of `api.views` for its journal."""
+    answer = from_node(folder, route)
+    if answer is not None:
+        return answer
     import msgspec
 
     from hedgerow.api import rest, views
@@ -55,26 +74,14 @@ def journal_of(folder: Path) -> Path:
 
 def tell(folder: Path, route: str, body: Answer) -> Answer:
     """Give the running node an order, and return its answer."""
-    try:
+    with answering(folder):
         return post(socket_path(folder), route, body)
-    except NoNode:
-        raise Failed("HR-201", f"no node runs in {folder}") from None
-    except NodeSilent as error:
-        raise Failed("HR-202", str(error)) from None
-    except Refused as error:
-        raise Failed(error.code, str(error)) from None
 
 
-def look(folder: Path) -> Answer:
-    """Return the status of the running node, which must be there."""
-    try:
-        return get(socket_path(folder), "status")
-    except NoNode:
-        raise Failed("HR-201", f"no node runs in {folder}") from None
-    except NodeSilent as error:
-        raise Failed("HR-202", str(error)) from None
-    except Refused as error:
-        raise Failed(error.code, str(error)) from None
+def look(folder: Path, route: str = "status") -> Answer:
+    """Return what the running node, which must be there, answers to a GET."""
+    with answering(folder):
+        return get(socket_path(folder), route)
 
 
 def print_source(answer: Answer, folder: Path) -> None:

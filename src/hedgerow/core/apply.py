@@ -88,6 +88,8 @@ from hedgerow.model.order import (
 
 # One client retries within minutes; this many requests of one operator in that time is beyond any console.
 REQUEST_IDS_MAX = 256
+# A venue that never tells the fees of so many orders in a row is not waited for.
+AWAITING_FEE_MAX = 256
 # A fill that fits no order waits for one; a book never has more unacknowledged orders than this on a leg.
 PARKED_MAX = 10_000
 # Three refusals were the last thing that the old scripts counted before they forgot the hedge.
@@ -259,16 +261,27 @@ def _put(book: Book, order: Order) -> None:
     if order.status in CLOSED and (before is None or before.status in LIVE):
         state.closed.append(order.id)
         if len(state.closed) > CLOSED_ORDERS_MAX:
-            _forget(book, state.closed.pop(0))
+            _forget_oldest(book)
     elif order.status in LIVE and before is not None and before.status in CLOSED:
         state.closed.remove(order.id)
 
 
-def _forget(book: Book, order_id: ClientOrderId) -> None:
-    order = book.state.orders.pop(order_id)
-    book.state.trades.pop(order_id, None)
+def _forget_oldest(book: Book) -> None:
+    """Let the oldest closed order leave memory; one whose fee is still to come stays a while longer."""
+    state = book.state
+    oldest = state.closed[0]
+    if len(state.closed) <= CLOSED_ORDERS_MAX + AWAITING_FEE_MAX:
+        waits = (order_id for order_id in state.closed if _all_fees_known(book, order_id))
+        oldest = next(waits, oldest)
+    state.closed.remove(oldest)
+    order = state.orders.pop(oldest)
+    state.trades.pop(oldest, None)
     if order.venue_order_id is not None:
         book.venue_order_ids.pop(order.venue_order_id, None)
+
+
+def _all_fees_known(book: Book, order_id: ClientOrderId) -> bool:
+    return all(booked.fee_known for booked in book.state.trades.get(order_id, {}).values())
 
 
 def _set_mode(book: Book, mode: Mode, reason: str) -> None:

@@ -17,7 +17,7 @@ import yaml
 
 FILE_BYTES_MAX = 1 << 20
 
-Path_ = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 "The keys and indexes that lead to a value."
 Plain = dict[str, "Plain"] | list["Plain"] | str | bool | None
 
@@ -46,7 +46,7 @@ class Problem(NamedTuple):
     kind: str
     "A stable word, e.g. `extra_forbidden`."
     text: str
-    path: Path_ = ()
+    path: KeyPath = ()
     at_key: bool = False
     "Whether the caret belongs under the key rather than under its value."
     help: str = ""
@@ -58,7 +58,7 @@ class ConfigText(NamedTuple):
     name: str
     text: str
     tree: Plain
-    places: dict[Path_, Place]
+    places: dict[KeyPath, Place]
     "Empty for TOML, whose reader keeps none."
     problems: tuple[Problem, ...] = ()
     "What is wrong with it already: keys given twice, secrets, anchors."
@@ -129,7 +129,7 @@ def parse(text: str, name: str) -> ConfigText:
         ConfigError: it is not well-formed. What else is wrong already is in `problems`.
     """
     problems: list[Problem] = []
-    places: dict[Path_, Place] = {}
+    places: dict[KeyPath, Place] = {}
     tree = _parse_toml(text, name) if name.endswith(".toml") else _parse_yaml(text, name, places, problems)
     problems += _secrets(tree, ())
     source = ConfigText(name, text, tree, places, tuple(problems))
@@ -155,7 +155,7 @@ def _plain(value: object) -> Plain:
     return value if isinstance(value, bool) else str(value)
 
 
-def _parse_yaml(text: str, name: str, places: dict[Path_, Place], problems: list[Problem]) -> Plain:
+def _parse_yaml(text: str, name: str, places: dict[KeyPath, Place], problems: list[Problem]) -> Plain:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
@@ -172,7 +172,9 @@ def _parse_yaml(text: str, name: str, places: dict[Path_, Place], problems: list
     return _walk(root, (), places, problems, set())
 
 
-def _walk(node: yaml.Node, path: Path_, places: dict[Path_, Place], problems: list[Problem], seen: set[int]) -> Plain:
+def _walk(
+    node: yaml.Node, path: KeyPath, places: dict[KeyPath, Place], problems: list[Problem], seen: set[int]
+) -> Plain:
     if path not in places:
         places[path] = _place(node.start_mark, node.start_mark)
     if id(node) in seen:
@@ -210,7 +212,7 @@ def _place(value: yaml.Mark, key: yaml.Mark) -> Place:
     return Place(value.line + 1, value.column + 1, key.line + 1, key.column + 1)
 
 
-def _secrets(tree: Plain, path: Path_) -> list[Problem]:
+def _secrets(tree: Plain, path: KeyPath) -> list[Problem]:
     """Return a problem for each value that looks like a secret; none of them is ever printed."""
     if isinstance(tree, dict):
         return [problem for key, value in tree.items() for problem in _secrets(value, (*path, key))]
@@ -225,7 +227,7 @@ def _secrets(tree: Plain, path: Path_) -> list[Problem]:
     return [Problem("literal_secret", told, path, help="refer to it: env:NAME, file:PATH or cmd:COMMAND")]
 
 
-def dotted(path: Path_) -> str:
+def dotted(path: KeyPath) -> str:
     """Return a path as people write it: `books.btc.legs.lead`."""
     return ".".join(str(part) for part in path)
 

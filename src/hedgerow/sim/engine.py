@@ -24,7 +24,15 @@ from hedgerow.core.commands import (
     Turn,
 )
 from hedgerow.core.config import BookConfig
-from hedgerow.core.events import BookStarted, Event, FillLookedUp, JournalFailed, OrderRejected, RejectClass, TimeReached
+from hedgerow.core.events import (
+    BookStarted,
+    Event,
+    FillLookedUp,
+    JournalFailed,
+    OrderRejected,
+    RejectClass,
+    TimeReached,
+)
 from hedgerow.core.step import empty_book, fold, next_due_ns, step
 from hedgerow.core.target import Strategy
 from hedgerow.journal.errors import JournalError

@@ -229,9 +229,10 @@ class Faults:
     def __init__(self, rng: Random, only: frozenset[Fault] | None = None) -> None:
         """Draw the subset. `only` is for tests: these kinds and no others, at nominal intensity."""
         self._rng = rng
+        self._random = rng.random
         self.healed = False
         self.counts: dict[Fault, int] = dict.fromkeys(Fault, 0)
-        self._chances: dict[Fault, int] = {}
+        self._chances: dict[Fault, float] = {}
         self.spacings_ms: dict[Fault, int] = {}
         "Mean distance of the unasked kinds that this world has, in the order of the list."
         calm = rng.randrange(CALM_ONE_IN) == 0
@@ -241,18 +242,19 @@ class Faults:
                 enabled, tenths = kind in only, 10
             elif calm:
                 enabled = False
-            self._chances[kind] = PER_MILLION.get(kind, 0) * tenths // 10 if enabled else 0
+            self._chances[kind] = PER_MILLION.get(kind, 0) * tenths / 10_000_000 if enabled else 0
             if enabled and kind in MEAN_SPACING_MS:
                 self.spacings_ms[kind] = MEAN_SPACING_MS[kind] * 10 // tenths
 
     def draws(self, kind: Fault) -> bool:
         """Return whether this opportunity is taken. Nothing is counted: it may yet have no effect."""
         chance = self._chances[kind]
-        return chance > 0 and not self.healed and self._rng.randrange(1_000_000) < chance
+        return chance > 0 and not self.healed and self._random() < chance
 
     def strikes(self, kind: Fault) -> bool:
         """Return whether this opportunity is taken, and count it."""
-        if not self.draws(kind):
+        chance = self._chances[kind]
+        if not chance or self.healed or self._random() >= chance:
             return False
         self.counts[kind] += 1
         return True

@@ -42,7 +42,6 @@ from hedgerow.core.events import (
 from hedgerow.market.answers import Accepted, OrderReport, OrderRequest, Refused, TradeReport
 from hedgerow.market.exchange import EXPIRED_IN_MATCH, SimExchange
 from hedgerow.market.rules import (
-    CLOSED_MARKET,
     INSUFFICIENT_BALANCE,
     INSUFFICIENT_MARGIN,
     NOT_REDUCING,
@@ -283,7 +282,9 @@ class Line:
             return
         reject_class = classify(answer)
         if reject_class is None:
-            self._later(delay_ns, engine.deliver, OrderUnknown, order_id, f"{answer.status} {answer.code} {answer.text}")
+            self._later(
+                delay_ns, engine.deliver, OrderUnknown, order_id, f"{answer.status} {answer.code} {answer.text}"
+            )
             return
         wait_ns = answer.retry_after_s * NS_PER_S
         self._later(
@@ -331,12 +332,13 @@ class Line:
             return
         known = self.orders.get(order_id)
         lag_ns = self._lag_ns(Fault.ORDERS_READ_LAG)
-        state = None if known is None or known.purged else known.at(max(known.taken_ns, now_ns - lag_ns))
+        state = None if known is None else known.at(max(known.taken_ns, now_ns - lag_ns))
         if known is not None and known.purged:
             self._faults.count(Fault.ENDED_ORDER_PURGED)
+            state = None
         elif known is not None and now_ns < known.taken_ns + self.visibility_ns:
-            if now_ns - lag_ns < known.taken_ns or self._faults.strikes(Fault.NOT_FOUND_BUT_LIVE):
-                state = None
+            hidden = now_ns - lag_ns < known.taken_ns or self._faults.strikes(Fault.NOT_FOUND_BUT_LIVE)
+            state = None if hidden else state
         if known is None or state is None:
             self._later(delay_ns, engine.deliver, OrderNotFound, order_id, asked_ns)
             return
@@ -445,9 +447,8 @@ class Line:
             if self._faults.draws(Fault.ENDED_ORDER_PURGED):
                 known.purged = True
         delay_ns = 0
-        if status is OrderStatus.OPEN and self._faults.strikes(Fault.ACK_AFTER_FILL):
-            delay_ns = self._between_ms(50, 900)
-        elif report.cum_qty and self._faults.strikes(Fault.TRADE_BEFORE_REPORT):
+        late = Fault.ACK_AFTER_FILL if status is OrderStatus.OPEN else Fault.TRADE_BEFORE_REPORT
+        if (status is OrderStatus.OPEN or report.cum_qty) and self._faults.strikes(late):
             delay_ns = self._between_ms(50, 900)
         if self._faults.strikes(Fault.UNKNOWN_ENUM):
             # A word that nobody knows is kept aside and is no news; the reads must find what it meant.
@@ -481,9 +482,7 @@ class Line:
             self._overfill(fill)
 
     def _fills_up(self, known: Known, report: TradeReport) -> bool:
-        filled = sum(
-            (t.qty for t in self._printed if t.venue_order_id == report.venue_order_id), ZERO
-        )
+        filled = sum((t.qty for t in self._printed if t.venue_order_id == report.venue_order_id), ZERO)
         return filled >= known.qty
 
     def _overfill(self, fill: Fill) -> None:
@@ -748,4 +747,3 @@ def _class_of_2010(text: str) -> RejectClass | None:
     if "immediately" in text:
         return RejectClass.POST_ONLY
     return None
-_ = CLOSED_MARKET

@@ -166,7 +166,7 @@ def hunt_mutant(name: str, seeds_max: int = SEEDS_MAX) -> Hunt:
 
 
 # The functions as they are, for mutants that only bend them.
-_apply_event = step.apply_event
+_apply_event = apply.apply_event
 _apply_own_fill = apply._apply_own_fill
 _apply_trades = apply._apply_trades
 _apply_open_orders = apply._apply_open_orders
@@ -178,7 +178,7 @@ _working = Book.working
 _close_shortfall = planner._close_shortfall
 _classify = line.classify
 _turns = SqliteStore.turns
-_commit = SqliteStore.commit
+_write = SqliteStore.write
 
 
 def _closed_as(book: Book, order: Order, status: OrderStatus) -> bool:
@@ -199,7 +199,9 @@ def _silence_is_rejected(book: Book) -> bool:
         for order in orders
         if order.status is OrderStatus.SUBMITTING and book.now_ns >= order.submitted_ts_ns + timeout_ns
     ]
-    return any([_closed_as(book, order, OrderStatus.REJECTED) for order in late])
+    for order in late:
+        _closed_as(book, order, OrderStatus.REJECTED)
+    return bool(late)
 
 
 def _not_found_is_dead(book: Book, event: OrderNotFound) -> bool:
@@ -340,19 +342,17 @@ def _sent_at_once(process: engine.Engine) -> None:
 _begin_commit = engine.Engine._begin_commit
 
 
-def _unfenced_commit(store: SqliteStore) -> int:
+def _unfenced_write(store: SqliteStore, rows: list[Any], snapshots: list[Any]) -> int:
     """Write behind whatever stands in the journal now, whoever wrote it."""
     execute = store._connection.execute
     seq, head = execute("SELECT seq, hash FROM turn ORDER BY seq DESC LIMIT 1").fetchone() or (0, GENESIS)
     (store.epoch,) = execute("SELECT epoch FROM run").fetchone()
-    rows: list[Any] = store._rows
-    for start in range(0, len(rows), 6):
+    behind = []
+    for _, epoch, version, book_id, _, body in rows:
         seq += 1
-        _, epoch, version, book_id, _, body = rows[start : start + 6]
         head = link(head, seq, epoch, version, book_id, body)
-        rows[start], rows[start + 4] = seq, head
-    store._head_seq, store._head = seq, head
-    return _commit(store)
+        behind.append((seq, epoch, version, book_id, head, body))
+    return _write(store, behind, [])
 
 
 def _cursor_runs_ahead(process: line.Line, cursor: str) -> tuple[tuple[Fill, ...], str]:
@@ -419,55 +419,176 @@ def _never(*_: Any) -> bool:
 
 
 _ALL = (
-    Mutant("retry_new_cid", "A07", "an unclear answer counts as a refusal, and a new order goes out", ((apply, "_apply_unknown", _unknown_is_rejected),)),
-    Mutant("silence_is_rejected", "A06", "a submit that times out counts as refused", ((apply, "_apply_time", _silence_is_rejected),)),
+    Mutant(
+        "retry_new_cid",
+        "A07",
+        "an unclear answer counts as a refusal, and a new order goes out",
+        ((apply, "_apply_unknown", _unknown_is_rejected),),
+    ),
+    Mutant(
+        "silence_is_rejected",
+        "A06",
+        "a submit that times out counts as refused",
+        ((apply, "_apply_time", _silence_is_rejected),),
+    ),
     Mutant("reject_on_2013", "A12", "-2013 to a place counts as a refusal", ((line, "classify", _misread((-2013,))),)),
-    Mutant("duplicate_is_rejected", "A11", "'duplicate id' counts as a refusal", ((line, "classify", _misread((-2010,))),)),
-    Mutant("server_error_is_rejected", "A03", "a 5xx counts as a refusal", ((line, "classify", _misread((), (502, 503))),)),
-    Mutant("timeout_1007_is_rejected", "A01", "-1006 and -1007 count as refusals", ((line, "classify", _misread((-1006, -1007))),)),
-    Mutant("not_found_is_dead", "A20", "one 'no such order' closes it", ((apply, "_apply_not_found", _not_found_is_dead),)),
-    Mutant("evidence_at_once", "A20", "negatives count before lease and visibility are over", ((life, "evidence_from_ns", _evidence_at_once),)),
+    Mutant(
+        "duplicate_is_rejected", "A11", "'duplicate id' counts as a refusal", ((line, "classify", _misread((-2010,))),)
+    ),
+    Mutant(
+        "server_error_is_rejected", "A03", "a 5xx counts as a refusal", ((line, "classify", _misread((), (502, 503))),)
+    ),
+    Mutant(
+        "timeout_1007_is_rejected",
+        "A01",
+        "-1006 and -1007 count as refusals",
+        ((line, "classify", _misread((-1006, -1007))),),
+    ),
+    Mutant(
+        "not_found_is_dead", "A20", "one 'no such order' closes it", ((apply, "_apply_not_found", _not_found_is_dead),)
+    ),
+    Mutant(
+        "evidence_at_once",
+        "A20",
+        "negatives count before lease and visibility are over",
+        ((life, "evidence_from_ns", _evidence_at_once),),
+    ),
     Mutant("no_backfill", "B05", "trades are taken from the stream alone", ((apply, "_apply_trades", _trades_unread),)),
     Mutant("no_dedupe", "B07", "a repeated fill is booked again", ((apply, "_apply_own_fill", _booked_again),)),
     Mutant(
-        "fill_before_ack_dropped", "B11", "a fill of an order without an ack is dropped",
+        "fill_before_ack_dropped",
+        "B11",
+        "a fill of an order without an ack is dropped",
         ((apply, "_apply_own_fill", _seen_and_dropped(lambda order, _: order.status is OrderStatus.SUBMITTING)),),
     ),
-    Mutant("nameless_fill_dropped", "B11", "a fill that cannot be matched yet is dropped", ((apply, "_park", _never), (apply, "_apply_nameless", _never))),
     Mutant(
-        "late_fill_dropped", "B13", "a fill of a closed order is dropped",
+        "nameless_fill_dropped",
+        "B11",
+        "a fill that cannot be matched yet is dropped",
+        ((apply, "_park", _never), (apply, "_apply_nameless", _never)),
+    ),
+    Mutant(
+        "late_fill_dropped",
+        "B13",
+        "a fill of a closed order is dropped",
         ((apply, "_apply_own_fill", _seen_and_dropped(lambda order, _: order.status in CLOSED)),),
     ),
     Mutant(
-        "overfill_dropped", "D12", "what a venue fills beyond the order is dropped",
+        "overfill_dropped",
+        "D12",
+        "what a venue fills beyond the order is dropped",
         ((apply, "_apply_own_fill", _seen_and_dropped(lambda order, fill: order.filled_qty + fill.qty > order.qty)),),
     ),
-    Mutant("gone_is_canceled", "C01", "-2011 to a cancel closes the order", ((apply, "_apply_cancel_answer", _gone_is_canceled),)),
-    Mutant("close_on_canceled", "C04", "an order closes before its trades add up", ((life, "ended", _ended_is_closed),)),
-    Mutant("only_full_fills_hedge", "C03", "only orders that filled whole are hedged", ((Book, "hedge_target", _only_full_fills),)),
-    Mutant("cumulative_is_delta", "C1", "a cumulative qty is taken for one more fill", ((apply, "_apply_own_fill", _cumulative_is_delta),)),
-    Mutant("absent_is_filled", "G2", "an order that is not listed counts as filled", ((apply, "_apply_open_orders", _absent_is_filled),)),
-    Mutant("position_error_is_zero", "M10", "a failed read of the position counts as flat", ((step, "apply_event", _position_error_is_zero),)),
-    Mutant("position_is_truth", "F01", "the venue's position replaces the fills", ((step, "apply_event", _position_is_truth),)),
-    Mutant("send_before_durable", "A2", "orders leave before their turn is durable", ((engine.Engine, "_begin_commit", _sent_at_once),)),
-    Mutant("id_without_epoch", "A10", "ids begin again after a restart", ((planner, "encode_order_id", _id_without_epoch),)),
-    Mutant("working_ignored", "G8", "the hedge is computed from positions alone", ((Book, "working", _not_counting(lambda order: not order.slot)),)),
-    Mutant("unknown_not_working", "M6", "an unknown order does not count as working", ((Book, "working", _not_counting(lambda order: order.status is OrderStatus.UNKNOWN)),)),
-    Mutant("canceling_not_working", "rule 7", "an order with a cancel out does not count as working", ((Book, "working", _not_counting(lambda order: order.cancel_ts_ns > 0)),)),
-    Mutant("base_fee_ignored", "D01", "a fee in the base asset does not move the position", ((Fill, "net_qty", _fee_free),)),
+    Mutant(
+        "gone_is_canceled",
+        "C01",
+        "-2011 to a cancel closes the order",
+        ((apply, "_apply_cancel_answer", _gone_is_canceled),),
+    ),
+    Mutant(
+        "close_on_canceled", "C04", "an order closes before its trades add up", ((life, "ended", _ended_is_closed),)
+    ),
+    Mutant(
+        "only_full_fills_hedge",
+        "C03",
+        "only orders that filled whole are hedged",
+        ((Book, "hedge_target", _only_full_fills),),
+    ),
+    Mutant(
+        "cumulative_is_delta",
+        "C1",
+        "a cumulative qty is taken for one more fill",
+        ((apply, "_apply_own_fill", _cumulative_is_delta),),
+    ),
+    Mutant(
+        "absent_is_filled",
+        "G2",
+        "an order that is not listed counts as filled",
+        ((apply, "_apply_open_orders", _absent_is_filled),),
+    ),
+    Mutant(
+        "position_error_is_zero",
+        "M10",
+        "a failed read of the position counts as flat",
+        ((step, "apply_event", _position_error_is_zero),),
+    ),
+    Mutant(
+        "position_is_truth",
+        "F01",
+        "the venue's position replaces the fills",
+        ((step, "apply_event", _position_is_truth),),
+    ),
+    Mutant(
+        "send_before_durable",
+        "A2",
+        "orders leave before their turn is durable",
+        ((engine.Engine, "_begin_commit", _sent_at_once),),
+    ),
+    Mutant(
+        "id_without_epoch", "A10", "ids begin again after a restart", ((planner, "encode_order_id", _id_without_epoch),)
+    ),
+    Mutant(
+        "working_ignored",
+        "G8",
+        "the hedge is computed from positions alone",
+        ((Book, "working", _not_counting(lambda order: not order.slot)),),
+    ),
+    Mutant(
+        "unknown_not_working",
+        "M6",
+        "an unknown order does not count as working",
+        ((Book, "working", _not_counting(lambda order: order.status is OrderStatus.UNKNOWN)),),
+    ),
+    Mutant(
+        "canceling_not_working",
+        "rule 7",
+        "an order with a cancel out does not count as working",
+        ((Book, "working", _not_counting(lambda order: order.cancel_ts_ns > 0)),),
+    ),
+    Mutant(
+        "base_fee_ignored", "D01", "a fee in the base asset does not move the position", ((Fill, "net_qty", _fee_free),)
+    ),
     Mutant("late_fee_ignored", "D03", "a fee that comes later is not booked", ((apply, "_apply_repeat", _never),)),
     Mutant("rounds_up", "D06", "sizes are rounded up", ((Instrument, "floor_qty", _rounded_up),)),
-    Mutant("multiplier_is_one", "C11", "contracts are taken for base units", ((Book, "hedge_target", _multiplier_is_one),)),
-    Mutant("no_fencing", "I11", "two engines write one journal", ((SqliteStore, "commit", _unfenced_commit),)),
-    Mutant("cursor_runs_ahead", "B16", "the trade cursor moves past trades that were not shown yet", ((line.Line, "_trades", _cursor_runs_ahead),)),
-    Mutant("liquidation_ignored", "F07", "what the venue itself trades is not booked", ((apply, "_apply_venue_trade", _never),)),
-    Mutant("foreign_is_ours", "F14", "a trade by hand is booked as ours", ((apply, "_apply_foreign", _foreign_is_ours),)),
-    Mutant("freeze_keeps_entries", "A8", "a freeze leaves resting entries standing", ((planner, "WITHDRAWS", frozenset()),)),
+    Mutant(
+        "multiplier_is_one", "C11", "contracts are taken for base units", ((Book, "hedge_target", _multiplier_is_one),)
+    ),
+    Mutant("no_fencing", "I11", "two engines write one journal", ((SqliteStore, "write", _unfenced_write),)),
+    Mutant(
+        "cursor_runs_ahead",
+        "B16",
+        "the trade cursor moves past trades that were not shown yet",
+        ((line.Line, "_trades", _cursor_runs_ahead),),
+    ),
+    Mutant(
+        "liquidation_ignored",
+        "F07",
+        "what the venue itself trades is not booked",
+        ((apply, "_apply_venue_trade", _never),),
+    ),
+    Mutant(
+        "foreign_is_ours", "F14", "a trade by hand is booked as ours", ((apply, "_apply_foreign", _foreign_is_ours),)
+    ),
+    Mutant(
+        "freeze_keeps_entries", "A8", "a freeze leaves resting entries standing", ((planner, "WITHDRAWS", frozenset()),)
+    ),
     Mutant("halt_hedges_on", "A8", "a halt stops entries only", ((planner, "_halt", _halt_hedges_on),)),
-    Mutant("reductions_blocked", "rule 8", "what stops entries stops hedges too", ((planner, "_close_shortfall", _reductions_blocked),)),
-    Mutant("live_orders_forgotten", "C15", "a restart forgets the orders that were live", ((apply, "_apply_start", _live_orders_forgotten),)),
+    Mutant(
+        "reductions_blocked",
+        "rule 8",
+        "what stops entries stops hedges too",
+        ((planner, "_close_shortfall", _reductions_blocked),),
+    ),
+    Mutant(
+        "live_orders_forgotten",
+        "C15",
+        "a restart forgets the orders that were live",
+        ((apply, "_apply_start", _live_orders_forgotten),),
+    ),
     Mutant("replay_decides_again", "rule 3", "recovery decides the past again", ((engine, "fold", _decided_again),)),
-    Mutant("a_turn_skipped", "I13", "recovery loses the turn after a snapshot", ((SqliteStore, "turns", _a_turn_skipped),)),
+    Mutant(
+        "a_turn_skipped", "I13", "recovery loses the turn after a snapshot", ((SqliteStore, "turns", _a_turn_skipped),)
+    ),
     Mutant("retry_storm", "C10", "a refused order is sent again at once", ((apply, "_refuse", _storming),)),
     Mutant("cancel_storm", "C05", "a cancel is repeated at every event", ((planner, "may_cancel", _cancel_whenever),)),
 )

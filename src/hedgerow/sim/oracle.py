@@ -12,8 +12,7 @@ import msgspec
 
 from hedgerow.model.instrument import Instrument
 
-ZERO = Decimal(0)
-TOLERANCE = Decimal("1e-9")  # Ratios and multipliers may not divide evenly.
+ZERO, TOLERANCE = Decimal(0), Decimal("1e-9")  # Ratios and multipliers may not divide evenly.
 WINDOW_NS = 10_000_000_000
 REQUESTS_MAX = 400  # Of one book in any window; a calm one sends some 50.
 CANCELS_MAX = 40  # Of one order in its life.
@@ -45,7 +44,6 @@ class Truth(msgspec.Struct):
 
     @property
     def may_fill(self) -> Decimal:
-        """The most that may have to be added to what the journal knows."""
         return max((self.filled if self.dead else self.qty) - self.known, ZERO)
 
 
@@ -67,7 +65,7 @@ class Oracle:
         self.orders: dict[str, Truth] = {}
         self.trades: dict[tuple[str, str], Trade] = {}  # (leg, trade id) -> what the venue traded for us.
         self.mode = "running"
-        # What stands in the journal: by leg, trades net of fees in base and what was adopted; by trade, its fee in base.
+        # In the journal: by leg, trades net of fees in base and what was adopted; by trade, its fee in base.
         self.net = dict.fromkeys(legs, ZERO)
         self._fees: dict[tuple[str, str], Decimal] = {}
         self._adopted = dict.fromkeys(legs, ZERO)
@@ -81,11 +79,9 @@ class Oracle:
         self._now_ns = 0
 
     def broken(self, rule: str, text: str) -> None:
-        """Record a violation."""
         self.violations.append(Violation(self._now_ns, rule, text))
 
     def traded(self, trade_id: str, trade: Trade) -> None:
-        """A venue traded for our account."""
         self.trades[trade.leg, trade_id] = trade
         if trade.order_id in self.orders:
             self.orders[trade.order_id].filled += ZERO if trade.surprise else abs(trade.net)
@@ -113,7 +109,9 @@ class Oracle:
         order.left += what == "SubmitOrder"
         order.cancels += what == "CancelOrder"
         if order.left > 1 or order.cancels == CANCELS_MAX:
-            self.broken("once" if order.left > 1 else "bounded", f"{order_id} left {order.left} times, {order.cancels} cancels")
+            self.broken(
+                "once" if order.left > 1 else "bounded", f"{order_id} left {order.left}, canceled {order.cancels}"
+            )
 
     def read(self, now_ns: int, bodies: Iterable[bytes]) -> None:
         """Read further durable records, in order, and judge each decision by what stands in the journal up to it."""
@@ -146,7 +144,8 @@ class Oracle:
             return
         net = Decimal(fill["qty"]) * (1 if fill["side"] == "buy" else -1)
         if trade is None or trade.net != net or (name and trade.order_id != name):
-            return self.broken("invented", f"the journal has {fill}, the venue {trade}")
+            self.broken("invented", f"the journal has {fill}, the venue {trade}")
+            return
         if key not in self._fees:
             self.net[trade.leg] += net
             if trade.order_id:
@@ -164,25 +163,25 @@ class Oracle:
         order_id, leg, role = command["order_id"], command["leg_id"], command["role"]
         qty, sign, price = Decimal(command["qty"]), 1 if command["side"] == "buy" else -1, command.get("limit_price")
         if order_id in self.orders:
-            return self.broken("once", f"{order_id} is in two durable turns")
+            self.broken("once", f"{order_id} is in two durable turns")
         if self.mode == "halted" or (self.mode != "running" and role == "entry"):
             self.broken("mode", f"{order_id} ({role}) was ordered while {self.mode}")
         may_fill = sum((o.may_fill for o in self.orders.values() if o.leg == leg and o.sign == sign), ZERO)
-        target = self._per_lead * self.net[self._lead] if role == "hedge" else ZERO
-        doubt = abs(self._per_lead) * sum(self._nameless.values(), ZERO) if role == "hedge" else ZERO
-        owed = sign * (target - self.net[leg])
+        per_lead = self._per_lead if role == "hedge" else ZERO
+        owed = sign * (per_lead * self.net[self._lead] - self.net[leg])
+        doubt = abs(per_lead) * sum(self._nameless.values(), ZERO)
         if role != "entry" and qty + may_fill > owed + doubt + TOLERANCE:
             self.broken("over-hedge", f"{order_id}: {qty}, and {may_fill} may still fill; owed {owed}")
         wire = (command["instrument_id"], command["side"], qty, None if price is None else Decimal(price))
         self.orders[order_id] = Truth(leg, role, sign, qty, wire)
 
-    def unsettled(self, price: Decimal, net: Mapping[str, Decimal], live: Mapping[str, str], *, flat: bool) -> list[str]:
-        """Return what is not as it must be once all is calm; `net` (by leg) and `live` (by order) are the engine's words."""
+    def unsettled(self, price: Decimal, net: Mapping[str, Decimal], live: Mapping[str, str], flat: bool) -> list[str]:
+        """Return what is not as it must be once all is calm; `net` (by leg) and `live` (by order): the engine's."""
         found = [f"{key} is not in the journal" for key in self.trades if key not in self._fees]
         truly = dict(self._adopted)
         for trade in self.trades.values():
             truly[trade.leg] += trade.net - trade.base_fee
-        found += [f"{leg}: engine holds {net[leg]}, trades add up to {truly[leg]}" for leg in truly if net[leg] != truly[leg]]
+        found += [f"{leg}: engine {net[leg]}, trades add up to {truly[leg]}" for leg in truly if net[leg] != truly[leg]]
         owed = self._per_lead * truly[self._lead]
         left = {self._hedge: truly[self._hedge] - owed}
         if flat:  # What the lead leg cannot close may stay hedged.
@@ -194,7 +193,7 @@ class Oracle:
         for order_id, order in self.orders.items():
             alive = bool(order.left) and not order.dead
             if alive != (order_id in live) or live.get(order_id, "open") != "open":
-                found.append(f"{order_id} is {'live' if alive else 'over'}; the engine says {live.get(order_id, 'over')}")
+                found.append(f"{order_id} is {'live' if alive else 'over'}; engine: {live.get(order_id, 'over')}")
             if alive and order.role == "entry" and self.mode != "running":
                 found.append(f"{order_id} stands while {self.mode}")
         return found

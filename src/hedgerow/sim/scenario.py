@@ -90,9 +90,9 @@ def run_text(name: str, text: str) -> Result:
     except Unmet as unmet:
         met = story.met if story is not None else 0
         return Result(name, met, False, True, unmet.line, unmet.expected, unmet.got, unmet.to_do)
-    except AssertionError as broken:
+    except (AssertionError, LookupError, ArithmeticError, ValueError) as broken:
         met, line = (story.met, story.line.number) if story is not None else (0, 0)
-        got = f"a broken assert: {broken}"
+        got = " ".join(f"{type(broken).__name__}: {broken}".split())
         return Result(name, met, False, True, line, "the engine's own checks to hold", got, "report it with this story")
     return Result(name, story.met, True)
 

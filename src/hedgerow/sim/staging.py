@@ -195,7 +195,6 @@ def default_instrument(name: str) -> Instrument:
         Decimal("0.01"),
         Decimal("0.001"),
         Decimal("0.001"),
-        reduce_only_exempt=True,
     )
 
 
@@ -220,6 +219,8 @@ def filtered(instrument: Instrument, line: Line) -> Instrument:
         changes["base"] = line.text("CURRENCY")
     if line.has("QUOTE"):
         changes["quote"] = line.text("QUOTE")
+    if line.has("reduce_only_exempt"):
+        changes["reduce_only_exempt"] = True
     if line.has("no_reduce_only"):
         changes["can_reduce_only"] = False
     return replace(instrument, **changes)

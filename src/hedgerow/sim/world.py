@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from hedgerow import strategies
+from hedgerow.core import apply
 from hedgerow.core.config import BookConfig, HedgeRule, LegConfig, Limits, Timing
 from hedgerow.core.events import Action, OperatorCommanded
 from hedgerow.journal.errors import JournalError
@@ -25,9 +26,9 @@ from hedgerow.model.ids import AccountId, BookId, InstrumentId, LegId, VenueId
 from hedgerow.model.instrument import FeeCurrency, Instrument, InstrumentKind
 from hedgerow.model.market import Level
 from hedgerow.model.numbers import ONE, ZERO, ceil_to
-from hedgerow.model.order import OrderStatus, Side
+from hedgerow.model.order import Side
 from hedgerow.sim.engine import Crash, Engine
-from hedgerow.sim.faults import CRASHES, Fault, Faults
+from hedgerow.sim.faults import Fault, Faults
 from hedgerow.sim.line import Line
 from hedgerow.sim.oracle import Oracle, Violation
 
@@ -40,6 +41,7 @@ EVENTS_MAX = 30_000
 "A world beyond this is a livelock."
 QUIET_CHECKS = 2
 "Checks in a row that must find nothing before a world counts as converged."
+MEMORY = "CLOSED_ORDERS_MAX"
 SLIPPAGE = Decimal("0.98")
 "More than any cap on slippage in these worlds."
 
@@ -67,7 +69,9 @@ class WorldReport(msgspec.Struct, frozen=True):
 class World:
     """Everything of one seed. Nothing in it reads a clock, and all chance comes from `rng`."""
 
-    def __init__(self, seed: int, only: frozenset[Fault] | None = None, trace: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self, seed: int, only: frozenset[Fault] | None = None, trace: Callable[[str], None] | None = None
+    ) -> None:
         self.seed = seed
         self.rng = Random(seed)
         self.now_ns = START_NS
@@ -85,6 +89,8 @@ class World:
         self._windows: dict[Fault, int] = {}
         "What the market is like for now, and for how many reasons at once."
         self._finale = ""
+        self._restarted = False
+        self._orders_at_rest = 0
         self._quiet_checks = 0
         self._done = False
         self.price = PRICE
@@ -94,7 +100,7 @@ class World:
         self._strategy = strategies.make(self.config)
         rule = self.config.hedge
         assert rule is not None, self.config
-        instruments = {leg.id: leg.instrument for leg in self.config.legs}
+        instruments: dict[str, Instrument] = {leg.id: leg.instrument for leg in self.config.legs}
         self.oracle = Oracle(TAG, instruments, LEAD, HEDGE, rule.ratio)
         self.lines = {leg.id: self._line(leg) for leg in self.config.legs}
         self._engine: Engine | None = None
@@ -121,14 +127,23 @@ class World:
         for kind in self.faults.spacings_ms:
             self._after_ms(self.faults.next_ms(kind), self._strike, kind)
         self._after_ms(fault_ms, self._heal)
+        # A short memory for closed orders lets even a small world ask the journal about late messages.
+        remembered: int = vars(apply)[MEMORY]
+        setattr(apply, MEMORY, self._pick(1, 4, remembered))
+        try:
+            self._run()
+        finally:
+            setattr(apply, MEMORY, remembered)
+        return self.report()
+
+    def _run(self) -> None:
         heap = self._heap
         while heap and not self._done:
             self.now_ns, _, call, args = heappop(heap)
             call(*args)
             if self.events > EVENTS_MAX:
                 self.oracle.broken("livelock", f"{self.events} events")
-                break
-        return self.report()
+                return
 
     def report(self) -> WorldReport:
         """Close this world and return what it gave."""
@@ -265,9 +280,7 @@ class World:
         perp = instrument.kind is InstrumentKind.PERP
         base = ZERO if perp else self._held if leg.adopt else instrument.step * 10**6
         fees = Fees(self._pick(ZERO, Decimal("-0.0001"), Decimal("0.0002")), self._pick(ZERO, Decimal("0.0005")))
-        exchange.open_account(
-            leg.account_id, {"USD": Decimal(10) ** 10, "X": base}, fees, leverage=Decimal(10)
-        )
+        exchange.open_account(leg.account_id, {"USD": Decimal(10) ** 10, "X": base}, fees, leverage=Decimal(10))
         levels = [(PRICE, self.qty)]
         exchange.set_book(self.now_ns, instrument.id, [(PRICE - instrument.tick, self.qty)], levels)
         if perp and leg.adopt:
@@ -290,9 +303,8 @@ class World:
         if rows:
             self._read_seq = rows[-1][0]
             self.oracle.read(self.now_ns, [body for _, body in rows])
-            if self.trace is not None:
-                for seq, body in rows:
-                    self.note(f"turn {seq} {body.decode()}")
+            for seq, body in rows if self.trace is not None else ():
+                self.note(f"turn {seq} {_told(body)}")
 
     def note(self, text: str) -> None:
         if self.trace is not None:
@@ -320,9 +332,7 @@ class World:
 
     def _current_config(self) -> BookConfig:
         """The config with the filters now in force: each start reads them from the venues."""
-        legs = tuple(
-            msgspec.structs.replace(leg, instrument=self.lines[leg.id].instrument) for leg in self.config.legs
-        )
+        legs = tuple(msgspec.structs.replace(leg, instrument=self.lines[leg.id].instrument) for leg in self.config.legs)
         return msgspec.structs.replace(self.config, legs=legs)
 
     def crashed(self, engine: Engine) -> None:
@@ -455,13 +465,14 @@ class World:
 
     def _stream_fault(self, kind: Fault) -> bool:
         line = self._some_line()
-        begin, end = {
-            Fault.STREAM_MUTE: (lambda: line.mute(True), lambda: line.mute(False)),
-            Fault.STREAM_CUT: (line.cut, line.join),
-            Fault.QUOTES_SILENT: (lambda: line.silence_quotes(True), lambda: line.silence_quotes(False)),
-        }[kind]
-        begin()
-        self._after_ms(self.rng.randrange(200, 6_000), end)
+        duration_ms = self.rng.randrange(200, 6_000)
+        if kind is Fault.STREAM_CUT:
+            line.cut()
+            self._after_ms(duration_ms, line.join)
+        else:
+            switch = line.mute if kind is Fault.STREAM_MUTE else line.silence_quotes
+            switch(True)
+            self._after_ms(duration_ms, switch, False)
         return True
 
     def _change_filters(self, _: Fault) -> bool:
@@ -557,8 +568,10 @@ class World:
         if engine is None or engine.dead:
             return ["no engine runs"]
         book = engine.book
-        net = {leg_id: book.net_qty(leg_id) for leg_id in self.lines}
-        live = {order.id: order.status.value for orders in book.live.values() for order in orders.values()}
+        net: dict[str, Decimal] = {leg_id: book.net_qty(leg_id) for leg_id in self.lines}
+        live: dict[str, str] = {
+            order.id: order.status.value for orders in book.live.values() for order in orders.values()
+        }
         # Capped prices lie below the market, and a venue judges the notional of an order by its limit.
         found = self.oracle.unsettled(self.price * SLIPPAGE, net, live, flat=self._finale == "flatten")
         if self._finale == "flatten" and self.oracle.mode == "flattening":
@@ -569,11 +582,26 @@ class World:
 
     def _check(self) -> None:
         found = self._unsettled()
-        self._quiet_checks = 0 if found else self._quiet_checks + 1
-        if self._quiet_checks == QUIET_CHECKS:
+        if self._restarted and not found and len(self.oracle.orders) != self._orders_at_rest:
+            self.oracle.broken("at rest", "a restart of a book at rest led to orders")
             self._done = True
             return
+        self._quiet_checks = 0 if found else self._quiet_checks + 1
+        if self._quiet_checks == QUIET_CHECKS:
+            if self._restarted or self.oracle.mode == "running" or self.rng.randrange(3):
+                self._done = True
+                return
+            self._restart_at_rest()
         self._after_ms(CHECK_MS, self._check)
+
+    def _restart_at_rest(self) -> None:
+        """One more recovery: of a book at rest it must lead to no order."""
+        self._restarted = True
+        self._quiet_checks = 0
+        self._orders_at_rest = len(self.oracle.orders)
+        if self._engine is not None:
+            self._engine.die()
+        self._start_engine()
 
     def _give_up(self) -> None:
         for text in self._unsettled():
@@ -581,6 +609,16 @@ class World:
         if not self.oracle.violations:
             self.oracle.broken("convergence", "the book comes to no rest")
         self._done = True
+
+
+def _told(body: bytes) -> str:
+    """A turn for people: the event and the commands, without what only a replay needs."""
+    turn = msgspec.json.decode(body)
+    words = []
+    for each in (turn["event"], *turn.get("commands", ())):
+        rest = {key: value for key, value in each.items() if key not in ("what", "ts_ns", "config")}
+        words.append(f"{each['what']} {msgspec.json.encode(rest).decode()}")
+    return " => ".join(words)
 
 
 _UNASKED: dict[Fault, Callable[[World, Fault], bool]] = {

@@ -6,6 +6,7 @@ Every key is checked before the first order: a misspelt or senseless one is told
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 import types
 from decimal import Decimal
@@ -157,7 +158,8 @@ def describe(params_type: type[msgspec.Struct]) -> tuple[ParamDoc, ...]:
     )
 
 
-def _fields(params_type: type[msgspec.Struct]) -> list[_Field]:
+@functools.cache
+def _fields(params_type: type[msgspec.Struct]) -> tuple[_Field, ...]:
     hints = get_type_hints(params_type, include_extras=True)
     found = []
     for info in msgspec.structs.fields(params_type):
@@ -167,7 +169,7 @@ def _fields(params_type: type[msgspec.Struct]) -> list[_Field]:
         members = get_args(plain) if get_origin(plain) in (Union, types.UnionType) else (plain,)
         (inner,) = (member for member in members if member is not type(None))
         found.append(_Field(info.name, inner, len(members) > 1, param, info.required, info.default))
-    return found
+    return tuple(found)
 
 
 def _value(field: _Field, text: str) -> object:

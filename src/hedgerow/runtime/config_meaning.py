@@ -1,0 +1,336 @@
+"""A well-shaped config, understood: presets and defaults filled in, and whether everything fits together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from hedgerow.core.config import BookConfig, HedgeRule, LegConfig, Limits, Timing
+from hedgerow.market.fees import Fees
+from hedgerow.model.ids import AccountId, BookId, InstrumentId, LegId, VenueId
+from hedgerow.model.instrument import FeeCurrency, Instrument, InstrumentKind
+from hedgerow.model.numbers import BPS, ceil_to, floor_to
+from hedgerow.runtime.config_problems import param_text
+from hedgerow.runtime.config_shape import FileShape, InstrumentShape, RiskShape, TimingShape, VenueShape
+from hedgerow.runtime.config_text import KeyPath, Problem, did_you_mean, dotted
+from hedgerow.runtime.node_config import AccountConfig, MarketConfig, VenueConfig
+from hedgerow.runtime.presets import START_PRICES, preset
+from hedgerow.strategies import POLICIES
+from hedgerow.strategies.params import parse as parse_params
+
+LEAD, HEDGE = LegId("lead"), LegId("hedge")
+# The parameter of each policy that is the size of one lead order.
+SIZE_PARAMS = ("qty", "entry_qty")
+# The synthetic depth of one price level is worth this much, quote, where the config does not say.
+LEVEL_NOTIONAL = Decimal(50_000)
+
+
+class Meaning:
+    """A well-shaped file, understood: the nouns, and what does not fit together."""
+
+    def __init__(self, shape: FileShape, folder: Path, tapes: Mapping[str, Path]) -> None:
+        self.problems: list[Problem] = []
+        self._shape = shape
+        self.accounts = [self._account(name) for name in shape.accounts]
+        self._instruments: dict[InstrumentId, Instrument] = {}
+        self._venue_ids = {account.venue_id for account in self.accounts}
+        for name, venue in shape.venues.items():
+            if name not in self._venue_ids:
+                help_ = did_you_mean(name, self._venue_ids)
+                self._wrong("unknown_venue", f"no account is at venue '{name}'", ("venues", name), help_, at_key=True)
+            for symbol in venue.instruments:
+                self._instrument(VenueId(name), symbol)
+        self.books = [book for name in shape.books if (book := self._book(name)) is not None]
+        self._check_tags()
+        self._check_sharing()
+        self.venues = [self._venue(venue_id, folder, tapes) for venue_id in sorted(self._venue_ids)]
+        for name in tapes:
+            if name not in self._venue_ids:
+                self._wrong(
+                    "unknown_venue",
+                    f"--tape {name}: there is no venue '{name}'",
+                    (),
+                    did_you_mean(name, self._venue_ids),
+                )
+        self.markets = self._markets()
+
+    def _wrong(self, kind: str, text: str, path: KeyPath, help_: str = "", *, at_key: bool = False) -> None:
+        problem = Problem(kind, text, path, at_key, help_)
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+    def _account(self, name: str) -> AccountConfig:
+        shape = self._shape.accounts[name]
+        for key, rate in (("maker_bps", shape.fees.maker_bps), ("taker_bps", shape.fees.taker_bps)):
+            if abs(rate) > 1000:
+                told = f"{name}: a fee of {rate} basis points is {rate / 100} %"
+                self._wrong("unit", told, ("accounts", name, "fees", key), "0.04 % are 4 basis points")
+        fees = Fees(shape.fees.maker_bps * BPS, shape.fees.taker_bps * BPS)
+        return AccountConfig(AccountId(name), venue_of(name), dict(shape.balance), fees, shape.leverage)
+
+    def _venue(self, venue_id: VenueId, folder: Path, tapes: Mapping[str, Path]) -> VenueConfig:
+        shape = self._shape.venues.get(venue_id, VenueShape())
+        tape = tapes.get(venue_id)
+        if tape is None and shape.tape is not None:
+            tape = folder / shape.tape
+        if tape is not None and not tape.is_file():
+            path: KeyPath = ("venues", venue_id, "tape") if venue_id not in tapes else ()
+            self._wrong(
+                "missing_tape", f"{venue_id}: there is no tape {tape}", path, "paths start from the config's folder"
+            )
+        instruments = tuple(i for i in self._instruments.values() if i.venue_id == venue_id)
+        if tape is not None and len(instruments) > 1:
+            told = f"{venue_id}: a tape holds one symbol, but the venue has {', '.join(i.id for i in instruments)}"
+            help_ = "give each symbol a venue of its own"
+            self._wrong("contradiction", told, ("venues", venue_id), help_, at_key=True)
+        return VenueConfig(venue_id, instruments, tape, shape.latency_ms)
+
+    def _markets(self) -> list[MarketConfig]:
+        told = self._shape.sim.markets
+        markets: list[MarketConfig] = []
+        bases = {i.base: i for venue in self.venues if venue.tape is None for i in venue.instruments}
+        for base, shape in told.items():
+            if base not in {i.base for i in self._instruments.values()}:
+                help_ = did_you_mean(base, {i.base for i in self._instruments.values()})
+                self._wrong("unknown_base", f"no book trades '{base}'", ("sim", "markets", base), help_, at_key=True)
+            depth = shape.depth or LEVEL_NOTIONAL / shape.price
+            markets.append(MarketConfig(base, shape.price, shape.volatility_bps, shape.spread_bps, depth))
+        for base, instrument in bases.items():
+            if base in told:
+                continue
+            price = START_PRICES.get(base)
+            if price is None:
+                help_ = f"add sim.markets.{base}.price, or give the venue a tape"
+                self._wrong(
+                    "missing", f"{instrument.id}: nothing says where the price of {base} begins", ("sim",), help_
+                )
+                continue
+            markets.append(MarketConfig(base, price, Decimal(2), Decimal(1), LEVEL_NOTIONAL / price))
+        return markets
+
+    def _instrument(self, venue_id: VenueId, symbol: str) -> Instrument | None:
+        """Return a venue's instrument, from the config and the presets; None when they do not say enough."""
+        instrument_id = InstrumentId(f"{venue_id}:{symbol}")
+        if instrument_id in self._instruments:
+            return self._instruments[instrument_id]
+        venue = self._shape.venues.get(venue_id)
+        listed = venue is not None and symbol in venue.instruments
+        shape = venue.instruments[symbol] if venue is not None and listed else InstrumentShape()
+        path: KeyPath = ("venues", venue_id, "instruments", symbol)
+        known = preset(symbol, shape.kind)
+        kind, base, quote = known.kind, shape.base or known.base, shape.quote or known.quote
+        tick, step = shape.tick or known.tick, shape.step or known.step
+        if kind is None or base is None or quote is None or tick is None or step is None:
+            facts = {"kind": kind, "base": base, "quote": quote, "tick": tick, "step": step}
+            missing = ", ".join(name for name, fact in facts.items() if fact is None)
+            if listed:
+                self._wrong(
+                    "missing", f"{dotted(path)}: missing {missing}", path, "no preset knows this symbol", at_key=True
+                )
+            return None
+        min_qty = shape.min_qty or step
+        notional = known.min_notional if shape.min_notional is None else shape.min_notional
+        exempt = known.reduce_only_exempt if shape.reduce_only_exempt is None else shape.reduce_only_exempt
+        instrument = Instrument(
+            instrument_id,
+            venue_id,
+            kind,
+            base,
+            quote,
+            tick,
+            step,
+            min_qty,
+            shape.max_qty,
+            notional,
+            exempt,
+            shape.multiplier or Decimal(1),
+            shape.band_down,
+            shape.band_up,
+            shape.fee_currency or FeeCurrency.QUOTE,
+            # Spot and margin venues know no such flag.
+            kind in (InstrumentKind.PERP, InstrumentKind.OPTION),
+        )
+        self._check_instrument(instrument, path)
+        self._instruments[instrument_id] = instrument
+        return instrument
+
+    def _check_instrument(self, instrument: Instrument, path: KeyPath) -> None:
+        name, most = instrument.id, instrument.max_qty
+        if most is not None and instrument.step > most:
+            told = f"{name}: step {instrument.step} is above max_qty {most}, so that no order is possible"
+            self._wrong("impossible_step", told, (*path, "step"), f"use a step of at most {most}")
+        elif most is not None and instrument.min_qty > most:
+            told = f"{name}: min_qty {instrument.min_qty} is above max_qty {most}"
+            self._wrong("contradiction", told, (*path, "min_qty"), f"use at most {most}")
+        if instrument.kind is InstrumentKind.PERP and instrument.fee_currency is not FeeCurrency.QUOTE:
+            told = f"{name}: a perpetual pays its fees in quote"
+            self._wrong("contradiction", told, (*path, "fee_currency"), "leave fee_currency out")
+        down, up = instrument.band_down, instrument.band_up
+        if down is not None and down >= 1:
+            self._wrong(
+                "contradiction", f"{name}: band_down {down} is not below the mark", (*path, "band_down"), "e.g. 0.9"
+            )
+        if up is not None and up <= 1:
+            self._wrong("contradiction", f"{name}: band_up {up} is not above the mark", (*path, "band_up"), "e.g. 1.1")
+
+    def _book(self, name: str) -> BookConfig | None:
+        shape = self._shape.books[name]
+        path: KeyPath = ("books", name)
+        before = len(self.problems)
+        legs = [leg for leg_name in shape.legs if (leg := self._leg(name, leg_name)) is not None]
+        self._check_legs(name, legs)
+        hedge = HedgeRule(LEAD, HEDGE, shape.ratio) if {LEAD, HEDGE} <= shape.legs.keys() else None
+        if shape.ratio == 0:
+            self._wrong("contradiction", f"{dotted(path)}: ratio 0 hedges nothing", (*path, "ratio"), "use -1")
+        limits = replace(Limits(), **_told(self._shape.risk) | _told(shape.risk))
+        timing = replace(Timing(), **_told(self._shape.timing) | _told(shape.timing))
+        self._check_timing(name, timing)
+        params = {key: param_text(value) for key, value in (shape.model_extra or {}).items()}
+        tag = shape.tag or re.sub("[^a-z0-9]", "", name)[:8]
+        if len(self.problems) > before:
+            return None
+        book = BookConfig(BookId(name), tag, shape.policy, params, tuple(legs), hedge, limits, timing)
+        self._check_policy(book, path)
+        return book
+
+    def _leg(self, book: str, name: str) -> LegConfig | None:
+        shape = self._shape.books[book].legs[name]
+        path: KeyPath = ("books", book, "legs", name)
+        if shape.account not in self._shape.accounts:
+            help_ = did_you_mean(shape.account, self._shape.accounts)
+            self._wrong(
+                "unknown_account", f"{dotted(path)}: there is no account '{shape.account}'", (*path, "account"), help_
+            )
+            return None
+        venue_id = venue_of(shape.account)
+        instrument = self._instrument(venue_id, shape.symbol)
+        venue = self._shape.venues.get(venue_id, VenueShape())
+        if instrument is None:
+            if shape.symbol not in venue.instruments:
+                help_ = (
+                    did_you_mean(shape.symbol, venue.instruments)
+                    or f"list it: venues.{venue_id}.instruments.{shape.symbol}"
+                )
+                told = f"{dotted(path)}: venue {venue_id} has no symbol '{shape.symbol}'"
+                self._wrong("unknown_symbol", told, (*path, "symbol"), help_)
+            return None
+        account_id = AccountId(shape.account)
+        return LegConfig(LegId(name), account_id, instrument, shape.adopt, venue.lease_ms, venue.visibility_ms)
+
+    def _check_legs(self, book: str, legs: list[LegConfig]) -> None:
+        seen: dict[tuple[AccountId, InstrumentId], LegId] = {}
+        for leg in legs:
+            key = (leg.account_id, leg.instrument.id)
+            if key in seen:
+                told = f"books.{book}: legs {seen[key]} and {leg.id} are the same account and symbol"
+                self._wrong(
+                    "contradiction",
+                    told,
+                    ("books", book, "legs", leg.id),
+                    "give one of them another account",
+                    at_key=True,
+                )
+            seen[key] = leg.id
+        for name in (LEAD, HEDGE):
+            other = HEDGE if name == LEAD else LEAD
+            names = self._shape.books[book].legs
+            if name in names and other not in names:
+                told = f"books.{book}.legs: there is a {name} leg and no {other} leg"
+                self._wrong("missing", told, ("books", book, "legs"), did_you_mean(other, names), at_key=True)
+
+    def _check_timing(self, book: str, timing: Timing) -> None:
+        for first, most in (("ask_first_ms", "ask_spacing_ms_max"), ("retry_first_ms", "retry_spacing_ms_max")):
+            if getattr(timing, first) > getattr(timing, most):
+                where: KeyPath = ("timing",)
+                if {first, most} & self._shape.books[book].timing.model_fields_set:
+                    where = ("books", book, "timing")
+                told = f"{first} {getattr(timing, first)} is above {most} {getattr(timing, most)}"
+                self._wrong(
+                    "contradiction", f"{dotted(where)}: {told}", (*where, first), "the first wait is the shortest"
+                )
+
+    def _check_policy(self, book: BookConfig, path: KeyPath) -> None:
+        policy = POLICIES[book.policy]
+        params = parse_params(policy.params_type, book.params)
+        for error in policy.check(book, params):
+            at: KeyPath = (*path, error.key) if error.key in book.params else path
+            if error.key == "hedge":
+                at = (*path, "legs")
+            self._wrong("meaning", f"{dotted(path)}: {error.key}: {error.problem}", at, error.help, at_key=at == path)
+        key = next((key for key in SIZE_PARAMS if hasattr(params, key)), None)
+        if book.hedge is not None and key is not None:
+            size: Decimal = getattr(params, key)
+            self._check_size(book, (*path, key), size)
+            self._check_worth(book, path, size)
+
+    def _check_size(self, book: BookConfig, path: KeyPath, size: Decimal) -> None:
+        """Whether the hedge leg can take what one lead order brings."""
+        assert book.hedge is not None, book.book_id
+        lead, hedge = book.leg(LEAD).instrument, book.leg(HEDGE).instrument
+        owed = abs(book.hedge.ratio) * size * lead.multiplier / hedge.multiplier
+        if floor_to(owed, hedge.step) < hedge.min_qty:
+            need = ceil_to(hedge.min_qty * hedge.multiplier / lead.multiplier / abs(book.hedge.ratio), lead.step)
+            asked = f"{size} of {lead.id} asks for {owed.normalize():f} of {hedge.id}"
+            told = f"{dotted(path)}: {asked}, whose smallest order is {hedge.min_qty}"
+            self._wrong("below_minimum", told, path, f"use at least {need.normalize():f}, or another ratio")
+
+    def _check_worth(self, book: BookConfig, path: KeyPath, size: Decimal) -> None:
+        """Whether one order is worth enough for both venues, and the limits leave room for it."""
+        assert book.hedge is not None, book.book_id
+        lead = book.leg(LEAD).instrument
+        market = self._shape.sim.markets.get(lead.base)
+        price = market.price if market is not None else START_PRICES.get(lead.base)
+        if price is None:
+            return
+        notional = lead.notional(size, price)
+        for leg, worth in ((lead, notional), (book.leg(HEDGE).instrument, notional * abs(book.hedge.ratio))):
+            # Half and double, here and below: a tape may begin at another price than the one assumed.
+            if worth * 2 < leg.min_notional:
+                told = (
+                    f"{dotted(path)}: one order of {size} {lead.base} comes to about {worth.normalize():f} {leg.quote}"
+                )
+                help_ = f"{leg.id} takes orders from {leg.min_notional} {leg.quote} on"
+                self._wrong("below_minimum", told, path, help_, at_key=True)
+        own = self._shape.books[book.book_id].risk.model_fields_set
+        for key, limit in (("max_notional", book.limits.max_notional), ("max_residual", book.limits.max_residual)):
+            if limit is not None and notional / 2 > limit:
+                where: KeyPath = (*path, "risk", key) if key in own else ("risk", key)
+                order = f"one order of {size} {lead.base} (about {notional.normalize():f})"
+                told = f"{dotted(where)}: {limit} is less than {order}"
+                self._wrong("contradiction", told, where, "raise it, or use smaller orders: no entry could ever leave")
+
+    def _check_tags(self) -> None:
+        taken: dict[str, BookId] = {}
+        for book in self.books:
+            if book.tag in taken:
+                told = f"books {taken[book.tag]} and {book.book_id} have the same tag '{book.tag}' in their order ids"
+                at_key = self._shape.books[book.book_id].tag is None
+                path: KeyPath = ("books", book.book_id) if at_key else ("books", book.book_id, "tag")
+                self._wrong(
+                    "duplicate_tag", told, path, "give one of them another tag: 1 to 8 of a-z and 0-9", at_key=at_key
+                )
+            taken[book.tag] = book.book_id
+
+    def _check_sharing(self) -> None:
+        """Each position has one book: what another one trades there would look like drift."""
+        taken: dict[tuple[AccountId, InstrumentId], BookId] = {}
+        for book in self.books:
+            for leg in book.legs:
+                first = taken.setdefault((leg.account_id, leg.instrument.id), book.book_id)
+                if first != book.book_id:
+                    told = f"books {first} and {book.book_id} both trade {leg.instrument.id} in {leg.account_id}"
+                    path: KeyPath = ("books", book.book_id, "legs", leg.id)
+                    self._wrong("shared_leg", told, path, "give one of them an account of its own", at_key=True)
+
+
+def venue_of(account: str) -> VenueId:
+    """Return the venue of an account id: what stands before its slash."""
+    return VenueId(account.partition("/")[0])
+
+
+def _told(shape: RiskShape | TimingShape) -> dict[str, object]:
+    return {key: getattr(shape, key) for key in shape.model_fields_set if getattr(shape, key) is not None}

@@ -1,0 +1,377 @@
+"""A node: the books of one state folder, recovered, run in one loop, and stopped so that nothing is left standing."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from hedgerow.core.book import Book, BookState
+from hedgerow.core.commands import LookUpFill, Mode, Turn
+from hedgerow.core.config import NS_PER_S, BookConfig
+from hedgerow.core.events import Action, BookStarted, Event, Faulted, FillLookedUp, OperatorCommanded
+from hedgerow.core.step import empty_book, fold
+from hedgerow.journal.errors import JournalError, JournalLow
+from hedgerow.journal.sqlite import SqliteStore
+from hedgerow.journal.writer import JournalWriter
+from hedgerow.model.ids import AccountId, BookId, LegId
+from hedgerow.model.order import Role
+from hedgerow.runtime.clock import LoopClock, Origin
+from hedgerow.runtime.cycle import Cycle
+from hedgerow.runtime.dispatch import Budget, Dispatch
+from hedgerow.strategies import make
+from hedgerow.venues.gateway import Gateway
+
+EXIT_DONE, EXIT_DIED, EXIT_FAULTED, EXIT_RESIDUAL, EXIT_JOURNAL, EXIT_INTERRUPTED = 0, 1, 3, 6, 74, 130
+# How long a stop waits for proof that nothing stands and all is hedged.
+STOP_NS = 15 * NS_PER_S
+# How long the cancels of a node without a journal get for their way to the venue.
+PARTING_S = 0.5
+POLL_S = 0.01
+LAG_CHECK_S = 0.25
+# An event loop that stands for so long misses heartbeats and hedges late.
+LAG_TOLD_S = 0.25
+# Who freezes and halts on the way down; the start after it lifts what this one did, and restores what was before.
+STOPPER = "node:stop from "
+STARTER = "node:start"
+_RESTORES = {Mode.RUNNING: Action.RESUME, Mode.FROZEN: Action.FREEZE, Mode.FLATTENING: Action.FLATTEN}
+
+Note = Callable[[str], None]
+GatewayOf = Callable[[BookConfig, LegId], Gateway]
+
+_decode_state = msgspec.json.Decoder(BookState).decode
+
+
+class Service(Protocol):
+    """Something that runs beside the books, e.g. the API."""
+
+    async def run(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class Recovered(msgspec.Struct, frozen=True):
+    """A book as the journal has it."""
+
+    book: Book
+    faulted: bool
+    "Its last run ended by a broken assert."
+
+
+def recover(store: SqliteStore, config: BookConfig) -> Recovered:
+    """Return a book folded from its latest good snapshot and the turns after it. Raises JournalError."""
+    strategy = make(config)
+    book, after_seq = empty_book(config, strategy), 0
+    snapshot = store.load_snapshot(config.book_id)
+    if snapshot is not None:
+        try:
+            book, after_seq = Book(_decode_state(snapshot.body), strategy), snapshot.seq
+        except msgspec.MsgspecError as error:
+            # An older version's state. The turns say the same, and are read for ever.
+            store.notes.append(f"{store.name}: the snapshot of {config.book_id} was not used: {error}")
+    faulted = False
+    for record in store.turns(after_seq, config.book_id):
+        turn = record.turn
+        fold(book, turn)
+        faulted = isinstance(turn.event, Faulted)
+    return Recovered(book, faulted)
+
+
+class Node:
+    """Books, journal and gateways in one event loop."""
+
+    def __init__(
+        self,
+        configs: tuple[BookConfig, ...],
+        journal: Path,
+        origin: Origin,
+        note: Note,
+        on_turns: Callable[[list[tuple[int, Turn]]], None] | None = None,
+        budget: Budget | None = None,
+    ) -> None:
+        """Open and read the journal. Nothing is sent before `run`.
+
+        Args:
+            note: takes a line for people.
+            on_turns: told of turns once they are durable and their requests have left.
+
+        Raises:
+            JournalError: it cannot be used.
+        """
+        self._note = note
+        self._on_turns = on_turns
+        self._budget = budget or Budget()
+        self._loop = asyncio.get_running_loop()
+        self.clock = LoopClock(self._loop, origin, self._timer_failed)
+        self.store = SqliteStore(journal)
+        try:
+            recovered = [recover(self.store, config) for config in configs]
+            self.last_seq = self.store.last_seq
+            self.clock.set_forward(max((each.book.state.last_ts_ns for each in recovered), default=0))
+            self.epoch = self.store.start_epoch()
+        except BaseException:
+            self.store.close()
+            raise
+        for line in self.store.notes:
+            note(line)
+        self.books: Mapping[BookId, Book] = {each.book.config.book_id: each.book for each in recovered}
+        self._configs = {config.book_id: config for config in configs}
+        self._faulted = {each.book.config.book_id for each in recovered if each.faulted}
+        self._gateways: list[Gateway] = []
+        self._doors: dict[AccountId, Dispatch] = {}
+        self._writer = JournalWriter(self.store, self._durable, self._journal_told)
+        self._cycle = Cycle(self.clock, self._writer, self._look_up, self)
+        self.started_ts_ns = self.clock.now_ns()
+        self._stop_asked = asyncio.Event()
+        self._hurry = False
+        self._exit = EXIT_DONE
+        self._is_dead = False
+        "The cycle ended by itself: there is nothing to stop in order."
+        self._look_ups: set[asyncio.Task[None]] = set()
+        self.lag_max_s = 0.0
+
+    # What the API asks for.
+
+    def now_ns(self) -> int:
+        """Return the node's time."""
+        return self.clock.now_ns()
+
+    def operate(self, book_id: BookId, command: OperatorCommanded) -> None:
+        """Put an operator's order into the book's inbox."""
+        self._cycle.deliver(book_id, command)
+
+    def turns(self) -> Iterator[tuple[int, Turn]]:
+        """Yield every durable turn with its seq, oldest first. For another thread. Raises JournalError."""
+        for record in self.store.turns():
+            yield record.seq, record.turn
+
+    # Running.
+
+    async def run(
+        self,
+        gateway_of: GatewayOf,
+        tasks: Mapping[str, Coroutine[Any, Any, None]],
+        serve: Callable[[Node], Service] | None = None,
+    ) -> int:
+        """Run until a signal, `stop`, or the end of any task, and return the exit code.
+
+        Args:
+            gateway_of: returns the gateway of one leg of a book.
+            tasks: name -> what must run as long as the books do; the end of one ends the node.
+            serve: returns what runs beside the books.
+        """
+        service = None if serve is None else serve(self)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._loop.add_signal_handler(number, self._signaled, number)
+        try:
+            self._start_books(gateway_of)
+            running = {asyncio.create_task(work, name=name) for name, work in tasks.items()}
+            running.add(asyncio.create_task(self._watch_lag(), name="loop watchdog"))
+            if service is not None:
+                running.add(asyncio.create_task(service.run(), name="api"))
+            await self._until_stop(running)
+            if not self._is_dead:
+                await self._stop_books()
+            if service is not None:
+                service.stop()
+            await self._end(running)
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._loop.remove_signal_handler(number)
+        return self._exit
+
+    def stop(self) -> None:
+        """Ask for a stop in order."""
+        self._stop_asked.set()
+
+    def _start_books(self, gateway_of: GatewayOf) -> None:
+        for book_id, book in self.books.items():
+            config = self._configs[book_id]
+            gateways = {leg.id: gateway_of(config, leg.id) for leg in config.legs}
+            doors = {leg.id: self._door(leg.account_id) for leg in config.legs}
+            self._cycle.add(book, gateways, doors)
+            now_ns = self.clock.now_ns()
+            self._cycle.deliver(book_id, BookStarted(now_ns, self.epoch, config, book_id in self._faulted))
+            self._restore(book)
+            for leg in config.legs:
+                gateway = gateways[leg.id]
+                self._gateways.append(gateway)
+                gateway.start(leg.id, leg.instrument, self._deliver_to(book_id))
+
+    def _deliver_to(self, book_id: BookId) -> Callable[[LegId, Event], None]:
+        deliver = self._cycle.deliver
+        return lambda _leg_id, event: deliver(book_id, event)
+
+    def _door(self, account_id: AccountId) -> Dispatch:
+        if account_id not in self._doors:
+            self._doors[account_id] = Dispatch(self.clock, self._budget)
+        return self._doors[account_id]
+
+    def _restore(self, book: Book) -> None:
+        """Lift what the last stop did; what an operator or a fault did stays."""
+        _, is_ours, before = book.state.mode_reason.partition(STOPPER)
+        if not is_ours:
+            return
+        self._operate(book, _RESTORES[Mode(before)], STARTER)
+
+    def _operate(self, book: Book, action: Action, principal: str) -> None:
+        self._cycle.deliver(book.config.book_id, OperatorCommanded(self.clock.now_ns(), action, principal))
+
+    async def _until_stop(self, running: set[asyncio.Task[None]]) -> None:
+        asked = asyncio.create_task(self._stop_asked.wait(), name="stop")
+        done, _ = await asyncio.wait({asked, *running}, return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        for task in running & done:
+            error = None if task.cancelled() else task.exception()
+            self._note(f"{task.get_name()} ended: {error or 'it should not have'}; stopping")
+            self._exit = self._exit or EXIT_DIED
+
+    def _signaled(self, number: int) -> None:
+        if self._stop_asked.is_set():
+            self._hurry = True
+        if number == signal.SIGINT:
+            self._exit = self._exit or EXIT_INTERRUPTED
+        self._stop_asked.set()
+
+    # Stopping.
+
+    async def _stop_books(self) -> None:
+        """Withdraw entries, let hedges end, then withdraw everything: what rests would fill with nobody to hedge it."""
+        live = sum(len(orders) for book in self.books.values() for orders in book.live.values())
+        self._note(f"stopping  no new orders; {live} live order(s) to end")
+        before = {book_id: book.mode for book_id, book in self.books.items()}
+        deadline_ns = self.clock.now_ns() + STOP_NS
+        while not self._is_over(deadline_ns):
+            self._order_all(before, Action.FREEZE, frozenset({Mode.RUNNING, Mode.HALTED}))
+            await self._until(lambda: all(_is_level(book) for book in self.books.values()), deadline_ns)
+            self._order_all(before, Action.HALT, frozenset({Mode.RUNNING, Mode.FROZEN}))
+            await self._until(lambda: not any(_has_live(book) for book in self.books.values()), deadline_ns)
+            # An exit may have filled on its way out; then the hedge leg must follow once more.
+            if all(book.is_hedged or before[book_id] is Mode.HALTED for book_id, book in self.books.items()):
+                break
+        self._tell_left()
+
+    def _order_all(self, before: dict[BookId, Mode], action: Action, modes: frozenset[Mode]) -> None:
+        for book_id, book in self.books.items():
+            if book.mode in modes and before[book_id] is not Mode.HALTED and not self._is_dead:
+                self._operate(book, action, f"{STOPPER}{before[book_id].value}")
+
+    async def _until(self, is_true: Callable[[], bool], deadline_ns: int) -> None:
+        while not self._is_over(deadline_ns) and not (is_true() and not self._writer.backlog_len):
+            await asyncio.sleep(POLL_S)
+
+    def _is_over(self, deadline_ns: int) -> bool:
+        return self._is_dead or self._hurry or self.clock.now_ns() >= deadline_ns
+
+    def _tell_left(self) -> None:
+        for book_id, book in self.books.items():
+            live = [order.id for orders in book.live.values() for order in orders.values()]
+            if live:
+                self._note(f"{book_id}: {len(live)} order(s) could not be proven gone: {', '.join(live)}")
+            if not book.is_hedged:
+                self._note(f"{book_id}: residual {book.residual} stays open")
+            if live or not book.is_hedged:
+                self._exit = self._exit or EXIT_RESIDUAL
+
+    async def _end(self, running: set[asyncio.Task[None]]) -> None:
+        """Let nothing leave any more, then make durable what was decided."""
+        if self._exit == EXIT_JOURNAL:
+            await asyncio.sleep(PARTING_S)
+        self._cycle.end()
+        for gateway in self._gateways:
+            await gateway.stop()
+        # The API ends by itself; the others only know being canceled, and none of them sends.
+        for task in running:
+            if task.get_name() != "api":
+                task.cancel()
+        await asyncio.gather(*running, *self._look_ups, return_exceptions=True)
+        try:
+            self._writer.close()
+        except JournalError:
+            self._exit = EXIT_JOURNAL
+        self.last_seq = self._writer.durable_seq
+        self.store.close()
+
+    # What the cycle and the journal tell.
+
+    def turned(self, turns: list[tuple[int, Turn]]) -> None:
+        """Turns are durable."""
+        if self._on_turns is not None:
+            self._on_turns(turns)
+
+    def faulted(self, book_id: BookId, error: Exception) -> None:
+        """A book broke: stop, sending nothing."""
+        self._note(f"{book_id}: broken rule, nothing more is sent: {type(error).__name__}: {error}")
+        self._die(EXIT_FAULTED)
+
+    def journal_failed(self, error: JournalError) -> None:
+        """The journal is gone: stop; the cancels of entries have left."""
+        self._note(f"{error}; entries are being canceled, and the node stops")
+        self._die(EXIT_JOURNAL)
+
+    def _die(self, code: int) -> None:
+        if not self._is_dead:
+            self._is_dead = True
+            self._exit = code
+        self._stop_asked.set()
+
+    def _timer_failed(self, error: Exception) -> None:
+        self._note(f"a timer broke: {type(error).__name__}: {error}; stopping")
+        self._exit = self._exit or EXIT_DIED
+        self._stop_asked.set()
+
+    def _durable(self, seq: int) -> None:
+        """Called in the journal's thread."""
+        self._loop.call_soon_threadsafe(self._cycle.durable, seq)
+
+    def _journal_told(self, error: JournalError) -> None:
+        """Called in the journal's thread."""
+        if isinstance(error, JournalLow):
+            self._loop.call_soon_threadsafe(self._cycle.warn, str(error))
+        else:
+            self._loop.call_soon_threadsafe(self._cycle.journal_broke, error)
+
+    def _look_up(self, book_id: BookId, command: LookUpFill) -> None:
+        task = asyncio.create_task(self._looked_up(book_id, command), name="look up a fill")
+        # Kept, or the collector may end it half-way.
+        self._look_ups.add(task)
+        task.add_done_callback(self._look_ups.discard)
+
+    async def _looked_up(self, book_id: BookId, command: LookUpFill) -> None:
+        fill = command.fill
+        try:
+            booked = await asyncio.to_thread(
+                self.store.find_fill, fill.account_id, fill.instrument_id, fill.trade_id, book_id
+            )
+        except JournalError as error:
+            self._cycle.journal_broke(error)
+            return
+        self._cycle.deliver(book_id, FillLookedUp(self.clock.now_ns(), fill, booked))
+
+    async def _watch_lag(self) -> None:
+        """Find out when the loop stands still."""
+        while True:
+            due_s = self._loop.time() + LAG_CHECK_S
+            await asyncio.sleep(LAG_CHECK_S)
+            lag_s = self._loop.time() - due_s
+            self.lag_max_s = max(self.lag_max_s, lag_s)
+            if lag_s > LAG_TOLD_S:
+                self._note(f"the event loop stood still for {lag_s * 1000:.0f} ms; hedges wait meanwhile")
+
+
+def _is_level(book: Book) -> bool:
+    """Whether nothing that adds risk works, and nothing is owed."""
+    if book.mode is Mode.HALTED:
+        return True
+    for orders in book.live.values():
+        if any(order.role is Role.ENTRY or not order.slot for order in orders.values()):
+            return False
+    return book.is_hedged and book.mode is not Mode.FLATTENING
+
+
+def _has_live(book: Book) -> bool:
+    return any(book.live.values())

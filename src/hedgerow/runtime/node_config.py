@@ -1,0 +1,81 @@
+"""What one node runs: its books, accounts and simulated venues, frozen. `config` reads it from a file."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from hedgerow.core.config import BookConfig
+from hedgerow.market.fees import Fees
+from hedgerow.model.ids import AccountId, VenueId
+from hedgerow.model.instrument import Instrument
+from hedgerow.runtime.folder import JOURNAL_FILE
+
+
+class AccountConfig(msgspec.Struct, frozen=True):
+    """One simulated account."""
+
+    id: AccountId
+    venue_id: VenueId
+    balances: dict[str, Decimal]
+    "Currency -> what it owns before the first order."
+    fees: Fees
+    leverage: Decimal
+    "Notional of perpetual positions per unit of collateral, > 0."
+
+
+class MarketConfig(msgspec.Struct, frozen=True):
+    """The synthetic market of one base currency."""
+
+    base: str
+    price: Decimal
+    "First price, quote per base unit."
+    volatility_bps: Decimal
+    "Standard deviation of one second's move."
+    spread_bps: Decimal
+    depth: Decimal
+    "Qty at each price level."
+
+
+class VenueConfig(msgspec.Struct, frozen=True):
+    """One simulated venue."""
+
+    id: VenueId
+    instruments: tuple[Instrument, ...]
+    "What the books trade there and what the config lists, by symbol."
+    tape: Path | None
+    "Recorded frames that feed it; None for a synthetic market."
+    latency_ms: Decimal
+    "Mean way of a request or report, one way."
+
+
+class NodeConfig(msgspec.Struct, frozen=True):
+    """All that one node runs."""
+
+    name: str
+    "The file, as it was named."
+    sha: str
+    "SHA-256 of its text, hex."
+    books: tuple[BookConfig, ...]
+    accounts: tuple[AccountConfig, ...]
+    venues: tuple[VenueConfig, ...]
+    markets: tuple[MarketConfig, ...]
+    "One for each base currency that some venue without a tape trades."
+    seed: int
+    state: Path
+    "The state folder."
+
+    @property
+    def journal(self) -> Path:
+        """The journal's file."""
+        return self.state / JOURNAL_FILE
+
+    def account(self, account_id: AccountId) -> AccountConfig:
+        """Return the account of that id, which exists."""
+        return next(account for account in self.accounts if account.id == account_id)
+
+    def venue(self, venue_id: VenueId) -> VenueConfig:
+        """Return the venue of that id, which exists."""
+        return next(venue for venue in self.venues if venue.id == venue_id)
