@@ -8,7 +8,9 @@ from pathlib import Path
 import msgspec
 
 from hedgerow.api import rest, views
+from hedgerow.core.events import Action, OperatorCommanded
 from hedgerow.journal.sqlite import SqliteStore
+from hedgerow.runtime.node import STOPPER
 from tests.api.running import filled_desk, write_journal
 from tests.core.books import HEDGE, LEAD, S
 
@@ -47,6 +49,15 @@ def test_a_book_that_waits_for_its_hedge_is_hedging() -> None:
 
     assert (view.state, view.hedged, view.residual) == ("hedging", False, Decimal(1))
     assert view.unhedged_ms == 1_000
+
+
+def test_a_book_that_went_down_with_its_node_is_stopped() -> None:
+    """A clean stop halts each book for its own reasons; an operator has nothing to lift."""
+    desk = filled_desk()
+    desk.tell(OperatorCommanded(desk.now_ns, Action.HALT, f"{STOPPER}running"))
+    assert views.book_view(desk.book, 0).state == "stopped"
+    desk.tell(OperatorCommanded(desk.now_ns, Action.HALT, "ann"))
+    assert views.book_view(desk.book, 0).state == "halted"
 
 
 def test_the_pnl_adds_up() -> None:

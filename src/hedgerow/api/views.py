@@ -19,6 +19,7 @@ from hedgerow.core.holds import HOLD_TEXTS
 from hedgerow.model.ids import LegId
 from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import Order
+from hedgerow.runtime.node import STOPPER
 
 RUNNING, AT_REST = "running", "journal"
 
@@ -117,7 +118,7 @@ class BookView(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     policy: str
     state: str
-    "`hedged`, `hedging`, `frozen`, `flattening` or `halted`."
+    "`hedged`, `hedging`, `frozen`, `flattening`, `halted`; `stopped` with its node, and the next start goes on."
     mode_reason: str
     mode_since: str
     "When the mode last changed; empty while it never did."
@@ -266,7 +267,11 @@ def book_view(book: Book, now_ns: int) -> BookView:
     unhedged_ns = max(now_ns, book.now_ns) - since_ns if since_ns else 0
     legs = tuple(leg_view(book, leg_id) for leg_id in book.legs)
     hedged = book.is_hedged
-    state = ("hedged" if hedged else "hedging") if book.mode is Mode.RUNNING else book.mode.value
+    state = book.mode.value
+    if book.mode is Mode.RUNNING:
+        state = "hedged" if hedged else "hedging"
+    elif STOPPER in book.state.mode_reason:
+        state = "stopped"
     return BookView(
         name=book.config.book_id,
         policy=book.config.policy,

@@ -52,7 +52,7 @@ def status_text(answer: Answer) -> str:
     rows = [_book_row(book) for book in answer["books"]]
     lines.append(table(head, rows, frozenset({2, 4, 5, 6, 7})))
     for book in answer["books"]:
-        if book["mode_reason"] and book["state"] not in ("hedged", "hedging"):
+        if book["mode_reason"] and book["state"] not in ("hedged", "hedging", "stopped"):
             lines.append(f"{coloured(book['state'])}  {book['name']}: {book['mode_reason']}")
         for hold in book["holds"]:
             numbers = ", ".join(f"{name} {value}" for name, value in hold["numbers"].items())

@@ -269,10 +269,11 @@ def _put(book: Book, order: Order) -> None:
 def _forget_oldest(book: Book) -> None:
     """Let the oldest closed order leave memory; one whose fee is still to come stays a while longer."""
     state = book.state
-    oldest = state.closed[0]
+    oldest: ClientOrderId | None = state.closed[0]
     if len(state.closed) <= CLOSED_ORDERS_MAX + AWAITING_FEE_MAX:
-        waits = (order_id for order_id in state.closed if _all_fees_known(book, order_id))
-        oldest = next(waits, oldest)
+        oldest = next((order_id for order_id in state.closed if _all_fees_known(book, order_id)), None)
+    if oldest is None:
+        return
     state.closed.remove(oldest)
     order = state.orders.pop(oldest)
     state.trades.pop(oldest, None)

@@ -19,11 +19,11 @@ class Origin(msgspec.Struct, frozen=True):
     "UTC, when it began."
     monotonic_ns: int
     "The machine's monotonic clock, at the same moment."
-    speed: int = 1
+    speed: float = 1
     "Seconds that pass here in one second of the world."
 
 
-def origin_now(speed: int = 1) -> Origin:
+def origin_now(speed: float = 1) -> Origin:
     """Return an origin that begins now."""
     return Origin(time.time_ns(), time.monotonic_ns(), speed)
 
@@ -31,9 +31,7 @@ def origin_now(speed: int = 1) -> Origin:
 class LoopClock:
     """Time and timers of one event loop. A step of the wall's clock does not move it."""
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, origin: Origin, on_error: Callable[[Exception], None]
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, origin: Origin, on_error: Callable[[Exception], None]) -> None:
         """Begin.
 
         Args:
@@ -47,7 +45,7 @@ class LoopClock:
 
     def now_ns(self) -> int:
         """Return the time, UTC."""
-        return self._wall_ns + (time.monotonic_ns() - self._monotonic_ns) * self._speed
+        return self._wall_ns + int((time.monotonic_ns() - self._monotonic_ns) * self._speed)
 
     def set_forward(self, ts_ns: int) -> None:
         """Never show less than `ts_ns`: the wall's clock may have been set back since a journal was written."""

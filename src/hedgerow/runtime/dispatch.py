@@ -67,7 +67,9 @@ class Dispatch:
     def waiting_len(self) -> int:
         return len(self._waiting)
 
-    def send(self, request: Request, gateway: Gateway, refuse: Callable[[OrderRejected], None], expires_ns: int) -> None:
+    def send(
+        self, request: Request, gateway: Gateway, refuse: Callable[[OrderRejected], None], expires_ns: int
+    ) -> None:
         """Let a durable request leave, now or as soon as the budget allows.
 
         Args:
@@ -142,7 +144,5 @@ class Dispatch:
 
     def _refuse(self, waiting: Waiting, text: str) -> None:
         assert isinstance(waiting.request, SubmitOrder), waiting.request
-        event = OrderRejected(
-            self._clock.now_ns(), waiting.request.order_id, RejectClass.NOT_SENT, "", text
-        )
+        event = OrderRejected(self._clock.now_ns(), waiting.request.order_id, RejectClass.NOT_SENT, "", text)
         self._clock.call_at(event.ts_ns, lambda: waiting.refuse(event))

@@ -1,4 +1,4 @@
-"""The clock of everything that waits: what a gateway, a simulated venue and the loop ask for time and for a later call."""
+"""The clock of everything that waits: what gateways, simulated venues and the loop ask for time and later calls."""
 
 from __future__ import annotations
 

@@ -272,9 +272,7 @@ class SimGateway:
             self._deliver(OrderUnknown(now_ns, order_id, words + _tell(refused)))
             return
         wait_ns = refused.retry_after_s * NS_PER_S
-        self._deliver(
-            OrderRejected(now_ns, order_id, outcome.reject_class, str(refused.code), refused.text, wait_ns)
-        )
+        self._deliver(OrderRejected(now_ns, order_id, outcome.reject_class, str(refused.code), refused.text, wait_ns))
 
     def _withdrawn(self, order_id: ClientOrderId, answer: Answered, now_ns: int) -> None:
         refused = answer.refused

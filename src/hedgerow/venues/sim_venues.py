@@ -15,7 +15,7 @@ from hedgerow.market.exchange import SimExchange
 from hedgerow.market.latency import Latency
 from hedgerow.market.synthetic import SyntheticMarket
 from hedgerow.market.tape import MarketEvent, play
-from hedgerow.model.ids import AccountId, InstrumentId, VenueId
+from hedgerow.model.ids import AccountId, VenueId
 from hedgerow.model.market import FundingRate, Quote
 from hedgerow.venues.clock import Clock, Timer
 from hedgerow.venues.sim_wire import (
