@@ -305,6 +305,52 @@ def test_a_run_does_not_start_on_wrong_words(
     assert list(Path().iterdir()) == []
 
 
+def test_a_run_leaves_a_journal_that_the_others_read(capsys: Captured, tmp_path: Path) -> None:
+    """From a config to a verified journal, with the API beside it."""
+    mirror = str(ROOT / "examples" / "mirror.yaml")
+
+    assert run(["run", mirror, "--state", "st", "--seconds", "5", "--speed", "20", "--json"]) == 0
+    ran = json.loads(capsys.readouterr().out)
+    assert (ran["schema"], ran["hedged"]) == ("hedgerow.run/1", True)
+    assert run(["status", "--state", "st", "--json"]) == 0
+    status = json.loads(capsys.readouterr().out)
+    assert (status["source"], status["books"][0]["state"]) == ("journal", "stopped")
+    assert run(["journal", "verify", "--state", "st", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["records"] == ran["journal_seq"]
+    assert run(["config", "diff", mirror, "--state", "st"]) == 0
+    assert capsys.readouterr().out == "no difference\n"
+
+
+def test_a_run_beside_another_node_is_refused(capsys: Captured, tmp_path: Path) -> None:
+    """Two nodes on one state folder would be two engines on one journal; the first is not disturbed."""
+    mirror = str(ROOT / "examples" / "mirror.yaml")
+    with served(filled_desk(), tmp_path / "st"):
+        assert run(["run", mirror, "--state", "st", "--seconds", "1"]) == 75
+        assert "HR-203 a node answers at" in capsys.readouterr().err
+        assert run(["status", "-q", "--state", "st"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty"),
+        (b"hello\n", "tape:1: is not a frames file"),
+        (b'1723161253937085768 {"a":1}\nnonsense\n', "tape:2: does not begin with a receive time"),
+    ],
+)
+def test_a_tape_that_cannot_be_used_is_told_by_line(
+    capsys: Captured, tmp_path: Path, content: bytes, words: str
+) -> None:
+    """Before anything runs."""
+    (tmp_path / "tape").write_bytes(content)
+    arguments = ["run", str(ROOT / "examples" / "carry-tape.yaml"), "--state", "st"]
+
+    assert run([*arguments, "--tape", "spot=tape", "--tape", "usdm=tape"]) == 65
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("hedgerow: HR-401 ")
+    assert words in last
+
+
 def test_completion_and_version(capsys: Captured) -> None:
     """Small, and still objects with --json."""
     for shell in ("bash", "zsh", "fish"):

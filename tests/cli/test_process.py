@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from hedgerow.api.codes import CODES
-from hedgerow.cli.errors import Failed, told
+from hedgerow.cli.errors import Failed, crash_into, told
+from hedgerow.journal import errors
 
 PROGRAM = "from hedgerow.cli import main; main()"
 
@@ -81,10 +82,11 @@ def test_a_bug_leaves_a_crash_report_without_secrets(tmp_path: Path, capsys: pyt
     def broken(key: str) -> None:
         raise RuntimeError(f"refused {key}")
 
+    crash_into(tmp_path)
     try:
         broken(secret)
     except RuntimeError as error:
-        exit_code = told(error, ["status", "--state", str(tmp_path), "--token=hunter2"])
+        exit_code = told(error, ["status", "--token=hunter2", "hunter3"])
 
     assert exit_code == 1
     (line,) = capsys.readouterr().err.splitlines()
@@ -93,8 +95,29 @@ def test_a_bug_leaves_a_crash_report_without_secrets(tmp_path: Path, capsys: pyt
     text = path.read_text(encoding="utf-8")
     assert "in broken" in text
     assert secret not in text
-    assert "hunter2" not in text
+    assert "command: hedgerow status --token …" in text
+    assert "hunter" not in text
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code", "code"),
+    [
+        (errors.JournalMissing, 66, "HR-301"),
+        (errors.JournalLocked, 75, "HR-302"),
+        (errors.JournalTooNew, 65, "HR-303"),
+        (errors.JournalCorrupt, 65, "HR-304"),
+        (errors.JournalFull, 74, "HR-305"),
+        (errors.JournalBroken, 74, "HR-306"),
+        (errors.JournalFenced, 75, "HR-307"),
+    ],
+)
+def test_what_is_wrong_with_a_journal_has_its_exit_code(
+    error: type[errors.JournalError], exit_code: int, code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A full disk is not damage, and neither is a second process."""
+    assert told(error("journal x: what is wrong; what to do"), ["run"]) == exit_code
+    assert capsys.readouterr().err == f"hedgerow: {code} journal x: what is wrong; what to do\n"
 
 
 @pytest.mark.parametrize("code", sorted(CODES))

@@ -556,3 +556,19 @@ def test_the_next_wake_up_is_always_later_than_now() -> None:
         assert due_ns is not None and due_ns > made.book.now_ns
         made.now_ns = due_ns
         made.tell(TimeReached(due_ns))
+
+
+def test_an_exit_that_the_account_cannot_afford_asks_for_less() -> None:
+    """D01: fees taken from what is sold make the last step unsellable; asking for all of it for ever sells nothing."""
+    made = desk()
+    rest = made.standing()
+    (hedge,) = submits(made.fills(rest, "0.4"))
+    made.fills(hedge, "0.4")
+    (lead_exit,) = submits(made.tell(OperatorCommanded(made.now_ns, Action.FLATTEN)))
+    asked = [lead_exit.qty]
+    for _ in range(4):
+        made.tell(OrderRejected(made.now_ns, lead_exit.order_id, RejectClass.INSUFFICIENT_MARGIN, "-2010", "balance"))
+        (lead_exit,) = submits(made.wait(4 * S))
+        asked.append(lead_exit.qty)
+
+    assert asked == [Decimal(qty) for qty in ("0.4", "0.4", "0.4", "0.399", "0.398")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,15 @@ def diff_command(config: str, other: str | None, state: str | None, as_json: boo
         from hedgerow.cli.source import ask
 
         answer = ask(Path(state or new["state"]), "config", "configs")
-        old = {"books": {book["book_id"]: book for book in answer["books"]}}
+        import msgspec
+
+        from hedgerow.core.config import BookConfig
+
+        old = {
+            "books": {
+                book["book_id"]: _full(msgspec.convert(book, BookConfig, strict=False)) for book in answer["books"]
+            }
+        }
         new = {"books": new["books"]}
         names = ("running" if answer["source"] == "running" else "last run", config)
     before, after = _flat(old, ""), _flat(new, "")
@@ -124,14 +133,38 @@ def _named(config: str | None) -> Path:
 
 def _plain(path: Path) -> dict[str, Any]:
     """Return a config as plain values, with lists of named things as mappings."""
-    import msgspec
-
     from hedgerow.runtime.config import load
 
-    plain: dict[str, Any] = json.loads(msgspec.json.encode(load(path), enc_hook=str))
+    plain = _full(load(path))
+    assert isinstance(plain, dict), path
     for key, name in (("books", "book_id"), ("accounts", "id"), ("venues", "id"), ("markets", "base")):
         plain[key] = {each[name]: each for each in plain[key]}
     return plain
+
+
+def _full(value: object) -> Any:
+    """Return a value as plain ones, with every default and every parameter written out."""
+    import msgspec
+
+    from hedgerow.core.config import BookConfig
+
+    if isinstance(value, msgspec.Struct):
+        plain = {name: _full(getattr(value, name)) for name in value.__struct_fields__}
+        if isinstance(value, BookConfig):
+            from hedgerow.strategies import POLICIES
+            from hedgerow.strategies.params import describe
+
+            policy = POLICIES.get(value.policy)
+            defaults = {row.name: row.default for row in describe(policy.params_type)} if policy is not None else {}
+            plain["params"] = defaults | plain["params"]
+        return plain
+    if isinstance(value, dict):
+        return {str(key): _full(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_full(item) for item in value]
+    if isinstance(value, Enum):
+        return value.value
+    return value if isinstance(value, bool | int | None) else str(value)
 
 
 def _flat(value: object, path: str) -> dict[str, str]:

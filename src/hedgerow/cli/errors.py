@@ -18,9 +18,20 @@ import click
 
 from hedgerow import __version__
 from hedgerow.api.codes import CODES, Exit
+from hedgerow.runtime.folder import STATE_FOLDER
 
 # A crash report goes to people who help; what looks like a secret must not travel with it.
 _SECRET = re.compile(r"(?=[A-Za-z0-9+/_=-]*\d)(?=[A-Za-z0-9+/_=-]*[A-Za-z])[A-Za-z0-9+/_=-]{24,}")
+
+
+_crash_folder = Path(STATE_FOLDER)
+
+
+def crash_into(folder: Path) -> Path:
+    """Name the state folder of this process, once it is known: crash reports go there. Returns it."""
+    global _crash_folder
+    _crash_folder = folder
+    return folder
 
 
 class Failed(Exception):
@@ -119,7 +130,7 @@ def _crashed(error: BaseException, arguments: Sequence[str]) -> Failed:
     ]
     text = _SECRET.sub("****", "\n".join(line.rstrip("\n") for line in lines)) + "\n"
     name = f"crash-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}.txt"
-    for folder in (_state_folder(arguments), Path(tempfile.gettempdir())):
+    for folder in (_crash_folder, Path(tempfile.gettempdir())):
         path = folder / name
         with contextlib.suppress(OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -128,14 +139,3 @@ def _crashed(error: BaseException, arguments: Sequence[str]) -> Failed:
                 report.write(text)
             return Failed("HR-001", f"{type(error).__name__}: an unexpected failure; the crash report is {path}")
     return Failed("HR-001", f"{type(error).__name__}: an unexpected failure, and no crash report could be written")
-
-
-def _state_folder(arguments: Sequence[str]) -> Path:
-    from hedgerow.runtime.folder import STATE_FOLDER
-
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
-        if word == "--state" and following:
-            return Path(following)
-        if word.startswith("--state="):
-            return Path(word.partition("=")[2])
-    return Path(os.environ.get("HEDGEROW_STATE") or STATE_FOLDER)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from hedgerow.cli.errors import Failed
+from hedgerow.cli.errors import Failed, crash_into
 from hedgerow.cli.show import json_option, note
 from hedgerow.runtime.folder import STATE_FOLDER
 
@@ -38,7 +38,8 @@ def run_command(
     from hedgerow.runtime.config import load
 
     found = load(Path(config), Path(state) if state else None, dict(_tape(text) for text in tapes))
-    if not as_json and found.state.absolute() != Path(STATE_FOLDER).absolute():
+    crash_into(found.state)
+    if not as_json and not state and found.state.absolute() != Path(STATE_FOLDER).absolute():
         note(f"state     {found.state}   (hedgerow status --state {found.state})")
     from hedgerow.api.server import Server
     from hedgerow.runtime.simulated import run_node

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hedgerow.api.client import NodeSilent, NoNode, Refused, get, post
-from hedgerow.cli.errors import Failed
+from hedgerow.cli.errors import Failed, crash_into
 from hedgerow.runtime.folder import JOURNAL_FILE, STATE_FOLDER, socket_path
 
 Answer = dict[str, Any]
@@ -18,12 +18,12 @@ Answer = dict[str, Any]
 def state_folder(state: str | None, config: str | None) -> Path:
     """Return the state folder that is meant: named, else the config's, else `.hedgerow` here."""
     if state:
-        return Path(state)
+        return crash_into(Path(state))
     if config:
         from hedgerow.runtime.config import load
 
-        return load(Path(config)).state
-    return Path(STATE_FOLDER)
+        return crash_into(load(Path(config)).state)
+    return crash_into(Path(STATE_FOLDER))
 
 
 @contextmanager

@@ -55,6 +55,9 @@ def status_text(answer: Answer) -> str:
         if book["mode_reason"] and book["state"] not in ("hedged", "hedging", "stopped"):
             lines.append(f"{coloured(book['state'])}  {book['name']}: {book['mode_reason']}")
         for hold in book["holds"]:
+            # A clean stop halts the books; the next start lifts it, and there is nothing for a person to do.
+            if book["state"] == "stopped" and hold["reason"] == "halted":
+                continue
             numbers = ", ".join(f"{name} {value}" for name, value in hold["numbers"].items())
             where = hold["key"].rstrip("/")
             lines.append(

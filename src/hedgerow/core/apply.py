@@ -345,6 +345,9 @@ def _apply_submit(book: Book, command: SubmitOrder) -> None:
 
 
 def _apply_query(book: Book, command: QueryOrder) -> None:
+    if command.venue_order_id is not None:
+        book.named_ts_ns[command.venue_order_id] = book.now_ns
+        return
     order = life.asked(book.state.orders[command.order_id], book.now_ns, book.config.timing)
     _put(book, order)
     if order.status is OrderStatus.OPEN and not order.cancel_ts_ns:
@@ -382,6 +385,9 @@ def _apply_fill(book: Book, fill: Fill) -> bool:
 def _book_fill(book: Book, leg_id: LegId, slot: str, fill: Fill) -> None:
     book.state.ledgers[leg_id].book(fill, slot, book.legs[leg_id], book.now_ns)
     book.moved = True
+    if book.state.mode is Mode.FLATTENING:
+        # Flat is what the venue says, not what was asked for: each fill may be the last.
+        _want_reads(book, (ReadKind.POSITION,), book.now_ns + book.config.timing.ask_first_ms * NS_PER_MS, leg_id)
 
 
 def _park(book: Book, fill: Fill) -> bool:
@@ -395,11 +401,23 @@ def _park(book: Book, fill: Fill) -> bool:
 
 
 def _apply_nameless(book: Book, leg_id: LegId, fill: Fill) -> bool:
-    """A trade record without our id: it may belong to an order that the venue has not acknowledged yet."""
-    for order in book.live[leg_id].values():
-        if order.venue_order_id is None and order.side is fill.side:
-            return _park(book, fill)
+    """A trade record without our id, of an order that we do not know by the venue's: the venue is asked whose it is."""
+    if fill.venue_order_id is not None:
+        return _park(book, fill)
     return _apply_foreign(book, leg_id, fill)
+
+
+def _apply_named(book: Book, venue_order_id: VenueOrderId, order_id: ClientOrderId) -> bool:
+    """The venue says whose an order is: the parked trades of it find their owner."""
+    named = [f for f in book.state.parked if f.order_id is None and f.venue_order_id == venue_order_id]
+    if not named:
+        return False
+    book.state.parked = [fill for fill in book.state.parked if fill not in named]
+    book.named_ts_ns.pop(venue_order_id, None)
+    book.look_again = True
+    for fill in named:
+        _apply_fill(book, replace(fill, order_id=order_id))
+    return True
 
 
 def _apply_foreign(book: Book, leg_id: LegId, fill: Fill) -> bool:
@@ -513,6 +531,13 @@ def _apply_shown(
 
 
 def _apply_report(book: Book, event: OrderReported) -> bool:
+    named = False
+    if event.venue_order_id is not None and book.state.parked:
+        named = _apply_named(book, event.venue_order_id, event.order_id)
+    return _apply_status(book, event) or named
+
+
+def _apply_status(book: Book, event: OrderReported) -> bool:
     order = book.state.orders.get(event.order_id)
     if order is None:
         return False
@@ -799,6 +824,7 @@ def _apply_start(book: Book, event: BookStarted) -> None:
     book.positions_read.clear()
     book.previous_positions.clear()
     book.entry_ts_ns.clear()
+    book.named_ts_ns.clear()
     book.journal_failed = False
     book.moved = True
     for orders in list(book.live.values()):

@@ -125,6 +125,8 @@ class Book:
         "The read before: drift counts only when two in a row show it."
         self.raised: list[Alarm] = []
         "Alarms that the event at hand gave rise to; the decision puts them into its turn."
+        self.named_ts_ns: dict[VenueOrderId, int] = {}
+        "Venue order id of a nameless trade -> when the venue was last asked whose it is."
         self.look_ups: list[Fill] = []
         "Parked fills of forgotten orders, to be looked up in the journal."
         self.journal_failed = False

@@ -62,10 +62,13 @@ class CancelOrphan(_Command, frozen=True):
 
 
 class QueryOrder(_Command, frozen=True):
-    """Ask the venue what became of an order, by client id."""
+    """Ask the venue what became of an order, by client id; or whose an order is, by the venue's id."""
 
     order_id: ClientOrderId
+    "Empty when asked by the venue's id."
     leg_id: LegId
+    venue_order_id: VenueOrderId | None = None
+    "Set to learn whose the order of a nameless trade is; the answer, a report, carries its client id."
 
 
 class Read(_Command, frozen=True):

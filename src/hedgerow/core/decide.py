@@ -41,7 +41,7 @@ from hedgerow.core.events import (
 from hedgerow.core.holds import Alarm, AlarmKind, Hold
 from hedgerow.core.planner import flatten_target, is_flattened, plan
 from hedgerow.core.target import Target
-from hedgerow.model.ids import ClientOrderId
+from hedgerow.model.ids import ClientOrderId, VenueOrderId
 
 # They come all the time: numbers of a hold that only follow them are not written.
 PASSING = (QuoteReceived, TimeReached, Heartbeat, FundingRateReceived)
@@ -77,6 +77,8 @@ def decide(book: Book, event: Event) -> Decision:
         told += _follow_up_orders(book)
         told += _alarms_of_age(book)
         notes += _proofs(book)
+    if state.parked:
+        told += _ask_whose(book)
     if type(event) is OpenOrdersRead:
         told += _orphans(book, event)
     if type(event) is PositionRead:
@@ -134,6 +136,21 @@ def _follow_up_orders(book: Book) -> list[Command]:
     """Ask for orders whose status needs a proof."""
     orders = (book.state.orders[order_id] for order_id in book.unclear)
     return [QueryOrder(order.id, order.leg_id) for order in orders if 0 < order.ask_ts_ns <= book.now_ns]
+
+
+def _ask_whose(book: Book) -> list[Command]:
+    """Ask the venue whose the orders of nameless trades are, spaced, until it says so."""
+    commands: list[Command] = []
+    asked: set[VenueOrderId] = set()
+    for fill in book.state.parked:
+        venue_order_id = fill.venue_order_id
+        if fill.order_id is not None or venue_order_id is None or venue_order_id in asked:
+            continue
+        leg_id = book.leg_of(fill.account_id, fill.instrument_id)
+        if leg_id is not None and book.now_ns >= reconcile.ask_whose_ns(book, venue_order_id):
+            asked.add(venue_order_id)
+            commands.append(QueryOrder(ClientOrderId(""), leg_id, venue_order_id))
+    return commands
 
 
 def _proofs(book: Book) -> list[Command]:

@@ -76,10 +76,10 @@ HOLD_TEXTS: dict[HoldReason, HoldText] = {
         "It is sliced; each slice follows the one before.",
     ),
     HoldReason.OFF_STEP: HoldText(
-        "The venue refused the qty as off its step.", "Run `hedgerow doctor`: the venue changed a filter."
+        "The venue refused the qty as off its step.", "The venue changed a filter: it is read again at the next start."
     ),
     HoldReason.OFF_TICK: HoldText(
-        "The venue refused the price as off its tick.", "Run `hedgerow doctor`: the venue changed a filter."
+        "The venue refused the price as off its tick.", "The venue changed a filter: it is read again at the next start."
     ),
     HoldReason.PRICE_BAND: HoldText(
         "The price lies outside the band that the venue allows around its mark.",

@@ -17,7 +17,7 @@ from hedgerow.core.holds import WITHDRAWS, Hold, HoldReason
 from hedgerow.core.orders import may_cancel
 from hedgerow.core.target import Making, NetTarget, Resting, Taking, Target
 from hedgerow.model.ids import LegId, OrderKey, encode_order_id
-from hedgerow.model.instrument import Rule
+from hedgerow.model.instrument import Instrument, Rule
 from hedgerow.model.numbers import BPS, ZERO
 from hedgerow.model.order import Order, OrderStatus, OrderType, Role, Side, TimeInForce
 
@@ -25,6 +25,10 @@ from hedgerow.model.order import Order, OrderStatus, OrderType, Role, Side, Time
 SLICES_PER_TURN_MAX = 4
 # A venue whose position lags refuses reduce-only orders; our fills know better, so after these tries it goes out plain.
 REDUCE_ONLY_TRIES_MAX = 4
+
+# An account that pays fees in what it sells, or was drawn on by hand, cannot sell all that the fills add up to: after
+# so many refusals for want of balance each further try asks for a step less, down to half.
+FULL_EXITS_MAX = 3
 
 REFUSAL_HOLDS: dict[RejectClass, HoldReason] = {
     RejectClass.NOT_SENT: HoldReason.LINK_DOWN,
@@ -202,10 +206,33 @@ def _net(book: Book, net: NetTarget, result: Plan) -> None:
             same_side += order.leaves_qty
     covered = _take_back(net, side, abs(owed), same_side, working, result)
     free = abs(owed) - same_side
+    if free > 0 and book.state.parked:
+        doubt = _parked_doubt(book, net, side)
+        if doubt > 0:
+            numbers = (("owed", f"{side.value} {free}"), ("parked", str(doubt)))
+            result.hold(Hold(HoldReason.UNKNOWN_ORDER, net.leg_id, "", numbers))
+            free -= doubt
     if free > 0:
         _close_shortfall(book, net, side, free, result)
     elif owed != 0 and covered is not None:
         _tell_covered(book, net, side, abs(owed), covered, result)
+
+
+def _parked_doubt(book: Book, net: NetTarget, side: Side) -> Decimal:
+    """How much less could be owed on `side` once it is known whose the parked fills are: they count at their worst."""
+    rule = book.config.hedge
+    doubt = ZERO
+    for fill in book.state.parked:
+        leg_id = book.leg_of(fill.account_id, fill.instrument_id)
+        change = ZERO
+        if leg_id == net.leg_id:
+            change = -fill.qty * fill.side.sign
+        elif rule is not None and net.leg_id == rule.hedge and leg_id == rule.lead and net.role is Role.HEDGE:
+            lead, hedge = book.legs[rule.lead].instrument, book.legs[rule.hedge].instrument
+            change = rule.ratio * fill.qty * fill.side.sign * lead.multiplier / hedge.multiplier
+        if change * side.sign < 0:
+            doubt += abs(change)
+    return doubt
 
 
 def _take_back(
@@ -266,6 +293,8 @@ def _close_shortfall(book: Book, net: NetTarget, side: Side, free: Decimal, resu
     reduce_only = reduces and (refusal is None or refusal.tries < REDUCE_ONLY_TRIES_MAX)
     post_only = isinstance(net.style, Making)
     waiting = TimeInForce.GTC if post_only or limit_price is None else TimeInForce.IOC
+    if net.role is Role.EXIT:
+        free = _affordable(free, refusal, instrument)
     for _ in range(SLICES_PER_TURN_MAX):
         qty = instrument.floor_qty(free if instrument.max_qty is None else min(free, instrument.max_qty))
         broken = instrument.broken_rule(qty, limit_price, mark, reduce_only=reduce_only) if qty > 0 else None
@@ -291,6 +320,13 @@ def _close_shortfall(book: Book, net: NetTarget, side: Side, free: Decimal, resu
     if free > 0:
         numbers = (("owed", f"{side.value} {free}"), ("limit", str(instrument.smallest_qty(mark))))
         result.hold(Hold(HoldReason.BELOW_MINIMUM, net.leg_id, "", numbers))
+
+
+def _affordable(qty: Decimal, refusal: Refusal | None, instrument: Instrument) -> Decimal:
+    """What an exit of `qty` asks for after refusals for want of balance."""
+    if refusal is None or refusal.reject_class is not RejectClass.INSUFFICIENT_MARGIN or refusal.tries < FULL_EXITS_MAX:
+        return qty
+    return max(instrument.floor_qty(qty) - instrument.step * (refusal.tries - FULL_EXITS_MAX + 1), qty / 2)
 
 
 def _limit_price(book: Book, net: NetTarget, side: Side) -> Decimal | None:
@@ -338,7 +374,7 @@ def _resting(book: Book, want: Resting, result: Plan) -> None:
     if refusal is not None and book.now_ns < refusal.retry_ts_ns:
         result.hold(refusal_hold(want.leg_id, want.slot, refusal))
         return
-    qty = _resting_qty(book, want, result)
+    qty = _resting_qty(book, want, refusal, result)
     if qty is None:
         return
     if want.role is Role.ENTRY:
@@ -362,7 +398,7 @@ def _resting(book: Book, want: Resting, result: Plan) -> None:
     )
 
 
-def _resting_qty(book: Book, want: Resting, result: Plan) -> Decimal | None:
+def _resting_qty(book: Book, want: Resting, refusal: Refusal | None, result: Plan) -> Decimal | None:
     """The legal qty for a slot, never enlarged; None, with a hold, when there is none."""
     instrument = book.legs[want.leg_id].instrument
     qty = want.qty if instrument.max_qty is None else min(want.qty, instrument.max_qty)
@@ -373,6 +409,7 @@ def _resting_qty(book: Book, want: Resting, result: Plan) -> Decimal | None:
             numbers = (("wanted", str(want.qty)), ("held", str(held)), ("free", str(max(free, ZERO))))
             result.hold(Hold(HoldReason.INSUFFICIENT_HOLDINGS, want.leg_id, want.slot, numbers))
             qty = max(free, ZERO)
+        qty = _affordable(qty, refusal, instrument)
     qty = instrument.floor_qty(qty)
     broken = (
         instrument.broken_rule(qty, want.limit_price, book.mark(want.leg_id), reduce_only=want.reduce_only)

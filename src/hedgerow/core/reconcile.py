@@ -21,7 +21,7 @@ from hedgerow.core.commands import (
 from hedgerow.core.config import NS_PER_MS
 from hedgerow.core.events import PositionRead, ReadKind
 from hedgerow.core.holds import Alarm, AlarmKind
-from hedgerow.model.ids import LegId
+from hedgerow.model.ids import LegId, VenueOrderId
 from hedgerow.model.numbers import ZERO, floor_to
 from hedgerow.model.order import OrderStatus
 
@@ -45,6 +45,12 @@ def read_due_ns(book: Book, leg_id: LegId, kind: ReadKind) -> int:
 def next_read_ns(book: Book) -> int:
     """Return when the next read of any leg is due."""
     return min(read_due_ns(book, leg_id, kind) for leg_id in book.legs for kind in ReadKind)
+
+
+def ask_whose_ns(book: Book, venue_order_id: VenueOrderId) -> int:
+    """Return when the venue is to be asked next whose the order of a nameless trade is."""
+    asked_ns = book.named_ts_ns.get(venue_order_id)
+    return 0 if asked_ns is None else asked_ns + book.config.timing.ask_spacing_ms_max * NS_PER_MS
 
 
 def due_reads(book: Book) -> list[Command]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
+from hedgerow.core import reconcile
 from hedgerow.core.apply import apply_commands, apply_decision, apply_event, apply_turn
 from hedgerow.core.book import Book, BookState
 from hedgerow.core.commands import Command, Read, Turn
@@ -89,6 +90,9 @@ def next_due_ns(book: Book) -> int | None:
                 due.extend(quote.ts_ns + limits.stale_ms * NS_PER_MS + 1 for quote in book.quotes.values())
     for refusal in book.state.refusals.values():
         due.append(refusal.retry_ts_ns)
+    for fill in book.state.parked:
+        if fill.order_id is None and fill.venue_order_id is not None:
+            due.append(reconcile.ask_whose_ns(book, fill.venue_order_id))
     if book.state.residual_since_ns:
         due.append(book.state.residual_since_ns + limits.residual_alarm_ms * NS_PER_MS)
     if book.entry_ts_ns:

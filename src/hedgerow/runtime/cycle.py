@@ -13,7 +13,7 @@ from typing import Protocol
 import msgspec
 
 from hedgerow.core.book import Book
-from hedgerow.core.commands import REQUESTS, CancelOrder, Command, LookUpFill, Read, SubmitOrder, Turn
+from hedgerow.core.commands import REQUESTS, CancelOrder, Command, LookUpFill, Turn
 from hedgerow.core.config import NS_PER_MS
 from hedgerow.core.events import (
     Event,

@@ -1,4 +1,4 @@
-"""What leaves for a venue, and in which order: within its budget, what takes risk away goes first and is never starved."""
+"""What leaves for a venue, and in which order: within a budget, what takes risk away goes first and never starves."""
 
 from __future__ import annotations
 

@@ -164,7 +164,11 @@ class Node:
             tasks: name -> what must run as long as the books do; the end of one ends the node.
             serve: returns what runs beside the books.
         """
-        service = None if serve is None else serve(self)
+        try:
+            service = None if serve is None else serve(self)
+        except BaseException:
+            self.abandon()
+            raise
         for number in (signal.SIGINT, signal.SIGTERM):
             self._loop.add_signal_handler(number, self._signaled, number)
         try:
@@ -183,6 +187,11 @@ class Node:
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._loop.remove_signal_handler(number)
         return self._exit
+
+    def abandon(self) -> None:
+        """Close the journal of a node that will not run after all."""
+        self._writer.close()
+        self.store.close()
 
     def stop(self) -> None:
         """Ask for a stop in order."""
@@ -261,7 +270,8 @@ class Node:
                 self._operate(book, action, f"{STOPPER}{before[book_id].value}")
 
     async def _until(self, is_true: Callable[[], bool], deadline_ns: int) -> None:
-        while not self._is_over(deadline_ns) and not (is_true() and not self._writer.backlog_len):
+        # Looked at again and again: books are plain state, and nobody is told of all that moves them.
+        while not self._is_over(deadline_ns) and not (is_true() and not self._writer.backlog_len):  # noqa: ASYNC110
             await asyncio.sleep(POLL_S)
 
     def _is_over(self, deadline_ns: int) -> bool:

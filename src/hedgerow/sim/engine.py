@@ -1,4 +1,4 @@
-"""One engine process of a simulated world: inbox, book, journal and dispatch, wired as the runtime wires them.
+"""One engine process of a simulated world: the real cycle, door, recovery and journal, on virtual time.
 
 It can die at any instruction boundary of a turn, stall, be slow to commit, and be started twice. What it knows comes
 from the journal's bytes alone.
@@ -8,118 +8,237 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from hedgerow.core.book import Book, BookState
-from hedgerow.core.commands import (
-    CancelOrder,
-    CancelOrphan,
-    Command,
-    LookUpFill,
-    QueryOrder,
-    Read,
-    SubmitOrder,
-    Turn,
-)
+from hedgerow.core.book import Book
+from hedgerow.core.commands import LookUpFill, SubmitOrder, Turn
 from hedgerow.core.config import BookConfig
-from hedgerow.core.events import (
-    BookStarted,
-    Event,
-    FillLookedUp,
-    JournalFailed,
-    OrderRejected,
-    RejectClass,
-    TimeReached,
-)
-from hedgerow.core.step import empty_book, fold, next_due_ns, step
+from hedgerow.core.events import BookStarted, FillLookedUp
+from hedgerow.core.step import empty_book, fold
 from hedgerow.core.target import Strategy
 from hedgerow.journal.errors import JournalError
 from hedgerow.journal.sqlite import SqliteStore
-from hedgerow.model.ids import LegId
+from hedgerow.model.ids import BookId, LegId
+from hedgerow.model.instrument import Instrument
+from hedgerow.runtime.cycle import Cycle
+from hedgerow.runtime.dispatch import Budget, Dispatch
+from hedgerow.runtime.node import recover
 from hedgerow.sim.faults import Fault
+from hedgerow.venues.gateway import Deliver, Gateway, Request
 
 if TYPE_CHECKING:
+    from hedgerow.sim.line import Line
     from hedgerow.sim.world import World
 
 NS_PER_MS = 1_000_000
-# What leaves first of one turn: what takes risk away, then orders, then questions.
-URGENCY = {CancelOrder: 0, CancelOrphan: 0, SubmitOrder: 1, QueryOrder: 2, Read: 3}
-# A submit that waited this part of its lease for the disk does not leave: the lease runs from its decision.
-SEND_LEASE_PART = 2
 SNAPSHOT_EVERY_TURNS = 40
+"Far more often than a real engine, so that these short lives have some."
+COMPARE_ONE_IN = 4
+"One start in so many folds the whole journal as well, and compares."
 
-_encode_state = msgspec.json.Encoder().encode
-_decode_state = msgspec.json.Decoder(BookState).decode
+
+class Crash(BaseException):
+    """The process dies here. Not an `Exception`: nothing in the engine may catch it."""
 
 
-class Crash(Exception):
-    """The process dies here."""
+class SimTimer:
+    """A call that is to come, of one engine."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self.call: Callable[[], None] | None = call
+
+    def cancel(self) -> None:
+        self.call = None
+
+
+class SimClock:
+    """The clock of one engine process."""
+
+    def __init__(self, engine: Engine, world: World, offset_ns: int) -> None:
+        self.offset_ns = offset_ns
+        self._engine = engine
+        self._world = world
+
+    def now_ns(self) -> int:
+        return self._world.now_ns + self.offset_ns
+
+    def call_at(self, ts_ns: int, call: Callable[[], None]) -> SimTimer:
+        timer = SimTimer(call)
+        self._world.call_at(max(ts_ns - self.offset_ns, self._world.now_ns), self._engine.fire, timer)
+        return timer
+
+
+class SimGateway:
+    """What the engine's door hands requests to."""
+
+    def __init__(self, engine: Engine, line: Line) -> None:
+        self.account_id = line.account_id
+        self._engine = engine
+        self._line = line
+
+    def start(self, leg_id: LegId, instrument: Instrument, deliver: Deliver) -> None:
+        self._line.subscribe(self._engine)
+
+    def send(self, request: Request) -> None:
+        self._engine.leaves(request)
+        self._line.send(self._engine, request)
+
+    async def stop(self) -> None:
+        raise AssertionError("a simulated engine dies, and never stops")
+
+
+class SimWriter:
+    """The journal's writer: what was appended while the last commit ran goes into the next."""
+
+    def __init__(self, engine: Engine, world: World, store: SqliteStore) -> None:
+        self._engine = engine
+        self._world = world
+        self._faults = world.faults
+        self._store = store
+        self._seq = store.last_seq
+        self._waiting: list[Turn | tuple[BookId, bytes]] = []
+        self._is_committing = False
+
+    @property
+    def backlog_len(self) -> int:
+        return self._seq - self._store.last_seq
+
+    def append(self, turn: Turn) -> int:
+        if self._faults.strikes(Fault.CRASH_BEFORE_APPEND):
+            raise Crash
+        self._seq += 1
+        self._waiting.append(turn)
+        if not self._is_committing:
+            self._begin()
+        return self._seq
+
+    def save_snapshot(self, book_id: BookId, body: bytes) -> None:
+        self._waiting.append((book_id, body))
+
+    def _begin(self) -> None:
+        self._is_committing = True
+        latency_ns = self._world.rng.randrange(100_000, 400_000)
+        if self._faults.strikes(Fault.SLOW_COMMIT):
+            latency_ns += self._world.rng.randrange(100, 2_500) * NS_PER_MS
+        self._world.call_at(self._world.now_ns + latency_ns, self._engine.guarded, self._commit)
+
+    def _commit(self) -> None:
+        group, self._waiting = self._waiting, []
+        for each in group:
+            if isinstance(each, Turn):
+                self._store.append((each,))
+            else:
+                self._store.save_snapshot(*each)
+        self._make_durable()
+        self._engine.durable(self._store.last_seq)
+        self._is_committing = False
+        if self._waiting:
+            self._begin()
+
+    def _make_durable(self) -> None:
+        if self._faults.strikes(Fault.CRASH_BEFORE_COMMIT):
+            raise Crash
+        is_torn = self._faults.strikes(Fault.TORN_COMMIT)
+        if is_torn and self._world.rng.randrange(2):
+            raise Crash
+        try:
+            self._store.commit()
+        except JournalError as error:
+            self._engine.cycle.journal_broke(error)
+            raise Crash from None
+        self._world.read_journal()
+        # Torn the other way: it is on disk, and the process never hears of it.
+        if is_torn or self._faults.strikes(Fault.CRASH_BEFORE_SEND):
+            raise Crash
 
 
 class Engine:
-    """One process. `dead` once it crashed, was fenced, or was stopped; then nothing reaches it any more."""
+    """One process. `dead` once it crashed or was fenced; then nothing reaches it any more."""
 
     def __init__(self, world: World, connection: sqlite3.Connection, clock_offset_ns: int) -> None:
         self.dead = False
-        self.halt_on_start = False
+        self.clock = SimClock(self, world, clock_offset_ns)
         self._world = world
         self._faults = world.faults
         self._connection = connection
-        self._offset_ns = clock_offset_ns
         self._waiting: deque[tuple[type[Any], tuple[Any, ...]]] = deque()
         self._stalled_until_ns = 0
-        self._pending: list[tuple[Turn, tuple[Command, ...]]] = []
-        self._committing = False
-        self._armed_ns = 0
-        self._turns_since_snapshot = 0
+        self._sends = 0
+        "Requests that left since the last commit."
         self.book: Book
         self.store: SqliteStore
+        self.cycle: Cycle
 
     # Life.
 
     def start(self, config: BookConfig, strategy: Strategy) -> None:
-        """Recover from the journal and begin a run. Raises `Crash` when a fault ends it on the way."""
+        """Recover from the journal and begin a run.
+
+        Raises:
+            Crash: a fault ended it on the way.
+            JournalError: the journal cannot be used now.
+        """
         self.store = SqliteStore(self._connection)
-        book, after_seq = empty_book(config, strategy), 0
-        snapshot = self.store.load_snapshot(config.book_id) if self._world.rng.randrange(2) else None
-        if snapshot is not None:
-            book, after_seq = Book(_decode_state(snapshot.body), strategy), snapshot.seq
-        for record in self.store.turns(after_seq, config.book_id):
-            fold(book, record.turn)
-        self.book = book
+        recovered = recover(self.store, config)
+        self.book = recovered.book
+        if self._world.rng.randrange(COMPARE_ONE_IN) == 0:
+            self.compare_with_journal(strategy)
         # The wall clock may have been set back while the process was down; logical time never goes back.
-        self._offset_ns = max(self._offset_ns, book.state.last_ts_ns - self._world.now_ns)
+        self.clock.offset_ns = max(self.clock.offset_ns, self.book.state.last_ts_ns - self._world.now_ns)
         if self._faults.strikes(Fault.CRASH_IN_RECOVERY):
             raise Crash
         epoch = self.store.start_epoch()
-        for line in self._world.lines.values():
-            line.subscribe(self)
-        self._take(BookStarted(self.clock_ns(), epoch, config))
+        writer = SimWriter(self, self._world, self.store)
+        self.cycle = Cycle(self.clock, writer, self._look_up, self, SNAPSHOT_EVERY_TURNS)
+        gateways: Mapping[LegId, Gateway] = {
+            leg_id: SimGateway(self, line) for leg_id, line in self._world.lines.items()
+        }
+        doors = {leg_id: Dispatch(self.clock, Budget()) for leg_id in gateways}
+        self.cycle.add(self.book, gateways, doors)
+        for leg in config.legs:
+            gateways[leg.id].start(leg.id, leg.instrument, lambda *_: None)
+        self.cycle.deliver(config.book_id, BookStarted(self.clock.now_ns(), epoch, config, recovered.faulted))
         if self._faults.strikes(Fault.CRASH_IN_RECOVERY):
             raise Crash
+
+    def compare_with_journal(self, strategy: Strategy) -> None:
+        """Check that the state at hand is what the whole durable journal folds to."""
+        folded = empty_book(self.book.config, strategy)
+        for record in self.store.turns(0, self.book.config.book_id):
+            fold(folded, record.turn)
+        if folded.digest() != self.book.digest():
+            self._world.oracle.broken("replay", "the journal folds to another state than the one at hand")
 
     def die(self) -> None:
         """End here and now: what was not committed never was."""
         self.dead = True
         self._waiting.clear()
-        self._pending.clear()
         self.store.close()
-
-    def clock_ns(self) -> int:
-        """Return the time by this process's clock."""
-        return self._world.now_ns + self._offset_ns
-
-    def world_ns(self, clock_ns: int) -> int:
-        """Return when this process's clock showed, or will show, a time."""
-        return clock_ns - self._offset_ns
 
     def stall(self, duration_ns: int) -> None:
         """Do nothing for a while; what arrives waits."""
         until_ns = self._world.now_ns + duration_ns
         self._stalled_until_ns = max(self._stalled_until_ns, until_ns)
         self._world.call_at(until_ns, self._wake)
+
+    def guarded(self, call: Callable[..., None], *args: Any) -> None:
+        """Make a call inside this process, unless it is gone; a crash in it ends the process."""
+        if self.dead:
+            return
+        try:
+            call(*args)
+        except Crash:
+            self._world.crashed(self)
+
+    def fire(self, timer: SimTimer) -> None:
+        """Let a timer go off, after the stall if there is one."""
+        if self.dead or timer.call is None:
+            return
+        if self._world.now_ns < self._stalled_until_ns:
+            self._world.call_at(self._stalled_until_ns, self.fire, timer)
+        else:
+            self.guarded(timer.call)
 
     # Inbox.
 
@@ -130,134 +249,51 @@ class Engine:
         if self._world.now_ns < self._stalled_until_ns:
             self._waiting.append((event_type, rest))
             return
-        self._guarded(event_type, rest)
+        ts_ns = self.clock.now_ns()
+        if self._faults.strikes(Fault.CLOCK_JITTER):
+            ts_ns -= self._world.rng.randrange(200 * NS_PER_MS)
+        self._world.events += 1
+        self.guarded(self.cycle.deliver, self.book.config.book_id, event_type(ts_ns, *rest))
 
     def _wake(self) -> None:
         while self._waiting and not self.dead and self._world.now_ns >= self._stalled_until_ns:
-            self._guarded(*self._waiting.popleft())
+            event_type, rest = self._waiting.popleft()
+            self.deliver(event_type, *rest)
 
-    def _guarded(self, event_type: type[Any], rest: tuple[Any, ...]) -> None:
-        ts_ns = self.clock_ns()
-        if self._faults.strikes(Fault.CLOCK_JITTER):
-            ts_ns -= self._world.rng.randrange(200 * NS_PER_MS)
-        try:
-            self._take(event_type(ts_ns, *rest))
-        except Crash:
-            self._world.crashed(self)
+    def _look_up(self, book_id: BookId, command: LookUpFill) -> None:
+        fill = command.fill
+        booked = self.store.find_fill(fill.account_id, fill.instrument_id, fill.trade_id, book_id)
+        self._world.call_at(self._world.now_ns, self.deliver, FillLookedUp, fill, booked)
 
-    def _take(self, event: Event) -> None:
-        self._world.events += 1
-        stepped = step(self.book, event)
-        if stepped.turn is None:
-            for command in stepped.commands:
-                self._send(command)
-        else:
-            if self._faults.strikes(Fault.CRASH_BEFORE_APPEND):
-                raise Crash
-            self._pending.append((stepped.turn, stepped.commands))
-            if not self._committing:
-                self._begin_commit()
-        self._arm()
+    # What leaves.
 
-    def _arm(self) -> None:
-        due_ns = next_due_ns(self.book)
-        if due_ns is None:
-            return
-        due_ns = max(due_ns - self._offset_ns, self._world.now_ns, self._stalled_until_ns)
-        if not self._armed_ns or due_ns < self._armed_ns:
-            self._armed_ns = due_ns
-            self._world.call_at(due_ns, self._tick, due_ns)
-
-    def _tick(self, armed_ns: int) -> None:
-        if self.dead or armed_ns != self._armed_ns:
-            return
-        self._armed_ns = 0
-        due_ns = next_due_ns(self.book)
-        if due_ns is not None and due_ns - self._offset_ns <= self._world.now_ns:
-            self.deliver(TimeReached)
-        if not self.dead and not self._armed_ns:
-            self._arm()
-
-    # Journal and dispatch.
-
-    def _begin_commit(self) -> None:
-        self._committing = True
-        rng = self._world.rng
-        latency_ns = rng.randrange(100_000, 400_000)
-        if self._faults.strikes(Fault.SLOW_COMMIT):
-            latency_ns += rng.randrange(100, 2_500) * NS_PER_MS
-        group, self._pending = self._pending, []
-        self.store.append(turn for turn, _ in group)
-        self._turns_since_snapshot += len(group)
-        if self._turns_since_snapshot >= SNAPSHOT_EVERY_TURNS:
-            self._turns_since_snapshot = 0
-            self.store.save_snapshot(self.book.config.book_id, _encode_state(self.book.state))
-        self._world.call_at(self._world.now_ns + latency_ns, self._commit, group)
-
-    def _commit(self, group: list[tuple[Turn, tuple[Command, ...]]]) -> None:
-        if self.dead:
-            return
-        try:
-            self._make_durable()
-            for _, commands in group:
-                self._dispatch(commands)
-            if self._faults.strikes(Fault.CRASH_AFTER_SEND):
-                raise Crash
-        except Crash:
-            self._world.crashed(self)
-            return
-        self._committing = False
-        if self._pending:
-            self._begin_commit()
-
-    def _make_durable(self) -> None:
-        if self._faults.strikes(Fault.CRASH_BEFORE_COMMIT):
-            raise Crash
-        torn = self._faults.strikes(Fault.TORN_COMMIT)
-        if torn and self._world.rng.randrange(2):
-            raise Crash
-        try:
-            self.store.commit()
-        except JournalError:
-            raise Crash from None
-        self._world.read_journal()
-        # Torn the other way: it is on disk, and the process never hears of it.
-        if torn or self._faults.strikes(Fault.CRASH_BEFORE_SEND):
+    def durable(self, seq: int) -> None:
+        """Turns are on disk: let the cycle send what they ask for."""
+        self._sends = 0
+        self.cycle.durable(seq)
+        if self._sends and self._faults.strikes(Fault.CRASH_AFTER_SEND):
             raise Crash
 
-    def _dispatch(self, commands: tuple[Command, ...]) -> None:
-        requests = [command for command in commands if type(command) in URGENCY]
-        requests.sort(key=lambda command: URGENCY[type(command)])
-        for index, request in enumerate(requests):
-            if index and self._faults.strikes(Fault.CRASH_BETWEEN_SENDS):
-                raise Crash
-            self._send(request)
-        for command in commands:
-            if isinstance(command, LookUpFill):
-                fill = command.fill
-                booked = self.store.find_fill(
-                    fill.account_id, fill.instrument_id, fill.trade_id, self.book.config.book_id
-                )
-                self._world.call_at(self._world.now_ns, self.deliver, FillLookedUp, fill, booked)
-
-    def _send(self, request: Command) -> None:
-        leg_id: LegId = request.leg_id  # type: ignore[union-attr]
-        line = self._world.lines[leg_id]
-        if isinstance(request, SubmitOrder):
-            decided_ns = self.book.state.orders[request.order_id].submitted_ts_ns
-            if self.clock_ns() - decided_ns > line.lease_ns // SEND_LEASE_PART:
-                self._world.oracle.dead(request.order_id)
-                self._world.call_at(
-                    self._world.now_ns, self.deliver, OrderRejected, request.order_id, RejectClass.NOT_SENT
-                )
-                return
-            wire = (request.instrument_id, request.side.value, request.qty, request.limit_price)
-            self._world.oracle.left(self._world.now_ns, "SubmitOrder", request.order_id, wire)
-        else:
-            self._world.oracle.left(self._world.now_ns, type(request).__name__, getattr(request, "order_id", ""), None)
+    def leaves(self, request: Request) -> None:
+        """A request is about to leave the process."""
+        if self._sends and self._faults.strikes(Fault.CRASH_BETWEEN_SENDS):
+            raise Crash
+        self._sends += 1
         self._world.requests += 1
-        line.send(self, request)
+        wire = None
+        if isinstance(request, SubmitOrder):
+            wire = (request.instrument_id, request.side.value, request.qty, request.limit_price)
+        order_id = getattr(request, "order_id", "")
+        self._world.oracle.left(self._world.now_ns, type(request).__name__, order_id, wire)
 
-    def warn_of_disk(self) -> None:
-        """The ballast was freed: the last turns still fit."""
-        self.deliver(JournalFailed, "the disk is nearly full")
+    # Watching the cycle.
+
+    def turned(self, turns: list[tuple[int, Turn]]) -> None:
+        """Nothing to show."""
+
+    def faulted(self, book_id: BookId, error: Exception) -> None:
+        """A rule of the engine's own broke: that is a violation, whatever the venues say."""
+        self._world.oracle.broken("assert", f"{type(error).__name__}: {str(error)[:500]}")
+
+    def journal_failed(self, error: JournalError) -> None:
+        """The process ends; the world starts it again."""

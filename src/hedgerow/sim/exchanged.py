@@ -30,7 +30,7 @@ from hedgerow.market.rules import VenueRules
 from hedgerow.model.ids import ClientOrderId, TradeId, VenueOrderId
 from hedgerow.model.market import Level
 from hedgerow.model.order import Fill, Side
-from hedgerow.sim.line import classify
+from hedgerow.venues import outcomes
 
 # Enough quote currency for any story; a story about too little gives its own.
 QUOTE_BALANCE = Decimal(10_000_000)
@@ -175,8 +175,8 @@ def reported(now_ns: int, report: OrderReport) -> OrderReported:
 
 def refusal(now_ns: int, order_id: ClientOrderId, answer: Refused) -> Event:
     """Return what an answer to a submit means: a definite refusal with its class, or no proof either way."""
-    reject_class = classify(answer)
-    if reject_class is None:
+    outcome = outcomes.of_submit(answer.status, answer.code, answer.text)
+    if outcome.reject_class is None:
         return OrderUnknown(now_ns, order_id, f"{answer.status} {answer.code} {answer.text}".strip())
     wait_ns = answer.retry_after_s * 1_000_000_000
-    return OrderRejected(now_ns, order_id, reject_class, str(answer.code), answer.text, wait_ns)
+    return OrderRejected(now_ns, order_id, outcome.reject_class, str(answer.code), answer.text, wait_ns)

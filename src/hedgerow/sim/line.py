@@ -56,6 +56,7 @@ from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import Fill, OrderStatus, OrderType, Side, TimeInForce
 from hedgerow.sim.faults import Fault
 from hedgerow.sim.oracle import Trade
+from hedgerow.venues import outcomes
 
 if TYPE_CHECKING:
     from hedgerow.sim.engine import Engine
@@ -153,8 +154,10 @@ class Line:
                 self._send_cancel(engine, request.order_id, "")
             case CancelOrphan():
                 self._send_cancel(engine, request.order_id, request.venue_order_id)
+            case QueryOrder() if request.venue_order_id is not None:
+                self._later(self._travel_ns(), self._take_question_whose, engine, request.venue_order_id)
             case QueryOrder():
-                self._later(self._travel_ns(), self._take_query, engine, request.order_id, engine.clock_ns())
+                self._later(self._travel_ns(), self._take_query, engine, request.order_id, engine.clock.now_ns())
             case Read():
                 self._send_read(engine, request)
 
@@ -171,7 +174,7 @@ class Line:
 
     def _send_submit(self, engine: Engine, request: SubmitOrder) -> None:
         faults, order_id = self._faults, request.order_id
-        deadline_ns = engine.world_ns(engine.book.state.orders[order_id].submitted_ts_ns) + self.lease_ns
+        deadline_ns = engine.book.state.orders[order_id].submitted_ts_ns - engine.clock.offset_ns + self.lease_ns
         travel_ns = self._travel_ns()
         if faults.strikes(Fault.NOT_CONNECTED):
             self._oracle.dead(order_id)
@@ -280,15 +283,22 @@ class Line:
             venue_order_id = VenueOrderId(answer.venue_order_id)
             self._later(delay_ns, engine.deliver, OrderAccepted, order_id, venue_order_id)
             return
-        reject_class = classify(answer)
-        if reject_class is None:
+        outcome = outcomes.of_submit(answer.status, answer.code, answer.text)
+        if outcome.reject_class is None:
             self._later(
                 delay_ns, engine.deliver, OrderUnknown, order_id, f"{answer.status} {answer.code} {answer.text}"
             )
             return
         wait_ns = answer.retry_after_s * NS_PER_S
         self._later(
-            delay_ns, engine.deliver, OrderRejected, order_id, reject_class, str(answer.code), answer.text, wait_ns
+            delay_ns,
+            engine.deliver,
+            OrderRejected,
+            order_id,
+            outcome.reject_class,
+            str(answer.code),
+            answer.text,
+            wait_ns,
         )
 
     # Cancels.
@@ -347,6 +357,20 @@ class Line:
             delay_ns, engine.deliver, OrderReported, order_id, status, cum_qty, VenueOrderId(known.venue_order_id)
         )
 
+    def _take_question_whose(self, engine: Engine, venue_order_id: VenueOrderId) -> None:
+        """Whose is this order? An order that traded is never purged under the venue's own id."""
+        if self._is_deaf() or self._faults.strikes(Fault.QUERY_ERROR):
+            return
+        now_ns = self._world.now_ns
+        found = self.exchange.query(now_ns, self.account_id, self.instrument.id, venue_order_id=str(venue_order_id))
+        if isinstance(found, Refused):
+            return
+        known = self.orders.get(ClientOrderId(found.client_order_id))
+        state = (found.status, found.cum_qty) if known is None else known.at(now_ns)
+        if state is not None:
+            order_id, (status, cum_qty) = ClientOrderId(found.client_order_id), state
+            self._later(self._travel_ns(), engine.deliver, OrderReported, order_id, status, cum_qty, venue_order_id)
+
     def _send_read(self, engine: Engine, request: Read) -> None:
         if self._faults.strikes(Fault.READ_LOST):
             return
@@ -355,7 +379,7 @@ class Line:
             pages = self._rng.randrange(2, 5)
         travel_ns = sum(self._travel_ns() for _ in range(pages))
         failed = any(self._faults.strikes(Fault.READ_ERROR) for _ in range(pages))
-        self._later(travel_ns, self._take_read, engine, request, engine.clock_ns(), failed)
+        self._later(travel_ns, self._take_read, engine, request, engine.clock.now_ns(), failed)
 
     def _take_read(self, engine: Engine, request: Read, asked_ns: int, failed: bool) -> None:
         row_missing = request.kind is ReadKind.POSITION and self._faults.strikes(Fault.POSITION_ROW_MISSING)
@@ -605,7 +629,7 @@ class Line:
             bids, asks = ((), asks) if self._rng.randrange(2) else (bids, ())
         for engine in self._engines:
             if not engine.dead:
-                engine.deliver(QuoteReceived, Quote(self.instrument.id, engine.clock_ns(), bids, asks))
+                engine.deliver(QuoteReceived, Quote(self.instrument.id, engine.clock.now_ns(), bids, asks))
 
     # What happens at the venue unasked.
 
@@ -663,7 +687,8 @@ class Line:
     def trade_by_hand(self) -> bool:
         """Somebody trades on the account; return whether the venue took it."""
         qty = self.instrument.smallest_qty(self._world.price)
-        side = Side.BUY if self._rng.randrange(2) else Side.SELL
+        # Nobody sells the coins of a spot account away: what a book was given to close must be there.
+        side = Side.SELL if self.is_perp and self._rng.randrange(2) else Side.BUY
         answer = self.exchange.foreign_trade(self.account_id, self.instrument.id, side, qty)
         self.collect()
         return isinstance(answer, Accepted)
@@ -712,38 +737,3 @@ class Line:
 
 def _filter(name: str) -> Refused:
     return Refused(400, -1013, f"Filter failure: {name}")
-
-
-def classify(answer: Refused) -> RejectClass | None:
-    """Return why the order was definitely not taken; None when the answer proves nothing."""
-    if answer.status in (418, 429):
-        return RejectClass.RATE_LIMITED
-    if answer.status >= 500 or answer.status == 200:
-        return None
-    return _CLASSES.get(answer.code) if answer.code != -2010 else _class_of_2010(answer.text)
-
-
-_CLASSES = {
-    -1021: RejectClass.OTHER,
-    -1013: RejectClass.MINIMUM,
-    -1111: RejectClass.PRECISION,
-    -4004: RejectClass.MINIMUM,
-    -4005: RejectClass.MAXIMUM,
-    -4164: RejectClass.MINIMUM,
-    -4131: RejectClass.PRICE_BAND,
-    -4061: RejectClass.POSITION_MODE,
-    -2019: RejectClass.INSUFFICIENT_MARGIN,
-    -2022: RejectClass.REDUCE_ONLY,
-    -5022: RejectClass.POST_ONLY,
-    -5021: RejectClass.NO_LIQUIDITY,
-    -1016: RejectClass.MARKET_CLOSED,
-    -1106: RejectClass.OTHER,
-}
-
-
-def _class_of_2010(text: str) -> RejectClass | None:
-    if "insufficient" in text:
-        return RejectClass.INSUFFICIENT_MARGIN
-    if "immediately" in text:
-        return RejectClass.POST_ONLY
-    return None

@@ -21,7 +21,7 @@ from rich.table import Table
 from hedgerow.core import apply, planner, step
 from hedgerow.core import orders as life
 from hedgerow.core.book import Book, Booked
-from hedgerow.core.commands import Turn
+from hedgerow.core.commands import REQUESTS, Turn
 from hedgerow.core.config import LegConfig, Timing
 from hedgerow.core.events import (
     BookStarted,
@@ -38,14 +38,16 @@ from hedgerow.core.events import (
 )
 from hedgerow.journal.codec import GENESIS, link
 from hedgerow.journal.sqlite import SqliteStore
-from hedgerow.market.answers import Refused
 from hedgerow.model.ids import ClientOrderId, LegId, OrderKey, TradeId, encode_order_id
 from hedgerow.model.instrument import Instrument
 from hedgerow.model.numbers import ZERO, ceil_to
 from hedgerow.model.order import CLOSED, UNPROVEN, Fill, Order, OrderStatus, Side
 from hedgerow.model.position import Position
-from hedgerow.sim import engine, line
+from hedgerow.runtime import cycle, node
+from hedgerow.sim import line
 from hedgerow.sim.torture import run_seed
+from hedgerow.venues import outcomes
+from hedgerow.venues.outcomes import Outcome, Proof
 
 SEEDS_MAX = 1_500
 "Seeds within which each mutant must be found."
@@ -176,7 +178,8 @@ _apply_start = apply._apply_start
 _refuse = apply._refuse
 _working = Book.working
 _close_shortfall = planner._close_shortfall
-_classify = line.classify
+_of_submit = outcomes.of_submit
+_append = cycle.Cycle._append
 _turns = SqliteStore.turns
 _write = SqliteStore.write
 
@@ -211,13 +214,14 @@ def _not_found_is_dead(book: Book, event: OrderNotFound) -> bool:
     return _closed_as(book, order, OrderStatus.CANCELED)
 
 
-def _misread(codes: tuple[int, ...], statuses: tuple[int, ...] = ()) -> Callable[[Refused], RejectClass | None]:
-    def classify(answer: Refused) -> RejectClass | None:
-        if answer.code in codes or answer.status in statuses:
-            return _classify(answer) or RejectClass.OTHER
-        return _classify(answer)
+def _misread(codes: tuple[int, ...], statuses: tuple[int, ...] = ()) -> Callable[[int, int, str], Outcome]:
+    def of_submit(status: int, code: int, text: str) -> Outcome:
+        outcome = _of_submit(status, code, text)
+        if outcome.reject_class is None and (code in codes or status in statuses):
+            return Outcome(Proof.NOT_TAKEN, RejectClass.OTHER)
+        return outcome
 
-    return classify
+    return of_submit
 
 
 def _trades_unread(book: Book, event: TradesRead) -> bool:
@@ -332,14 +336,11 @@ def _rounded_up(instrument: Instrument, qty: Decimal) -> Decimal:
     return ceil_to(qty, instrument.step)
 
 
-def _sent_at_once(process: engine.Engine) -> None:
-    group = process._pending
-    _begin_commit(process)
-    for _, commands in group:
-        process._dispatch(tuple(command for command in commands if type(command) in engine.URGENCY))
-
-
-_begin_commit = engine.Engine._begin_commit
+def _sent_at_once(process: cycle.Cycle, running: Any, turn: Turn) -> None:
+    _append(process, running, turn)
+    for command in turn.commands:
+        if isinstance(command, REQUESTS):
+            process._send(running, command, turn.ts_ns)
 
 
 def _unfenced_write(store: SqliteStore, rows: list[Any], snapshots: list[Any]) -> int:
@@ -431,18 +432,26 @@ _ALL = (
         "a submit that times out counts as refused",
         ((apply, "_apply_time", _silence_is_rejected),),
     ),
-    Mutant("reject_on_2013", "A12", "-2013 to a place counts as a refusal", ((line, "classify", _misread((-2013,))),)),
     Mutant(
-        "duplicate_is_rejected", "A11", "'duplicate id' counts as a refusal", ((line, "classify", _misread((-2010,))),)
+        "reject_on_2013", "A12", "-2013 to a place counts as a refusal", ((outcomes, "of_submit", _misread((-2013,))),)
     ),
     Mutant(
-        "server_error_is_rejected", "A03", "a 5xx counts as a refusal", ((line, "classify", _misread((), (502, 503))),)
+        "duplicate_is_rejected",
+        "A11",
+        "'duplicate id' counts as a refusal",
+        ((outcomes, "of_submit", _misread((-2010,))),),
+    ),
+    Mutant(
+        "server_error_is_rejected",
+        "A03",
+        "a 5xx counts as a refusal",
+        ((outcomes, "of_submit", _misread((), (502, 503))),),
     ),
     Mutant(
         "timeout_1007_is_rejected",
         "A01",
         "-1006 and -1007 count as refusals",
-        ((line, "classify", _misread((-1006, -1007))),),
+        ((outcomes, "of_submit", _misread((-1006, -1007))),),
     ),
     Mutant(
         "not_found_is_dead", "A20", "one 'no such order' closes it", ((apply, "_apply_not_found", _not_found_is_dead),)
@@ -522,7 +531,7 @@ _ALL = (
         "send_before_durable",
         "A2",
         "orders leave before their turn is durable",
-        ((engine.Engine, "_begin_commit", _sent_at_once),),
+        ((cycle.Cycle, "_append", _sent_at_once),),
     ),
     Mutant(
         "id_without_epoch", "A10", "ids begin again after a restart", ((planner, "encode_order_id", _id_without_epoch),)
@@ -585,7 +594,7 @@ _ALL = (
         "a restart forgets the orders that were live",
         ((apply, "_apply_start", _live_orders_forgotten),),
     ),
-    Mutant("replay_decides_again", "rule 3", "recovery decides the past again", ((engine, "fold", _decided_again),)),
+    Mutant("replay_decides_again", "rule 3", "recovery decides the past again", ((node, "fold", _decided_again),)),
     Mutant(
         "a_turn_skipped", "I13", "recovery loses the turn after a snapshot", ((SqliteStore, "turns", _a_turn_skipped),)
     ),

@@ -14,8 +14,7 @@ from hedgerow.model.instrument import Instrument
 
 ZERO, TOLERANCE = Decimal(0), Decimal("1e-9")  # Ratios and multipliers may not divide evenly.
 WINDOW_NS = 10_000_000_000
-REQUESTS_MAX = 400  # Of one book in any window; a calm one sends some 50.
-CANCELS_MAX = 40  # Of one order in its life.
+REQUESTS_MAX, CANCELS_MAX = 200, 20  # Of one book in a window, of one order in its life: twice what was seen.
 MODES = {"freeze": "frozen", "flatten": "flattening", "halt": "halted", "resume": "running"}
 Wire = tuple[str, str, Decimal, Decimal | None]  # Instrument, side, qty, limit price: what leaves with a submit.
 
@@ -75,7 +74,7 @@ class Oracle:
         # Trades of the lead leg whose records do not say whose they are: an engine may not have booked them yet.
         self._nameless: dict[tuple[str, str], Decimal] = {}
         self._asked: set[str] = set()
-        self._requests: deque[int] = deque()
+        self._requests: deque[int] = deque(maxlen=REQUESTS_MAX)
         self._now_ns = 0
 
     def broken(self, rule: str, text: str) -> None:
@@ -97,9 +96,7 @@ class Oracle:
         """A request leaves an engine; everything durable by then was read before. `wire` comes with submits."""
         self._now_ns = now_ns
         self._requests.append(now_ns)
-        while self._requests[0] <= now_ns - WINDOW_NS:
-            self._requests.popleft()
-        if len(self._requests) == REQUESTS_MAX:
+        if len(self._requests) == REQUESTS_MAX and now_ns - self._requests[0] < WINDOW_NS:
             self.broken("bounded", f"{REQUESTS_MAX} requests within ten seconds")
         order = self.orders.get(order_id)
         if order is None or (wire is not None and order.wire != wire):
@@ -107,6 +104,7 @@ class Oracle:
                 self.broken("durable", f"{what} of {order_id} left as {wire}; durable is {order}")
             return
         order.left += what == "SubmitOrder"
+        order.dead = order.dead and what != "SubmitOrder"
         order.cancels += what == "CancelOrder"
         if order.left > 1 or order.cancels == CANCELS_MAX:
             self.broken(
@@ -121,6 +119,8 @@ class Oracle:
             event, what = turn["event"], turn["event"]["what"]
             for fill in event["fills"] if "fills" in event else (event["fill"],) if "fill" in event else ():
                 self._learn(fill)
+            if event.get("reject_class") == "not_sent" and not self.orders[event["order_id"]].left:
+                self.dead(event["order_id"])
             if what == "OperatorCommanded" and event["action"] in MODES and event["request_id"] not in self._asked:
                 self._asked.add(event["request_id"])
                 self.mode = MODES[event["action"]]

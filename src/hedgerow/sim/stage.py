@@ -34,6 +34,7 @@ from hedgerow.core.events import (
     Heartbeat,
     OpenOrder,
     OpenOrdersRead,
+    OrderReported,
     PositionRead,
     QuoteReceived,
     ReadFailed,
@@ -48,7 +49,7 @@ from hedgerow.journal.sqlite import SqliteStore
 from hedgerow.model.ids import ClientOrderId, InstrumentId, LegId, VenueOrderId
 from hedgerow.model.market import Level, Quote
 from hedgerow.model.numbers import ZERO
-from hedgerow.model.order import Fill
+from hedgerow.model.order import Fill, OrderStatus
 from hedgerow.sim.exchanged import ExchangedLeg
 
 # 2026-01-01 00:00 UTC: any moment would do, but the same one each time.
@@ -278,6 +279,8 @@ class Stage:
                 self.pending.append(command)
             case CancelOrder() | CancelOrphan():
                 self.pending.append(command)
+            case QueryOrder() if command.venue_order_id is not None:
+                self._tell_whose(command.venue_order_id)
             case QueryOrder():
                 self.asked.append(command)
                 self.query_ts_ns[command.order_id] = self.now_ns
@@ -291,6 +294,12 @@ class Stage:
                 return
         if isinstance(command, REQUESTS) and command.leg_id in self.exchanged and command.leg_id not in self.silent:
             self._queue.extend(self.exchanged[command.leg_id].take(self.now_ns, command))
+
+    def _tell_whose(self, venue_order_id: VenueOrderId) -> None:
+        """Say that an order is somebody else's; of the book's own the story tells."""
+        if all(placed.venue_order_id != venue_order_id for placed in self.placed.values()):
+            order_id = ClientOrderId(f"web_{venue_order_id}")
+            self._queue.append(OrderReported(self.now_ns, order_id, OrderStatus.FILLED, ZERO, venue_order_id))
 
     def _look_up(self, fill: Fill) -> None:
         assert self.engine is not None, fill

@@ -349,7 +349,7 @@ class World:
             return
         self._requests_of_people += 1
         request_id = f"r{self._requests_of_people}"
-        made_ns = engine.clock_ns() if action is Action.SIGNAL else 0
+        made_ns = engine.clock.now_ns() if action is Action.SIGNAL else 0
         for _ in range(1 + (self.rng.randrange(4) == 0)):
             engine.deliver(OperatorCommanded, action, "operator", request_id, accept_drift, detail, made_ns)
 
@@ -518,7 +518,7 @@ class World:
     def _warn_of_disk(self, _: Fault) -> bool:
         if self._engine is None or self._engine.dead:
             return False
-        self._engine.warn_of_disk()
+        self._engine.guarded(self._engine.cycle.warn, "the disk is nearly full")
         return True
 
     def _operator(self, kind: Fault) -> bool:
@@ -588,11 +588,18 @@ class World:
             return
         self._quiet_checks = 0 if found else self._quiet_checks + 1
         if self._quiet_checks == QUIET_CHECKS:
-            if self._restarted or self.oracle.mode == "running" or self.rng.randrange(3):
+            if self._engine is not None:
+                self._engine.compare_with_journal(self._strategy)
+            if self._restarted or not self._is_idle() or self.rng.randrange(2):
                 self._done = True
                 return
             self._restart_at_rest()
         self._after_ms(CHECK_MS, self._check)
+
+    def _is_idle(self) -> bool:
+        """Whether nothing is wanted or stands any more, so that nothing may follow from a restart."""
+        engine = self._engine
+        return engine is not None and self.oracle.mode != "running" and not any(engine.book.live.values())
 
     def _restart_at_rest(self) -> None:
         """One more recovery: of a book at rest it must lead to no order."""

@@ -1,0 +1,87 @@
+"""The engine of the demo, as a process of its own: books whose venues are behind a socket, so that it can be killed.
+
+`python -m hedgerow.runtime.engine ORDERS`, where ORDERS is one `Orders` as JSON. Lines go to stdout, notes to stderr.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hedgerow.core.commands import Turn
+from hedgerow.core.config import BookConfig
+from hedgerow.model.ids import LegId
+from hedgerow.runtime.clock import Origin
+from hedgerow.runtime.config import load
+from hedgerow.runtime.node import Node
+from hedgerow.runtime.story import Story, told
+from hedgerow.venues.gateway import Gateway
+from hedgerow.venues.sim_gateway import Line, SimGateway
+from hedgerow.venues.sim_server import RemoteDesk, connect
+from hedgerow.venues.sim_wire import Hello
+
+EXIT_UNREACHABLE = 5
+
+
+class Orders(msgspec.Struct, frozen=True):
+    """What the process is told."""
+
+    config: str
+    state: str
+    socket: str
+    origin: Origin
+
+
+async def run_engine(orders: Orders) -> int:
+    """Run the books until a signal, or until the venues go away, and return the exit code."""
+    config = load(Path(orders.config), Path(orders.state))
+    story = Story()
+
+    def show(turns: list[tuple[int, Turn]]) -> None:
+        for line in story.follow(turns):
+            print(told(line), flush=True)
+
+    def note(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    node = Node(config.books, config.journal, orders.origin, note, show)
+    story.begin(node.books.values())
+    lines: dict[tuple[str, LegId], Line] = {}
+    gateways: dict[tuple[str, LegId], Gateway] = {}
+    tasks: dict[str, Coroutine[Any, Any, None]] = {}
+    try:
+        for book in config.books:
+            for leg in book.legs:
+                key = (book.book_id, leg.id)
+                gateway = SimGateway(leg.account_id, leg.lease_ms, node.clock, partial(lines.__getitem__, key))
+                line: RemoteDesk = await connect(
+                    Path(orders.socket), Hello(leg.account_id, leg.instrument.id), gateway.receive
+                )
+                gateways[key], lines[key] = gateway, line
+                tasks[f"line of {book.book_id} {leg.id}"] = line.listen()
+    except OSError as error:
+        node.abandon()
+        for work in tasks.values():
+            work.close()
+        note(f"the simulated venues cannot be reached: {error}")
+        return EXIT_UNREACHABLE
+
+    def gateway_of(book: BookConfig, leg_id: LegId) -> Gateway:
+        return gateways[book.book_id, leg_id]
+
+    return await node.run(gateway_of, tasks)
+
+
+def main() -> None:
+    """Run as a process."""
+    sys.exit(asyncio.run(run_engine(msgspec.json.decode(sys.argv[1], type=Orders))))
+
+
+if __name__ == "__main__":
+    main()

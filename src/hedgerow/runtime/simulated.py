@@ -1,0 +1,291 @@
+"""Simulated venues from a config, and a node that runs on them in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TextIO
+
+import msgspec
+
+from hedgerow.core.config import NS_PER_MS, NS_PER_S, BookConfig
+from hedgerow.market.checkpoint import SavedExchange, restore, save
+from hedgerow.market.exchange import SimExchange
+from hedgerow.market.latency import Delay, Latency
+from hedgerow.market.rules import VenueRules
+from hedgerow.market.synthetic import MILLION, SyntheticMarket, SyntheticSpec, Walk
+from hedgerow.market.tape import MarketEvent, Tape, merge
+from hedgerow.model.ids import BookId, LegId, VenueId
+from hedgerow.model.instrument import Instrument
+from hedgerow.model.numbers import BPS, ceil_to
+from hedgerow.runtime.clock import origin_now
+from hedgerow.runtime.node import Node, Service
+from hedgerow.runtime.node_config import MarketConfig, NodeConfig
+from hedgerow.runtime.story import Line, Story, told
+from hedgerow.venues.clock import Clock
+from hedgerow.venues.gateway import Gateway
+from hedgerow.venues.sim_gateway import SimGateway
+from hedgerow.venues.sim_venues import Feed, SimVenues, SyntheticFeed, TapeFeed
+from hedgerow.venues.sim_wire import Hello
+
+# Synthetic markets move ten times a second, as often as Binance sends depth.
+TICK_NS = 100 * NS_PER_MS
+TICKS_PER_S = Decimal(NS_PER_S) / TICK_NS
+# `Walk` moves half of the time, by -1, 0 or 1: a standard deviation of 1/sqrt(3) steps a tick.
+STEPS_PER_DEVIATION = Decimal("1.732")
+# What the venues remember is written whole at each change, so they forget what is this old; the journal never does.
+HISTORY_MAX = 500
+VENUES_FILE = "venues.json"
+POLL_S = 0.05
+
+
+class VenuesForgetful(Exception):
+    """The simulated venues cannot read what they remembered. Nothing was changed."""
+
+
+class VenueMemory:
+    """The file in which simulated venues outlive their process: written before anybody hears of a change.
+
+    Not synced: it survives the death of the process, and after a power cut it may be older than the journal. Then the
+    book sees drift, as it would with a venue that lost trades.
+    """
+
+    def __init__(self, path: Path, exchanges: Mapping[VenueId, SimExchange]) -> None:
+        """Bring the exchanges to what the file says. Raises VenuesForgetful when it cannot be read."""
+        self._path = path
+        self._exchanges = exchanges
+        try:
+            saved = msgspec.json.decode(path.read_bytes(), type=list[SavedExchange])
+        except FileNotFoundError:
+            return
+        except (OSError, msgspec.MsgspecError) as error:
+            raise VenuesForgetful(f"{path} cannot be read: {error}; restore it, or use another --state") from error
+        for each in saved:
+            if each.venue_id in exchanges:
+                restore(exchanges[each.venue_id], each)
+
+    def save(self) -> None:
+        """Write it all, in one step. Raises OSError; nobody has heard of the change then."""
+        body = msgspec.json.encode([save(exchange) for exchange in self._exchanges.values()])
+        beside = self._path.with_suffix(".new")
+        beside.touch(0o600)
+        beside.write_bytes(body)
+        beside.replace(self._path)
+
+
+def open_exchanges(config: NodeConfig) -> dict[VenueId, SimExchange]:
+    """Return the exchanges of a config, with its accounts in them."""
+    exchanges: dict[VenueId, SimExchange] = {}
+    for venue in config.venues:
+        rules = VenueRules(history_max=HISTORY_MAX)
+        exchanges[venue.id] = SimExchange(venue.id, venue.instruments, rules, _seed(config, f"ids {venue.id}"))
+    for account in config.accounts:
+        exchanges[account.venue_id].open_account(account.id, account.balances, account.fees, leverage=account.leverage)
+    return exchanges
+
+
+def open_venues(
+    config: NodeConfig,
+    clock: Clock,
+    *,
+    spreads_bps: Mapping[VenueId, Decimal] | None = None,
+    memory: Path | None = None,
+) -> SimVenues:
+    """Return the simulated venues of a config. Nothing moves before `start`.
+
+    Args:
+        spreads_bps: venue -> spread of its synthetic markets, where it differs from the config's.
+        memory: file in which the venues remember accounts, positions, orders and trades over the death of the process.
+
+    Raises:
+        TapeError: a tape cannot be used.
+        VenuesForgetful: the memory cannot be read.
+    """
+    exchanges = open_exchanges(config)
+    saved = None if memory is None else VenueMemory(memory, exchanges).save
+    feeds: list[Feed] = []
+    markets = [_market(config, market, exchanges, spreads_bps or {}) for market in config.markets]
+    if markets:
+        feeds.append(SyntheticFeed(markets, TICK_NS))
+    tapes = [_tape(venue.tape, venue.instruments) for venue in config.venues if venue.tape is not None]
+    if tapes:
+        feeds.append(TapeFeed(merge(tapes), exchanges))
+    latencies = {venue.id: _latency(config, venue.id, venue.latency_ms) for venue in config.venues}
+    return SimVenues(clock, exchanges, latencies, feeds, saved)
+
+
+def _seed(config: NodeConfig, name: str) -> int:
+    """Every part of the world has chance of its own, so that none disturbs another."""
+    return random.Random(f"{config.seed} {name}").randrange(1 << 32)
+
+
+def _tape(path: Path, instruments: tuple[Instrument, ...]) -> Iterator[MarketEvent]:
+    (instrument,) = instruments
+    return iter(Tape(path, instrument.id))
+
+
+def _latency(config: NodeConfig, venue_id: VenueId, mean_ms: Decimal) -> Latency:
+    mean_ns = int(mean_ms * NS_PER_MS)
+    delay = Delay(mean_ns * 4 // 5, mean_ns * 2 // 5)
+    return Latency(random.Random(f"{config.seed} latency {venue_id}"), delay, delay)
+
+
+def _market(
+    config: NodeConfig,
+    market: MarketConfig,
+    exchanges: Mapping[VenueId, SimExchange],
+    spreads_bps: Mapping[VenueId, Decimal],
+) -> SyntheticMarket:
+    instruments = [
+        instrument
+        for venue in config.venues
+        if venue.tape is None
+        for instrument in venue.instruments
+        if instrument.base == market.base
+    ]
+    tick_deviation = market.price * market.volatility_bps * BPS / TICKS_PER_S.sqrt()
+    step = ceil_to(tick_deviation * STEPS_PER_DEVIATION, max(instrument.tick for instrument in instruments))
+    specs = []
+    for instrument in instruments:
+        spread_bps = spreads_bps.get(instrument.venue_id, market.spread_bps)
+        spread_ticks = max(1, int(market.price * spread_bps * BPS / instrument.tick))
+        level_steps = max(2, int(2 * market.depth / instrument.step))
+        specs.append(
+            SyntheticSpec(
+                instrument,
+                market.price // instrument.tick * instrument.tick,
+                common_ticks=int(step / instrument.tick),
+                own_ticks=max(1, spread_ticks // 8),
+                spread_ticks=spread_ticks,
+                level_gap_ticks=max(1, spread_ticks // 4),
+                level_steps=level_steps,
+                trade_steps=max(1, level_steps // 4),
+            )
+        )
+    moves = MILLION // 2 if market.volatility_bps else 0
+    walk = Walk(moves_per_million=moves, jumps_per_million=2_000 if moves else 0, jump_max=8)
+    return SyntheticMarket(_seed(config, f"market {market.base}"), specs, exchanges, walk)
+
+
+class _Local:
+    """Gateways whose venues are in this process."""
+
+    def __init__(self, venues: SimVenues, clock: Clock) -> None:
+        self._venues = venues
+        self._clock = clock
+
+    def gateway(self, book: BookConfig, leg_id: LegId) -> Gateway:
+        leg = book.leg(leg_id)
+        hello = Hello(leg.account_id, leg.instrument.id)
+        gateway: SimGateway
+        gateway = SimGateway(
+            leg.account_id, leg.lease_ms, self._clock, lambda: self._venues.open_desk(hello, gateway.receive)
+        )
+        return gateway
+
+
+class Ran(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run came to, as one object."""
+
+    schema: str = "hedgerow.run/1"
+    exit: int
+    fills: int
+    hedged: bool
+    residual: dict[BookId, Decimal]
+    "Book -> residual, hedge units."
+    journal_seq: int
+    last_order: str
+
+
+def run_node(
+    config: NodeConfig,
+    serve: Callable[[Node], Service] | None,
+    out: TextIO,
+    err: TextIO,
+    *,
+    as_json: bool = False,
+    speed: float = 1,
+    seconds: float | None = None,
+) -> int:
+    """Run the books of a config on simulated venues until a signal, and return the exit code.
+
+    Args:
+        serve: returns what runs beside the books; its errors pass through, and nothing has started then.
+        out: takes what happened; with `as_json`, one object at the end.
+        err: takes notes.
+        speed: times faster than life.
+        seconds: stop in order after so long, by the node's clock.
+
+    Raises:
+        JournalError: the journal cannot be used.
+        TapeError: a tape cannot be used.
+    """
+    return asyncio.run(_run_node(config, serve, out, err, as_json, speed, seconds))
+
+
+async def _run_node(
+    config: NodeConfig,
+    serve: Callable[[Node], Service] | None,
+    out: TextIO,
+    err: TextIO,
+    as_json: bool,
+    speed: float,
+    seconds: float | None,
+) -> int:
+    def note(text: str) -> None:
+        print(text, file=err, flush=True)
+
+    def show(lines: list[Line]) -> None:
+        if not as_json:
+            for line in lines:
+                print(told(line), file=out, flush=True)
+
+    story = Story()
+    note(
+        f"config    {config.name} ok ({len(config.accounts)} accounts, {len(config.books)} books, sha {config.sha[:7]})"
+    )
+    node = Node(config.books, config.journal, origin_now(speed), note, lambda turns: show(story.follow(turns)))
+    story.begin(node.books.values())
+    live = sum(len(orders) for book in node.books.values() for orders in book.live.values())
+    note("mode      SIM  " + ", ".join(account.id for account in config.accounts))
+    note(f"recover   journal seq {node.last_seq:,}; {live} live order(s) to be proven; run {node.epoch}")
+    try:
+        venues = open_venues(config, node.clock, memory=config.state / VENUES_FILE)
+    except BaseException:
+        node.abandon()
+        raise
+    local = _Local(venues, node.clock)
+    tasks: dict[str, Coroutine[Any, Any, None]] = {"venues": _move(venues, node, seconds, note)}
+    code = await node.run(local.gateway, tasks, serve)
+    venues.stop()
+    residual = {book_id: book.residual for book_id, book in node.books.items()}
+    hedged = all(book.is_hedged for book in node.books.values())
+    open_text = ", ".join(f"{book_id} {qty}" for book_id, qty in residual.items())
+    note(f"stopped   residual {open_text}; state saved (seq {node.last_seq:,})")
+    if as_json:
+        ran = Ran(
+            exit=code,
+            fills=story.fills,
+            hedged=hedged,
+            residual=residual,
+            journal_seq=node.last_seq,
+            last_order=story.last_order,
+        )
+        print(msgspec.json.encode(ran).decode(), file=out, flush=True)
+    return code
+
+
+async def _move(venues: SimVenues, node: Node, seconds: float | None, note: Callable[[str], None]) -> None:
+    """Let the venues live, and ask for a stop when the tapes or the time are over."""
+    venues.start()
+    end_ns = None if seconds is None else node.started_ts_ns + int(seconds * NS_PER_S)
+    # The node's clock may run faster than the loop's, so no single sleep would do.
+    while not venues.ended and (end_ns is None or node.now_ns() < end_ns):  # noqa: ASYNC110
+        await asyncio.sleep(POLL_S)
+    note("the tapes have ended" if venues.ended else f"{seconds} s are over")
+    node.stop()
+    # The venues still answer while the node stops.
+    await asyncio.Event().wait()
