@@ -15,12 +15,13 @@ from hedgerow.core.commands import Turn
 from hedgerow.core.step import empty_book, fold
 from hedgerow.journal.sqlite import SqliteStore
 from hedgerow.model.numbers import ONE
+from hedgerow.runtime.cycle import SNAPSHOT_EVERY_TURNS
 
 TURNS, QUICK_TURNS = 1_000_000, 30_000
 GOAL_S, GOAL_SNAPSHOT_S = 10.0, 1.0
 COMMIT_LEN = 1_000
-SNAPSHOT_AGE_TURNS = 10_000
-"How many turns come after the snapshot: a node saves one at least this often."
+SNAPSHOT_AGE_TURNS = SNAPSHOT_EVERY_TURNS
+"How many turns come after the snapshot: as many as a node makes before it saves the next one."
 
 
 class Recording:

@@ -28,7 +28,7 @@ from hedgerow.core.events import (
     TimeReached,
     TradesRead,
 )
-from hedgerow.core.step import Stepped, empty_book, next_due_ns, step
+from hedgerow.core.step import empty_book, next_due_ns, step
 from hedgerow.core.target import NetTarget, Resting, Taking, Target
 from hedgerow.market.answers import Accepted, OrderReport, OrderRequest, Report, TradeReport
 from hedgerow.market.exchange import SimExchange
@@ -142,14 +142,6 @@ class World:
         """Take events, and all that follows from them."""
         self._inbox.extend(events)
         self._settle()
-
-    def step(self, event: Event) -> Stepped:
-        """Step the book once; what it led to is the caller's to journal and to send."""
-        self.events += 1
-        stepped = step(self.book, event)
-        if stepped.turn is not None:
-            self.turns += 1
-        return stepped
 
     def send(self, command: Command) -> None:
         """Carry a request to its venue; its answer waits in the inbox. Notes go nowhere."""

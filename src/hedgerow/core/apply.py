@@ -88,8 +88,9 @@ from hedgerow.model.order import (
 
 # One client retries within minutes; this many requests of one operator in that time is beyond any console.
 REQUEST_IDS_MAX = 256
-# A venue that never tells the fees of so many orders in a row is not waited for.
-AWAITING_FEE_MAX = 256
+# Closed orders wait in memory for the read of trades after them; beyond so many a venue that answers none is not waited
+# for, and repeats of their trades are looked up in the journal.
+WAITING_ORDERS_MAX = 20_000
 # A fill that fits no order waits for one; a book never has more unacknowledged orders than this on a leg.
 PARKED_MAX = 10_000
 # Three refusals were the last thing that the old scripts counted before they forgot the hedge.
@@ -110,7 +111,8 @@ def _apply_event(book: Book, event: Event) -> bool:
             _apply_heard(book, book.leg_of(event.fill.account_id, event.fill.instrument_id))
             return _apply_fill(book, event.fill)
         case OrderAccepted():
-            return _apply_shown(book, event.order_id, event.venue_order_id, None)
+            named = _apply_named(book, event.venue_order_id, event.order_id)
+            return _apply_shown(book, event.order_id, event.venue_order_id, None) or named
         case QuoteReceived():
             book.quotes[event.quote.instrument_id] = event.quote
             book.unjournaled[event.quote.instrument_id] = event.quote
@@ -209,8 +211,6 @@ def apply_commands(book: Book, commands: tuple[Command, ...]) -> None:
                 state.memory = command.memory
             case OrderGivenUp():
                 _put(book, life.given_up(state.orders[command.order_id]))
-                if state.parked:
-                    _apply_parked(book)
             case PositionAdopted():
                 leg = book.legs[command.leg_id]
                 state.ledgers[command.leg_id].adopt(command.net_qty, command.price, leg)
@@ -256,33 +256,39 @@ def _put(book: Book, order: Order) -> None:
     """Store one order; the oldest closed ones leave memory, the journal keeps them."""
     state = book.state
     before = state.orders.get(order.id)
+    if order.status in CLOSED and not order.closed_ts_ns:
+        order = replace(order, closed_ts_ns=book.now_ns)
     state.orders[order.id] = order
     book.index_order(order)
     if order.status in CLOSED and (before is None or before.status in LIVE):
         state.closed.append(order.id)
-        if len(state.closed) > CLOSED_ORDERS_MAX:
-            _forget_oldest(book)
+        _forget_oldest(book)
     elif order.status in LIVE and before is not None and before.status in CLOSED:
         state.closed.remove(order.id)
 
 
 def _forget_oldest(book: Book) -> None:
-    """Let the oldest closed order leave memory; one whose fee is still to come stays a while longer."""
+    """Let the oldest closed orders leave memory once nothing more is to come for them in the ordinary way."""
     state = book.state
-    oldest: ClientOrderId | None = state.closed[0]
-    if len(state.closed) <= CLOSED_ORDERS_MAX + AWAITING_FEE_MAX:
-        oldest = next((order_id for order_id in state.closed if _all_fees_known(book, order_id)), None)
-    if oldest is None:
-        return
-    state.closed.remove(oldest)
-    order = state.orders.pop(oldest)
-    state.trades.pop(oldest, None)
-    if order.venue_order_id is not None:
-        book.venue_order_ids.pop(order.venue_order_id, None)
+    while len(state.closed) > CLOSED_ORDERS_MAX:
+        oldest = state.closed[0]
+        if len(state.closed) <= WAITING_ORDERS_MAX and _is_awaited(book, oldest):
+            return
+        del state.closed[0]
+        order = state.orders.pop(oldest)
+        state.trades.pop(oldest, None)
+        if order.venue_order_id is not None:
+            book.venue_order_ids.pop(order.venue_order_id, None)
 
 
-def _all_fees_known(book: Book, order_id: ClientOrderId) -> bool:
-    return all(booked.fee_known for booked in book.state.trades.get(order_id, {}).values())
+def _is_awaited(book: Book, order_id: ClientOrderId) -> bool:
+    """Whether the next read of trades will still show trades of a closed order, or a fee of one is to come."""
+    order = book.state.orders[order_id]
+    if order.filled_qty == 0:
+        return False
+    if book.state.ledgers[order.leg_id].trades_ts_ns <= order.closed_ts_ns:
+        return True
+    return not all(booked.fee_known for booked in book.state.trades.get(order_id, {}).values())
 
 
 def _set_mode(book: Book, mode: Mode, reason: str) -> None:
@@ -378,8 +384,10 @@ def _apply_fill(book: Book, fill: Fill) -> bool:
         book.raised.append(Alarm(AlarmKind.ORPHAN_ORDER, order_id, text))
         return _park(book, fill)
     # The order left memory long ago: only the journal can say whether this trade was booked then.
-    book.look_ups.append(fill)
-    return _park(book, fill)
+    if _park(book, fill):
+        book.look_ups.append(fill)
+        return True
+    return False
 
 
 def _book_fill(book: Book, leg_id: LegId, slot: str, fill: Fill) -> None:
@@ -407,8 +415,10 @@ def _apply_nameless(book: Book, leg_id: LegId, fill: Fill) -> bool:
     return _apply_foreign(book, leg_id, fill)
 
 
-def _apply_named(book: Book, venue_order_id: VenueOrderId, order_id: ClientOrderId) -> bool:
+def _apply_named(book: Book, venue_order_id: VenueOrderId | None, order_id: ClientOrderId) -> bool:
     """The venue says whose an order is: the parked trades of it find their owner."""
+    if venue_order_id is None or not book.state.parked:
+        return False
     named = [f for f in book.state.parked if f.order_id is None and f.venue_order_id == venue_order_id]
     if not named:
         return False
@@ -497,14 +507,6 @@ def _apply_looked_up(book: Book, event: FillLookedUp) -> bool:
     return True
 
 
-def _apply_parked(book: Book) -> None:
-    """Try the parked fills again: an order may have become known by the venue's id, or nobody is left to claim them."""
-    book.look_again = True
-    parked, book.state.parked = book.state.parked, []
-    for fill in parked:
-        _apply_fill(book, fill)
-
-
 def _apply_shown(
     book: Book, order_id: ClientOrderId, venue_order_id: VenueOrderId | None, cum_qty: Decimal | None
 ) -> bool:
@@ -521,19 +523,17 @@ def _apply_shown(
         text = f"{order_id} was refused and is working all the same"
         book.raised.append(Alarm(AlarmKind.CONTRADICTION, order_id, text))
     if after.venue_cum_qty > after.filled_qty:
-        _want_reads(book, (ReadKind.TRADES,), book.now_ns, order.leg_id)
+        # Usually the trade is only a moment behind the report.
+        wait_ns = book.config.timing.ask_first_ms * NS_PER_MS
+        _want_reads(book, (ReadKind.TRADES,), book.now_ns + wait_ns, order.leg_id)
     if after == order:
         return False
     _put(book, after)
-    if book.state.parked and order.venue_order_id is None:
-        _apply_parked(book)
     return True
 
 
 def _apply_report(book: Book, event: OrderReported) -> bool:
-    named = False
-    if event.venue_order_id is not None and book.state.parked:
-        named = _apply_named(book, event.venue_order_id, event.order_id)
+    named = _apply_named(book, event.venue_order_id, event.order_id)
     return _apply_status(book, event) or named
 
 
@@ -554,9 +554,6 @@ def _apply_status(book: Book, event: OrderReported) -> bool:
         _want_reads(book, (ReadKind.TRADES,), book.now_ns, order.leg_id)
     if changed and order.status in LIVE and after.status in CLOSED:
         _apply_end(book, after, event)
-    if book.state.parked:
-        _apply_parked(book)
-        changed = True
     return changed
 
 
@@ -587,8 +584,6 @@ def _apply_rejected(book: Book, event: OrderRejected) -> bool:
         _put(book, life.unclear(order, book.now_ns, book.now_ns))
         return True
     _put(book, life.clear(order.moved(OrderStatus.REJECTED)))
-    if book.state.parked:
-        _apply_parked(book)
     _refuse(book, order, event.reject_class, event.code, event.text, event.retry_after_ns)
     return True
 
@@ -670,6 +665,7 @@ def _apply_trades(book: Book, event: TradesRead) -> bool:
     ledger = book.ledger(event.leg_id)
     if event.cursor and event.cursor != ledger.trade_cursor:
         ledger.trade_cursor = event.cursor
+        ledger.trades_ts_ns = event.asked_ts_ns
         changed = True
     for order_id in list(book.unclear):
         order = book.state.orders[order_id]
@@ -689,6 +685,7 @@ def _apply_open_orders(book: Book, event: OpenOrdersRead) -> bool:
         if order_id is None:
             continue
         listed.add(order_id)
+        changed |= _apply_named(book, row.venue_order_id, order_id)
         changed |= _apply_shown(book, order_id, row.venue_order_id, row.cum_qty)
     for order in list(book.live[event.leg_id].values()):
         if order.id in listed:

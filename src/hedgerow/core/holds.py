@@ -79,7 +79,8 @@ HOLD_TEXTS: dict[HoldReason, HoldText] = {
         "The venue refused the qty as off its step.", "The venue changed a filter: it is read again at the next start."
     ),
     HoldReason.OFF_TICK: HoldText(
-        "The venue refused the price as off its tick.", "The venue changed a filter: it is read again at the next start."
+        "The venue refused the price as off its tick.",
+        "The venue changed a filter: it is read again at the next start.",
     ),
     HoldReason.PRICE_BAND: HoldText(
         "The price lies outside the band that the venue allows around its mark.",

@@ -39,6 +39,8 @@ class Ledger(msgspec.Struct):
     "When our latest fill was booked, by our clock."
     trade_cursor: str = ""
     "Where the next read of trades starts; moved by reads only, so that a dropped stream frame is still found."
+    trades_ts_ns: int = 0
+    "When the read of trades that last brought news was asked."
     foreign_net_qty: Decimal | None = None
     "What the account holds beyond this book; None until its position was read once."
     drift_net_qty: Decimal = ZERO

@@ -168,6 +168,8 @@ class Order(msgspec.Struct, frozen=True):
     venue_end: OrderStatus | None = None
     "How the venue says that it ended; None while it has not said so."
     venue_order_id: VenueOrderId | None = None
+    closed_ts_ns: int = 0
+    "When it closed, by our clock; 0 while it lives."
     cancel_ts_ns: int = 0
     "When a cancel last left; 0 when none did."
     cancels: int = 0

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -19,7 +17,7 @@ from hedgerow.core.config import BookConfig
 from hedgerow.model.ids import LegId
 from hedgerow.runtime.clock import Origin
 from hedgerow.runtime.config import load
-from hedgerow.runtime.node import Node
+from hedgerow.runtime.node import Node, Work
 from hedgerow.runtime.story import Story, told
 from hedgerow.venues.gateway import Gateway
 from hedgerow.venues.sim_gateway import Line, SimGateway
@@ -54,7 +52,7 @@ async def run_engine(orders: Orders) -> int:
     story.begin(node.books.values())
     lines: dict[tuple[str, LegId], Line] = {}
     gateways: dict[tuple[str, LegId], Gateway] = {}
-    tasks: dict[str, Coroutine[Any, Any, None]] = {}
+    tasks: dict[str, Work] = {}
     try:
         for book in config.books:
             for leg in book.legs:
@@ -64,11 +62,9 @@ async def run_engine(orders: Orders) -> int:
                     Path(orders.socket), Hello(leg.account_id, leg.instrument.id), gateway.receive
                 )
                 gateways[key], lines[key] = gateway, line
-                tasks[f"line of {book.book_id} {leg.id}"] = line.listen()
+                tasks[f"line of {book.book_id} {leg.id}"] = line.listen
     except OSError as error:
         node.abandon()
-        for work in tasks.values():
-            work.close()
         note(f"the simulated venues cannot be reached: {error}")
         return EXIT_UNREACHABLE
 

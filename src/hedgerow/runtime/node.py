@@ -42,6 +42,7 @@ _RESTORES = {Mode.RUNNING: Action.RESUME, Mode.FROZEN: Action.FREEZE, Mode.FLATT
 
 Note = Callable[[str], None]
 GatewayOf = Callable[[BookConfig, LegId], Gateway]
+Work = Callable[[], Coroutine[Any, Any, None]]
 
 _decode_state = msgspec.json.Decoder(BookState).decode
 
@@ -154,14 +155,14 @@ class Node:
     async def run(
         self,
         gateway_of: GatewayOf,
-        tasks: Mapping[str, Coroutine[Any, Any, None]],
+        tasks: Mapping[str, Work],
         serve: Callable[[Node], Service] | None = None,
     ) -> int:
         """Run until a signal, `stop`, or the end of any task, and return the exit code.
 
         Args:
             gateway_of: returns the gateway of one leg of a book.
-            tasks: name -> what must run as long as the books do; the end of one ends the node.
+            tasks: name -> what must run as long as the books do, begun after them; the end of one ends the node.
             serve: returns what runs beside the books.
         """
         try:
@@ -173,7 +174,7 @@ class Node:
             self._loop.add_signal_handler(number, self._signaled, number)
         try:
             self._start_books(gateway_of)
-            running = {asyncio.create_task(work, name=name) for name, work in tasks.items()}
+            running = {asyncio.create_task(work(), name=name) for name, work in tasks.items()}
             running.add(asyncio.create_task(self._watch_lag(), name="loop watchdog"))
             if service is not None:
                 running.add(asyncio.create_task(service.run(), name="api"))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import msgspec
 
@@ -258,8 +259,7 @@ async def _run_node(
         node.abandon()
         raise
     local = _Local(venues, node.clock)
-    tasks: dict[str, Coroutine[Any, Any, None]] = {"venues": _move(venues, node, seconds, note)}
-    code = await node.run(local.gateway, tasks, serve)
+    code = await node.run(local.gateway, {"venues": partial(_move, venues, node, seconds, note)}, serve)
     venues.stop()
     residual = {book_id: book.residual for book_id, book in node.books.items()}
     hedged = all(book.is_hedged for book in node.books.values())

@@ -478,7 +478,8 @@ class World:
     def _change_filters(self, _: Fault) -> bool:
         line = self._some_line()
         instrument = line.instrument
-        if self.rng.randrange(2):
+        # A start refuses a config whose orders are below the minimum, and there is nobody here to mend it.
+        if self.rng.randrange(2) and instrument.min_qty + instrument.step <= self.qty:
             instrument = msgspec.structs.replace(instrument, min_qty=instrument.min_qty + instrument.step)
         else:
             instrument = msgspec.structs.replace(instrument, min_notional=instrument.min_notional + 2)
@@ -599,7 +600,9 @@ class World:
     def _is_idle(self) -> bool:
         """Whether nothing is wanted or stands any more, so that nothing may follow from a restart."""
         engine = self._engine
-        return engine is not None and self.oracle.mode != "running" and not any(engine.book.live.values())
+        if engine is None or self.oracle.mode == "running":
+            return False
+        return not any(engine.book.live.values()) and not engine.book.state.refusals
 
     def _restart_at_rest(self) -> None:
         """One more recovery: of a book at rest it must lead to no order."""

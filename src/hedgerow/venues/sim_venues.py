@@ -227,8 +227,10 @@ class Desk:
         self._stream_ns = 0
         "When the last frame arrives: a stream keeps its order."
         self._shown: Quote | None = None
+        self._shown_ns = 0
         self._rate: FundingRate | None = None
         self._beat()
+        self.show()
 
     def close(self) -> None:
         """End the connection. What is on its way from the engine still arrives; nothing goes back."""
@@ -257,10 +259,12 @@ class Desk:
             self._stream(Streamed(funding=report))
 
     def show(self) -> None:
-        """Show the book, if it changed, and the coming funding."""
+        """Show the book when it changed, or once a second so that it stays fresh, and the coming funding."""
         quote = self._exchange.quote(self.hello.instrument_id, DEPTH_SHOWN)
-        if self._shown is None or (quote.bids, quote.asks) != (self._shown.bids, self._shown.asks):
-            self._shown = quote
+        now_ns, shown = self._clock.now_ns(), self._shown
+        is_old = now_ns - self._shown_ns >= BEAT_NS
+        if shown is None or is_old or (quote.bids, quote.asks) != (shown.bids, shown.asks):
+            self._shown, self._shown_ns = quote, now_ns
             self._stream(Shown(quote))
         rate = self._exchange.funding_rate(self.hello.instrument_id)
         if rate is not None and rate != self._rate:

@@ -1,0 +1,169 @@
+"""A node in its loop: how it starts, stops, and ends when something else does. Its clock runs far faster than life."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from hedgerow.core.commands import Mode, Turn
+from hedgerow.core.events import Action, OperatorCommanded
+from hedgerow.journal.errors import JournalLocked
+from hedgerow.journal.sqlite import SqliteStore
+from hedgerow.model.ids import BookId
+from hedgerow.runtime.config import load_text
+from hedgerow.runtime.node import EXIT_DIED, EXIT_DONE, Node, Service, recover
+from hedgerow.runtime.node_config import NodeConfig
+from hedgerow.runtime.simulated import VenuesForgetful, run_node
+from tests.runtime.worlds import CONFIG
+
+SPEED = 100
+BOOK = BookId("btc-mirror")
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> NodeConfig:
+    return load_text(CONFIG, "test.yaml", tmp_path, tmp_path / "state")
+
+
+class Ran:
+    """One run, and what it left."""
+
+    def __init__(self, config: NodeConfig, serve: object = None, seconds: float = 3) -> None:
+        self.out, self.err = io.StringIO(), io.StringIO()
+        self.code = run_node(
+            config,
+            serve,  # type: ignore[arg-type]
+            self.out,
+            self.err,
+            as_json=True,
+            speed=SPEED,
+            seconds=seconds,
+        )
+        store = SqliteStore(config.journal, read_only=True)
+        self.turns = [record.turn for record in store.turns()]
+        self.book = recover(store, config.books[0]).book
+        store.close()
+
+    def operations(self) -> list[tuple[Action, str]]:
+        return [(e.action, e.principal) for e in map(_event, self.turns) if isinstance(e, OperatorCommanded)]
+
+
+def _event(turn: Turn) -> object:
+    return turn.event
+
+
+class Operator:
+    """Runs beside the books, and gives one order as soon as they run."""
+
+    def __init__(self, node: Node, action: Action) -> None:
+        self._node = node
+        self._action = action
+        self._stopped = asyncio.Event()
+
+    async def run(self) -> None:
+        self._node.operate(BOOK, OperatorCommanded(self._node.now_ns(), self._action, "a person"))
+        await self._stopped.wait()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+
+def test_a_stop_leaves_nothing_standing_and_the_next_run_goes_on(config: NodeConfig) -> None:
+    """What rests while nobody looks would fill with nobody to hedge it."""
+    first = Ran(config)
+
+    assert first.code == EXIT_DONE
+    assert first.book.mode is Mode.HALTED
+    assert not any(first.book.live.values())
+    assert first.book.is_hedged
+    assert json.loads(first.out.getvalue())["hedged"] is True
+    second = Ran(config)
+    assert (Action.RESUME, "node:start") in second.operations()
+    assert second.code == EXIT_DONE
+    assert second.book.state.epoch == 2
+    assert second.book.state.alarms == {}
+
+
+def test_an_operators_freeze_outlives_a_stop_and_a_start(config: NodeConfig) -> None:
+    """A restart is no permission to add risk again."""
+    Ran(config, lambda node: Operator(node, Action.FREEZE))
+
+    again = Ran(config)
+
+    assert (Action.FREEZE, "node:start") in again.operations()
+    assert (Action.RESUME, "node:start") not in again.operations()
+    assert again.book.state.mode_reason.endswith("from frozen")
+
+
+def test_an_operators_halt_is_left_alone(config: NodeConfig) -> None:
+    """Only a person lifts it."""
+    Ran(config, lambda node: Operator(node, Action.HALT))
+
+    again = Ran(config)
+
+    assert again.operations() == [(Action.HALT, "a person")]
+    assert again.book.mode is Mode.HALTED
+
+
+def test_a_second_node_on_the_same_journal_is_refused(config: NodeConfig) -> None:
+    """Two engines would hedge every fill twice."""
+    config.state.mkdir()
+    store = SqliteStore(config.journal)
+
+    with pytest.raises(JournalLocked):
+        Ran(config)
+    store.close()
+
+
+def test_what_cannot_be_served_ends_the_node_before_it_starts(config: NodeConfig) -> None:
+    """The error passes through, and the journal is free again."""
+
+    def refuse(node: Node) -> Service:
+        raise OSError("the socket is taken")
+
+    with pytest.raises(OSError, match="the socket is taken"):
+        Ran(config, refuse)
+
+    assert Ran(config, seconds=1).code == EXIT_DONE
+
+
+def test_a_task_that_ends_by_itself_stops_the_node(config: NodeConfig) -> None:
+    """A dead consumer behind a living process is how positions stay naked."""
+
+    class Mortal:
+        async def run(self) -> None:
+            raise RuntimeError("lost its way")
+
+        def stop(self) -> None: ...
+
+    ran = Ran(config, lambda node: Mortal(), seconds=600)
+
+    assert ran.code == EXIT_DIED
+    assert "api ended: lost its way" in ran.err.getvalue()
+    assert not any(ran.book.live.values())
+
+
+def test_venues_that_cannot_read_their_memory_say_so(config: NodeConfig) -> None:
+    """Beginning anew in silence would look like a venue that lost every trade."""
+    config.state.mkdir()
+    (config.state / "venues.json").write_text("[{")
+
+    with pytest.raises(VenuesForgetful, match=r"venues\.json"):
+        Ran(config)
+
+
+@pytest.mark.slow
+def test_the_venues_of_a_run_remember_what_the_book_holds(config: NodeConfig) -> None:
+    """A run that is started again finds its fills at the venues, and no drift."""
+    first = Ran(config, seconds=20)
+    second = Ran(config, seconds=20)
+
+    ledgers = second.book.state.ledgers
+    assert sum(ledger.fills for ledger in first.book.state.ledgers.values()) > 0
+    assert all(ledger.drift_net_qty == 0 for ledger in ledgers.values())
+    assert all(ledger.foreign_net_qty == 0 for ledger in ledgers.values())
+    assert second.book.is_hedged
