@@ -17,12 +17,12 @@ from hedgerow.core.holds import WITHDRAWS, Hold, HoldReason
 from hedgerow.core.orders import may_cancel
 from hedgerow.core.target import Making, NetTarget, Resting, Taking, Target
 from hedgerow.model.ids import LegId, OrderKey, encode_order_id
-from hedgerow.model.instrument import Instrument, Rule
+from hedgerow.model.instrument import Broken, Instrument, Rule
 from hedgerow.model.numbers import BPS, ZERO
 from hedgerow.model.order import Order, OrderStatus, OrderType, Role, Side, TimeInForce
 
-# A need above the venue's maximum goes out in slices; the rest of them follow with the next events.
-SLICES_PER_TURN_MAX = 4
+# A need above the venue's maximum goes out in slices; so many may work at once, and the rest follow as they end.
+SLICES_MAX = 8
 # A venue whose position lags refuses reduce-only orders; our fills know better, so after these tries it goes out plain.
 REDUCE_ONLY_TRIES_MAX = 4
 
@@ -290,19 +290,19 @@ def _close_shortfall(book: Book, net: NetTarget, side: Side, free: Decimal, resu
         return
     limit_price = _limit_price(book, net, side)
     reduces = net.role is Role.EXIT and instrument.can_reduce_only
-    reduce_only = reduces and (refusal is None or refusal.tries < REDUCE_ONLY_TRIES_MAX)
     post_only = isinstance(net.style, Making)
     waiting = TimeInForce.GTC if post_only or limit_price is None else TimeInForce.IOC
     if net.role is Role.EXIT:
         free = _affordable(free, refusal, instrument)
-    for _ in range(SLICES_PER_TURN_MAX):
+    slices = 1
+    if instrument.max_qty is not None and free > instrument.max_qty:
+        slices = SLICES_MAX - sum(1 for order in book.working(net.leg_id) if not order.slot)
+    for _ in range(slices):
         qty = instrument.floor_qty(free if instrument.max_qty is None else min(free, instrument.max_qty))
-        broken = instrument.broken_rule(qty, limit_price, mark, reduce_only=reduce_only) if qty > 0 else None
-        if qty <= 0 or broken is not None:
-            reason = HoldReason.BELOW_MINIMUM if broken is None else RULE_HOLDS[broken.rule]
-            value, limit = (free, instrument.step) if broken is None else (broken.value, broken.limit)
-            told = (("owed", f"{side.value} {free}"), ("would_be", str(value)), ("limit", str(limit)))
-            result.hold(Hold(reason, net.leg_id, "", told))
+        broken, as_reducing = _legal(instrument, qty, limit_price, mark, reduces, refusal)
+        if broken is not None:
+            numbers = (("owed", f"{side.value} {free}"), ("would_be", str(broken.value)), ("limit", str(broken.limit)))
+            result.hold(Hold(RULE_HOLDS[broken.rule], net.leg_id, "", numbers))
             return
         result.submit(
             net.leg_id,
@@ -312,14 +312,39 @@ def _close_shortfall(book: Book, net: NetTarget, side: Side, free: Decimal, resu
             limit_price=limit_price,
             time_in_force=waiting,
             post_only=post_only,
-            reduce_only=reduce_only,
+            reduce_only=as_reducing,
         )
         free -= qty
         if free < instrument.step:
             break
-    if free > 0:
-        numbers = (("owed", f"{side.value} {free}"), ("limit", str(instrument.smallest_qty(mark))))
-        result.hold(Hold(HoldReason.BELOW_MINIMUM, net.leg_id, "", numbers))
+    if free <= 0:
+        return
+    sliced = instrument.max_qty is not None and free >= instrument.step
+    reason = HoldReason.ABOVE_MAXIMUM if sliced else HoldReason.BELOW_MINIMUM
+    limit = instrument.max_qty if sliced else instrument.smallest_qty(mark)
+    result.hold(Hold(reason, net.leg_id, "", (("owed", f"{side.value} {free}"), ("limit", str(limit)))))
+
+
+def _legal(
+    instrument: Instrument,
+    qty: Decimal,
+    limit_price: Decimal | None,
+    mark: Decimal | None,
+    reduces: bool,
+    refusal: Refusal | None,
+) -> tuple[Broken | None, bool]:
+    """Return the rule that an order would break, if any, and whether it goes out as reduce-only.
+
+    After some refusals a reducing order goes out plain, unless only reduce-only makes it legal.
+    """
+    if qty <= 0:
+        return Broken(Rule.MINIMUM_QTY, qty, instrument.min_qty), False
+    plainly = not reduces or (refusal is not None and refusal.tries >= REDUCE_ONLY_TRIES_MAX)
+    if plainly:
+        broken = instrument.broken_rule(qty, limit_price, mark, reduce_only=False)
+        if broken is None or not reduces:
+            return broken, False
+    return instrument.broken_rule(qty, limit_price, mark, reduce_only=True), True
 
 
 def _affordable(qty: Decimal, refusal: Refusal | None, instrument: Instrument) -> Decimal:
@@ -374,17 +399,15 @@ def _resting(book: Book, want: Resting, result: Plan) -> None:
     if refusal is not None and book.now_ns < refusal.retry_ts_ns:
         result.hold(refusal_hold(want.leg_id, want.slot, refusal))
         return
-    qty = _resting_qty(book, want, refusal, result)
-    if qty is None:
+    legal = _resting_qty(book, want, refusal, result)
+    if legal is None:
         return
+    qty, reduce_only = legal
     if want.role is Role.ENTRY:
         limited = guard.refusal_of_new_entry(book, want, qty)
         if limited is not None:
             result.hold(limited)
             return
-    reduce_only = want.reduce_only and book.legs[want.leg_id].instrument.can_reduce_only
-    if reduce_only and refusal is not None and refusal.tries >= REDUCE_ONLY_TRIES_MAX:
-        reduce_only = False
     result.submit(
         want.leg_id,
         want.side,
@@ -398,27 +421,23 @@ def _resting(book: Book, want: Resting, result: Plan) -> None:
     )
 
 
-def _resting_qty(book: Book, want: Resting, refusal: Refusal | None, result: Plan) -> Decimal | None:
-    """The legal qty for a slot, never enlarged; None, with a hold, when there is none."""
+def _resting_qty(book: Book, want: Resting, refusal: Refusal | None, result: Plan) -> tuple[Decimal, bool] | None:
+    """The legal qty for a slot, never enlarged, and whether it goes out reduce-only; None, with a hold, for none."""
     instrument = book.legs[want.leg_id].instrument
     qty = want.qty if instrument.max_qty is None else min(want.qty, instrument.max_qty)
     if want.role is Role.EXIT:
         held = book.net_qty(want.leg_id) * -want.side.sign
-        free = held - book.working_qty(want.leg_id, want.side)
+        free = max(held - book.working_qty(want.leg_id, want.side), ZERO)
         if free < qty:
-            numbers = (("wanted", str(want.qty)), ("held", str(held)), ("free", str(max(free, ZERO))))
+            numbers = (("wanted", str(want.qty)), ("held", str(held)), ("free", str(free)))
             result.hold(Hold(HoldReason.INSUFFICIENT_HOLDINGS, want.leg_id, want.slot, numbers))
-            qty = max(free, ZERO)
+            qty = free
         qty = _affordable(qty, refusal, instrument)
     qty = instrument.floor_qty(qty)
-    broken = (
-        instrument.broken_rule(qty, want.limit_price, book.mark(want.leg_id), reduce_only=want.reduce_only)
-        if qty > 0
-        else None
-    )
-    if qty > 0 and broken is None:
-        return qty
-    reason = HoldReason.BELOW_MINIMUM if broken is None else RULE_HOLDS[broken.rule]
-    limit = instrument.min_qty if broken is None else broken.limit
-    result.hold(Hold(reason, want.leg_id, want.slot, (("wanted", str(want.qty)), ("limit", str(limit)))))
+    reduces = want.reduce_only and instrument.can_reduce_only
+    broken, as_reducing = _legal(instrument, qty, want.limit_price, book.mark(want.leg_id), reduces, refusal)
+    if broken is None:
+        return qty, as_reducing
+    numbers = (("wanted", str(want.qty)), ("would_be", str(broken.value)), ("limit", str(broken.limit)))
+    result.hold(Hold(RULE_HOLDS[broken.rule], want.leg_id, want.slot, numbers))
     return None

@@ -28,18 +28,23 @@ POLICIES: dict[str, Policy] = {
 }
 
 
-def make(config: BookConfig) -> Strategy:
+def make(config: BookConfig, *, checked: bool = True) -> Strategy:
     """Return the strategy of a book.
 
+    Args:
+        config: policy, parameters, legs.
+        checked: whether what does not fit together is refused. Not for a book that has a journal: a venue may have
+            changed a filter since, and what the book holds must be hedged and closed all the same.
+
     Raises:
-        BadParams: the policy is unknown, or its parameters, legs and instruments do not fit together.
+        BadParams: the policy is unknown, a parameter is not what it must be, or they do not fit together.
     """
     policy = POLICIES.get(config.policy)
     if policy is None:
         known = ", ".join(POLICIES)
         raise BadParams((ParamError("policy", f"there is no policy {config.policy!r}", f"known are {known}"),))
     params = parse(policy.params_type, config.params)
-    errors: list[ParamError] = policy.check(config, params)
+    errors: list[ParamError] = policy.check(config, params) if checked else []
     if errors:
         raise BadParams(tuple(errors))
     strategy: Strategy = policy.strategy(config, params)
