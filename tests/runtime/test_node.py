@@ -7,12 +7,14 @@ import io
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hedgerow.core.commands import Mode, Turn
 from hedgerow.core.events import Action, OperatorCommanded
 from hedgerow.journal.errors import JournalLocked
 from hedgerow.journal.sqlite import SqliteStore
+from hedgerow.market.tape import TapeError
 from hedgerow.model.ids import BookId
 from hedgerow.runtime.config import load_text
 from hedgerow.runtime.node import EXIT_DIED, EXIT_DONE, Node, Service, recover
@@ -167,3 +169,35 @@ def test_the_venues_of_a_run_remember_what_the_book_holds(config: NodeConfig) ->
     assert all(ledger.drift_net_qty == 0 for ledger in ledgers.values())
     assert all(ledger.foreign_net_qty == 0 for ledger in ledgers.values())
     assert second.book.is_hedged
+
+
+def test_output_that_cannot_be_written_stops_the_node_in_order(config: NodeConfig) -> None:
+    """The reader of a pipe goes away; orders must not be left standing because of that."""
+
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        run_node(config, None, Gone(), io.StringIO(), speed=SPEED, seconds=600)
+
+    store = SqliteStore(config.journal, read_only=True)
+    book = recover(store, config.books[0]).book
+    store.close()
+    assert book.mode is Mode.HALTED
+    assert not any(book.live.values())
+
+
+def test_a_tape_that_breaks_off_stops_the_node_in_order_and_is_told(config: NodeConfig, tmp_path: Path) -> None:
+    """A venue without a market is no place to hedge; the operator is told which line of which file."""
+    tape = tmp_path / "short.frames"
+    top = '{"u":%d,"s":"BTCUSDT","b":"60000.0","B":"1","a":"60001.0","A":"1"}'
+    tape.write_text(f"1000000000 {top % 1}\n1100000000 {top % 2}\nnonsense\n")
+    venues = tuple(msgspec.structs.replace(venue, tape=tape) for venue in config.venues)
+
+    with pytest.raises(TapeError, match=r"short\.frames:3"):
+        Ran(msgspec.structs.replace(config, venues=venues, markets=()), seconds=600)
+
+    store = SqliteStore(config.journal, read_only=True)
+    assert not any(recover(store, config.books[0]).book.live.values())
+    store.close()

@@ -99,6 +99,7 @@ REFUSALS_ALARM = 3
 
 def apply_event(book: Book, event: Event) -> bool:
     """Apply one event; return whether anything durable changed."""
+    book.kept = event
     changed = _apply_event(book, event)
     if book.moved:
         _apply_residual(book)
@@ -473,7 +474,8 @@ def _apply_own_fill(book: Book, order: Order, fill: Fill) -> bool:
         text = f"{order.id} filled {order.filled_qty} of {order.qty}; all of it is booked"
         book.raised.append(Alarm(AlarmKind.OVERFILL, order.id, text))
     _put(book, order)
-    book.state.refusals.pop(f"{order.leg_id}/{order.slot}", None)
+    if book.state.refusals:
+        book.state.refusals.pop(f"{order.leg_id}/{order.slot}", None)
     return True
 
 
@@ -659,9 +661,11 @@ def _apply_cancel_answer(book: Book, event: CancelAnswered) -> bool:
 
 def _apply_trades(book: Book, event: TradesRead) -> bool:
     _apply_answer(book, event.leg_id, ReadKind.TRADES, event.asked_ts_ns)
-    changed = False
-    for fill in event.fills:
-        changed |= _apply_fill(book, fill)
+    news = tuple([fill for fill in event.fills if _apply_fill(book, fill)])
+    changed = bool(news)
+    if len(news) < len(event.fills):
+        # What was booked before need not be in the journal again: a fold without it gives the same.
+        book.kept = replace(event, fills=news)
     ledger = book.ledger(event.leg_id)
     if event.cursor and event.cursor != ledger.trade_cursor:
         ledger.trade_cursor = event.cursor

@@ -13,7 +13,7 @@ import msgspec
 
 from hedgerow.core.commands import Mode
 from hedgerow.core.config import NS_PER_S, BookConfig, LegConfig
-from hedgerow.core.events import PositionRead, ReadKind, RejectClass
+from hedgerow.core.events import Event, PositionRead, ReadKind, RejectClass
 from hedgerow.core.holds import Alarm, Hold
 from hedgerow.core.ledger import Ledger
 from hedgerow.core.target import Strategy, Target
@@ -135,6 +135,8 @@ class Book:
         self.target = Target()
         self.cancels_wait = False
         "The last plan wanted a cancel that could not leave yet."
+        self.kept: Event | None = None
+        "The event at hand as the journal keeps it: a read of trades without what was known before."
         self.moved = True
         "A position changed since the last turn was closed."
         self.look_again = False
@@ -143,6 +145,8 @@ class Book:
         self.live: dict[LegId, dict[ClientOrderId, Order]] = {}
         self.unclear: dict[ClientOrderId, None] = {}
         "Live orders with something outstanding: unacknowledged, or to be asked about."
+        self.asked: dict[ClientOrderId, None] = {}
+        "Live orders that need a proof, or that the venue is asked about."
         self.venue_order_ids: dict[VenueOrderId, ClientOrderId] = {}
         self._leg_ids: dict[tuple[AccountId, InstrumentId], LegId] = {}
         self.index()
@@ -159,6 +163,7 @@ class Book:
         self._leg_ids = {(leg.account_id, leg.instrument.id): leg.id for leg in self.state.config.legs}
         self.live = {leg_id: {} for leg_id in self.legs}
         self.unclear = {}
+        self.asked = {}
         self.venue_order_ids = {}
         for order in self.state.orders.values():
             self.index_order(order)
@@ -170,12 +175,17 @@ class Book:
         if order.status not in LIVE:
             self.live[order.leg_id].pop(order.id, None)
             self.unclear.pop(order.id, None)
+            self.asked.pop(order.id, None)
             return
         self.live[order.leg_id][order.id] = order
-        if order.ask_ts_ns or order.status is OrderStatus.SUBMITTING:
-            self.unclear[order.id] = None
+        if order.ask_ts_ns or order.unclear_ts_ns:
+            self.asked[order.id] = self.unclear[order.id] = None
         else:
-            self.unclear.pop(order.id, None)
+            self.asked.pop(order.id, None)
+            if order.status is OrderStatus.SUBMITTING:
+                self.unclear[order.id] = None
+            else:
+                self.unclear.pop(order.id, None)
 
     @property
     def mode(self) -> Mode:

@@ -73,7 +73,8 @@ def decide(book: Book, event: Event) -> Decision:
         told += [AlarmRaised(alarm) for alarm in _new_alarms(book)]
     if book.look_ups:
         told += [LookUpFill(fill) for fill in book.look_ups]
-    if book.unclear or state.alarms or state.residual_since_ns:
+    aged_ns = state.residual_since_ns + state.config.limits.residual_alarm_ms * NS_PER_MS
+    if book.asked or state.alarms or (state.residual_since_ns and book.now_ns >= aged_ns):
         told += _follow_up_orders(book)
         told += _alarms_of_age(book)
         notes += _proofs(book)
@@ -134,7 +135,7 @@ def _changed_holds(book: Book, holds: dict[str, Hold], event: Event) -> list[Com
 
 def _follow_up_orders(book: Book) -> list[Command]:
     """Ask for orders whose status needs a proof."""
-    orders = (book.state.orders[order_id] for order_id in book.unclear)
+    orders = (book.state.orders[order_id] for order_id in book.asked)
     return [QueryOrder(order.id, order.leg_id) for order in orders if 0 < order.ask_ts_ns <= book.now_ns]
 
 
@@ -155,7 +156,7 @@ def _ask_whose(book: Book) -> list[Command]:
 
 def _proofs(book: Book) -> list[Command]:
     """Give up the unknown orders that are proven gone."""
-    orders = (book.state.orders[order_id] for order_id in book.unclear)
+    orders = (book.state.orders[order_id] for order_id in book.asked)
     return [
         OrderGivenUp(order.id, order.not_found, order.not_open, order.no_trades)
         for order in orders
@@ -196,7 +197,7 @@ def _alarms_of_age(book: Book) -> list[Command]:
     elif book.residual_age_ns() >= limits.residual_alarm_ms * NS_PER_MS and aged not in state.alarms:
         text = f"residual {book.residual} for more than {age_s(limits.residual_alarm_ms * NS_PER_MS)} s"
         commands.append(AlarmRaised(Alarm(AlarmKind.RESIDUAL_AGED, book.config.book_id, text)))
-    for order_id in book.unclear:
+    for order_id in book.asked:
         order = state.orders[order_id]
         if not order.unclear_ts_ns or book.now_ns < order.unclear_ts_ns + timing.unknown_alarm_ms * NS_PER_MS:
             continue
@@ -208,7 +209,7 @@ def _alarms_of_age(book: Book) -> list[Command]:
         if alarm.key not in state.alarms:
             commands.append(AlarmRaised(alarm))
     for key, alarm in state.alarms.items():
-        if alarm.kind is AlarmKind.UNKNOWN_ORDER and ClientOrderId(alarm.subject) not in book.unclear:
+        if alarm.kind is AlarmKind.UNKNOWN_ORDER and ClientOrderId(alarm.subject) not in book.asked:
             commands.append(AlarmCleared(key))
     return commands
 

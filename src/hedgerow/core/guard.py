@@ -45,6 +45,22 @@ def refusal_of_entries(book: Book) -> Refused | None:
     for leg_id, ledger in state.ledgers.items():
         if ledger.drift_net_qty != 0:
             return Refused(HoldReason.DRIFT, (("leg", leg_id), ("drift", str(ledger.drift_net_qty))))
+    if state.links_down or state.alarms or book.unreconciled:
+        refused = _refusal_by_link_or_alarm(book)
+        if refused is not None:
+            return refused
+    oldest_ns = book.now_ns - state.config.limits.stale_ms * NS_PER_MS
+    for leg_id, leg in book.legs.items():
+        quote = book.quotes.get(leg.instrument.id)
+        if quote is None or not (quote.bids or quote.asks):
+            return Refused(HoldReason.NO_MARK_PRICE, (("leg", leg_id),))
+        if quote.ts_ns < oldest_ns:
+            return Refused(HoldReason.STALE_PRICE, (("leg", leg_id), ("limit_ms", str(state.config.limits.stale_ms))))
+    return None
+
+
+def _refusal_by_link_or_alarm(book: Book) -> Refused | None:
+    state = book.state
     for leg_id, detail in state.links_down.items():
         return Refused(HoldReason.LINK_DOWN, (("leg", leg_id), ("detail", detail)))
     for alarm in state.alarms.values():
@@ -55,13 +71,6 @@ def refusal_of_entries(book: Book) -> Refused | None:
     for alarm in state.alarms.values():
         if alarm.kind is AlarmKind.UNKNOWN_ORDER:
             return Refused(HoldReason.UNKNOWN_ORDER, (("order", alarm.subject),))
-    oldest_ns = book.now_ns - state.config.limits.stale_ms * NS_PER_MS
-    for leg_id, leg in book.legs.items():
-        quote = book.quotes.get(leg.instrument.id)
-        if quote is None or not (quote.bids or quote.asks):
-            return Refused(HoldReason.NO_MARK_PRICE, (("leg", leg_id),))
-        if quote.ts_ns < oldest_ns:
-            return Refused(HoldReason.STALE_PRICE, (("leg", leg_id), ("limit_ms", str(state.config.limits.stale_ms))))
     return None
 
 

@@ -19,6 +19,9 @@ from hedgerow.model.order import CLOSED, UNPROVEN, Order, OrderStatus
 ASKS_AFTER_CANCEL = 5
 
 
+WORKING = (OrderStatus.OPEN, OrderStatus.SUBMITTING)
+
+
 def spacing_ns(first_ms: int, max_ms: int, tries: int) -> int:
     """Return the wait before the next try: doubles from `first_ms` up to `max_ms`."""
     return min(first_ms << min(tries, 20), max_ms) * NS_PER_MS
@@ -50,6 +53,9 @@ def asked(order: Order, now_ns: int, timing: Timing) -> Order:
 
 def shown(order: Order, venue_order_id: VenueOrderId | None, cum_qty: Decimal | None) -> Order:
     """Return the order after the venue showed it as working. Closed orders stay closed: messages come late."""
+    if order.status is OrderStatus.SUBMITTING and cum_qty is None and not (order.cancel_ts_ns or order.unclear_ts_ns):
+        # The usual acknowledgement, in one step.
+        return replace(order, status=OrderStatus.OPEN, venue_order_id=order.venue_order_id or venue_order_id)
     if venue_order_id is not None and order.venue_order_id is None:
         order = replace(order, venue_order_id=venue_order_id)
     if cum_qty is not None and cum_qty > order.venue_cum_qty:
@@ -99,6 +105,10 @@ def settled(order: Order) -> Order:
 def filled(order: Order, qty: Decimal) -> Order:
     """Return the order after one more booked fill. Any status takes it: a fill is a fact."""
     total = order.filled_qty + qty
+    if order.status in WORKING and order.venue_end is None and not (order.unclear_ts_ns or order.ask_ts_ns):
+        # The usual fill, in one step: nothing is unclear that it would clear.
+        status = OrderStatus.FILLED if total >= order.qty else OrderStatus.OPEN
+        return replace(order, filled_qty=total, venue_cum_qty=max(order.venue_cum_qty, total), status=status)
     order = replace(order, filled_qty=total, venue_cum_qty=max(order.venue_cum_qty, total))
     if total < order.qty and (order.status in UNPROVEN or order.status is OrderStatus.REJECTED):
         order = order.moved(OrderStatus.OPEN)

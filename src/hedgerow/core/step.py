@@ -53,7 +53,7 @@ def step(book: Book, event: Event) -> Stepped:
     apply_turn(book)
     quotes = tuple(book.unjournaled.values()) if book.unjournaled else ()
     book.unjournaled.clear()
-    return Stepped(Turn(book.config.book_id, book.now_ns, event, commands, quotes), commands)
+    return Stepped(Turn(book.config.book_id, book.now_ns, book.kept or event, commands, quotes), commands)
 
 
 def fold(book: Book, turn: Turn) -> None:

@@ -7,6 +7,7 @@ The venues live here; the engine is a process of its own, because it is killed w
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import shutil
 import signal
@@ -20,7 +21,7 @@ from typing import TextIO
 
 import msgspec
 
-from hedgerow import __version__
+import hedgerow
 from hedgerow.core.config import NS_PER_MS, NS_PER_S, BookConfig
 from hedgerow.journal.sqlite import SqliteStore
 from hedgerow.model.ids import AccountId, BookId, VenueId
@@ -204,7 +205,7 @@ class _Demo:
 
     def _introduce(self) -> None:
         pace = "" if self._speed == 1 else f"  {self._speed} times faster than life"
-        self._note(f"hedgerow {__version__}  SIM  seed {self._seed}  no keys, no network{pace}\n")
+        self._note(f"hedgerow {hedgerow.__version__}  SIM  seed {self._seed}  no keys, no network{pace}\n")
         for index, book in enumerate(self._config.books):
             rule = book.hedge
             assert rule is not None, book.book_id
@@ -224,6 +225,7 @@ class _Demo:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            env=_environment(),
             # Ctrl-C is for this process, which then stops the engine in order.
             start_new_session=True,
         )
@@ -249,7 +251,8 @@ class _Demo:
         except TimeoutError:
             raise _Failed(f"the engine did not stop within {STOP_LIMIT_S} s") from None
         await asyncio.gather(*self._pipes)
-        if code not in (EXIT_DONE, EXIT_RESIDUAL):
+        # It may have been told to stop before it was ready to hear it; what that left is judged below.
+        if code not in (EXIT_DONE, EXIT_RESIDUAL, -signal.SIGTERM):
             raise _Failed(f"the engine ended with exit code {code}")
 
     async def _make_sure_it_ended(self) -> None:
@@ -371,6 +374,8 @@ class _Demo:
     # What it came to.
 
     def _finish(self) -> int:
+        if self._interrupted.is_set() and not self._config.journal.exists():
+            return EXIT_INTERRUPTED
         story = Story()
         store = SqliteStore(self._config.journal, read_only=True)
         try:
@@ -448,6 +453,12 @@ class _Demo:
             self._say("  venues and journal agree: every trade, position and cent")
         state = f"--state {result.state}"
         self._say(f"next:  ./hr explain {result.explain} {state}\n       ./hr status {state}\n       ./hr --help")
+
+
+def _environment() -> dict[str, str]:
+    """The engine must be this same program, from wherever this one was imported."""
+    path = [str(Path(hedgerow.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in path if part)}
 
 
 async def _relay(stream: asyncio.StreamReader, say: Callable[[str], None]) -> None:

@@ -107,7 +107,7 @@ class Node:
         self._on_turns = on_turns
         self._budget = budget or Budget()
         self._loop = asyncio.get_running_loop()
-        self.clock = LoopClock(self._loop, origin, self._timer_failed)
+        self.clock = LoopClock(self._loop, origin, self._failed)
         self.store = SqliteStore(journal)
         try:
             recovered = [recover(self.store, config) for config in configs]
@@ -134,6 +134,8 @@ class Node:
         "The cycle ended by itself: there is nothing to stop in order."
         self._look_ups: set[asyncio.Task[None]] = set()
         self.lag_max_s = 0.0
+        self.failure: Exception | None = None
+        "What a timer's call raised, of the venues or of ours, and why the node stopped."
 
     # What the API asks for.
 
@@ -172,6 +174,7 @@ class Node:
             raise
         for number in (signal.SIGINT, signal.SIGTERM):
             self._loop.add_signal_handler(number, self._signaled, number)
+        self._loop.set_exception_handler(self._unseen)
         try:
             self._start_books(gateway_of)
             running = {asyncio.create_task(work(), name=name) for name, work in tasks.items()}
@@ -330,27 +333,44 @@ class Node:
             self._exit = code
         self._stop_asked.set()
 
-    def _timer_failed(self, error: Exception) -> None:
-        self._note(f"a timer broke: {type(error).__name__}: {error}; stopping")
+    def _unseen(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Tell what a callback of a service raised; the books' own callbacks stop the node by themselves."""
+        self._note(f"{context.get('message')}: {context.get('exception')}")
+
+    def _guarded(self, call: Callable[[Any], None], argument: object) -> None:
+        try:
+            call(argument)
+        except Exception as error:
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        self._note(f"{error or type(error).__name__}; stopping")
+        self.failure = self.failure or error
         self._exit = self._exit or EXIT_DIED
         self._stop_asked.set()
 
     def _durable(self, seq: int) -> None:
         """Called in the journal's thread."""
-        self._loop.call_soon_threadsafe(self._cycle.durable, seq)
+        self._loop.call_soon_threadsafe(self._guarded, self._cycle.durable, seq)
 
     def _journal_told(self, error: JournalError) -> None:
         """Called in the journal's thread."""
         if isinstance(error, JournalLow):
-            self._loop.call_soon_threadsafe(self._cycle.warn, str(error))
+            self._loop.call_soon_threadsafe(self._guarded, self._cycle.warn, str(error))
         else:
-            self._loop.call_soon_threadsafe(self._cycle.journal_broke, error)
+            self._loop.call_soon_threadsafe(self._guarded, self._cycle.journal_broke, error)
 
     def _look_up(self, book_id: BookId, command: LookUpFill) -> None:
         task = asyncio.create_task(self._looked_up(book_id, command), name="look up a fill")
         # Kept, or the collector may end it half-way.
         self._look_ups.add(task)
-        task.add_done_callback(self._look_ups.discard)
+        task.add_done_callback(self._look_up_ended)
+
+    def _look_up_ended(self, task: asyncio.Task[None]) -> None:
+        self._look_ups.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self._failed(error)
 
     async def _looked_up(self, book_id: BookId, command: LookUpFill) -> None:
         fill = command.fill

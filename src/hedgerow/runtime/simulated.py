@@ -222,7 +222,8 @@ def run_node(
 
     Raises:
         JournalError: the journal cannot be used.
-        TapeError: a tape cannot be used.
+        TapeError: a tape cannot be used, or breaks off; then the node has stopped in order.
+        VenuesForgetful: what the venues remembered cannot be read.
     """
     return asyncio.run(_run_node(config, serve, out, err, as_json, speed, seconds))
 
@@ -245,9 +246,8 @@ async def _run_node(
                 print(told(line), file=out, flush=True)
 
     story = Story()
-    note(
-        f"config    {config.name} ok ({len(config.accounts)} accounts, {len(config.books)} books, sha {config.sha[:7]})"
-    )
+    counts = f"{_count(len(config.accounts), 'account')}, {_count(len(config.books), 'book')}"
+    note(f"config    {config.name} ok ({counts}, sha {config.sha[:7]})")
     node = Node(config.books, config.journal, origin_now(speed), note, lambda turns: show(story.follow(turns)))
     story.begin(node.books.values())
     live = sum(len(orders) for book in node.books.values() for orders in book.live.values())
@@ -261,6 +261,8 @@ async def _run_node(
     local = _Local(venues, node.clock)
     code = await node.run(local.gateway, {"venues": partial(_move, venues, node, seconds, note)}, serve)
     venues.stop()
+    if node.failure is not None:
+        raise node.failure
     residual = {book_id: book.residual for book_id, book in node.books.items()}
     hedged = all(book.is_hedged for book in node.books.values())
     open_text = ", ".join(f"{book_id} {qty}" for book_id, qty in residual.items())
@@ -276,6 +278,10 @@ async def _run_node(
         )
         print(msgspec.json.encode(ran).decode(), file=out, flush=True)
     return code
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 async def _move(venues: SimVenues, node: Node, seconds: float | None, note: Callable[[str], None]) -> None:

@@ -82,6 +82,8 @@ class Oracle:
 
     def traded(self, trade_id: str, trade: Trade) -> None:
         self.trades[trade.leg, trade_id] = trade
+        if self._requests:
+            self._requests.popleft()  # What led to a trade is no storm: a large need leaves in many slices.
         if trade.order_id in self.orders:
             self.orders[trade.order_id].filled += ZERO if trade.surprise else abs(trade.net)
         elif trade.order_id:

@@ -37,8 +37,8 @@ START_NS = 1_700_000_000_000_000_000
 HEAL_S_MAX = 120
 "Virtual seconds within which a healed world must converge."
 CHECK_MS = 700
-EVENTS_MAX = 30_000
-"A world beyond this is a livelock."
+CALLS_MAX = 100_000
+"Events, timers and deliveries; a world beyond this is a livelock, and some thousands are usual."
 QUIET_CHECKS = 2
 "Checks in a row that must find nothing before a world counts as converged."
 MEMORY = "CLOSED_ORDERS_MAX"
@@ -141,8 +141,8 @@ class World:
         while heap and not self._done:
             self.now_ns, _, call, args = heappop(heap)
             call(*args)
-            if self.events > EVENTS_MAX:
-                self.oracle.broken("livelock", f"{self.events} events")
+            if self._calls > CALLS_MAX:
+                self.oracle.broken("livelock", f"{self.events} events, {self._calls} calls")
                 return
 
     def report(self) -> WorldReport:
