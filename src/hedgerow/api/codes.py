@@ -62,6 +62,11 @@ CODES: dict[str, Code] = {
     "HR-306": Code(Exit.DISK, "the journal cannot be written or read", "check its disk and permissions"),
     "HR-307": Code(Exit.IN_USE, "another run took the journal over", "stop this process; the other has the books"),
     "HR-401": Code(Exit.DAMAGED, "a tape cannot be used", "record it again, or leave it out"),
+    "HR-403": Code(
+        Exit.DAMAGED,
+        "what the simulated venues remembered cannot be read",
+        "move the file away: the venues then begin anew, and what differs from the journal is shown as drift",
+    ),
     "HR-402": Code(Exit.NO_INPUT, "a file cannot be read or written", "check its path and permissions"),
     "HR-501": Code(Exit.PARTLY, "not everything is flat", "`hedgerow status` shows what is left and why"),
 }

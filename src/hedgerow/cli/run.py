@@ -23,10 +23,17 @@ from hedgerow.runtime.folder import STATE_FOLDER
     help="Times faster than life.",
 )
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after so long; else by Ctrl-C.")
+@click.option("--signals", metavar="FILE", help="Signals for books, a line each: TIME BOOK [WORDS]. Read as it grows.")
 @click.option("--state", envvar="HEDGEROW_STATE", metavar="DIR", help="State folder.  [env: HEDGEROW_STATE]")
 @json_option
 def run_command(
-    config: str | None, tapes: tuple[str, ...], speed: float, seconds: float | None, state: str | None, as_json: bool
+    config: str | None,
+    tapes: tuple[str, ...],
+    speed: float,
+    seconds: float | None,
+    signals: str | None,
+    state: str | None,
+    as_json: bool,
 ) -> int:
     """Run the books of a config on simulated venues.
 
@@ -38,6 +45,8 @@ def run_command(
     from hedgerow.runtime.config import load
 
     found = load(Path(config), Path(state) if state else None, dict(_tape(text) for text in tapes))
+    if signals and not Path(signals).is_file():
+        raise Failed("HR-402", f"--signals {signals}: there is no such file", "make it, it may be empty, and try again")
     crash_into(found.state)
     if not as_json and not state and found.state.absolute() != Path(STATE_FOLDER).absolute():
         note(f"state     {found.state}   (hedgerow status --state {found.state})")
@@ -52,6 +61,7 @@ def run_command(
         as_json=as_json,
         speed=speed,
         seconds=seconds,
+        signals=Path(signals) if signals else None,
     )
 
 

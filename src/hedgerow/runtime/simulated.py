@@ -23,8 +23,9 @@ from hedgerow.model.ids import BookId, LegId, VenueId
 from hedgerow.model.instrument import Instrument
 from hedgerow.model.numbers import BPS, ceil_to
 from hedgerow.runtime.clock import origin_now
-from hedgerow.runtime.node import Node, Service
+from hedgerow.runtime.node import Node, Service, Work
 from hedgerow.runtime.node_config import MarketConfig, NodeConfig
+from hedgerow.runtime.signals import follow_signals
 from hedgerow.runtime.story import Line, Story, told
 from hedgerow.venues.clock import Clock
 from hedgerow.venues.gateway import Gateway
@@ -210,6 +211,7 @@ def run_node(
     as_json: bool = False,
     speed: float = 1,
     seconds: float | None = None,
+    signals: Path | None = None,
 ) -> int:
     """Run the books of a config on simulated venues until a signal, and return the exit code.
 
@@ -219,13 +221,14 @@ def run_node(
         err: takes notes.
         speed: times faster than life.
         seconds: stop in order after so long, by the node's clock.
+        signals: a file of signals for the books, read as it grows.
 
     Raises:
         JournalError: the journal cannot be used.
         TapeError: a tape cannot be used, or breaks off; then the node has stopped in order.
         VenuesForgetful: what the venues remembered cannot be read.
     """
-    return asyncio.run(_run_node(config, serve, out, err, as_json, speed, seconds))
+    return asyncio.run(_run_node(config, serve, out, err, as_json, speed, seconds, signals))
 
 
 async def _run_node(
@@ -236,6 +239,7 @@ async def _run_node(
     as_json: bool,
     speed: float,
     seconds: float | None,
+    signals: Path | None,
 ) -> int:
     def note(text: str) -> None:
         print(text, file=err, flush=True)
@@ -259,7 +263,10 @@ async def _run_node(
         node.abandon()
         raise
     local = _Local(venues, node.clock)
-    code = await node.run(local.gateway, {"venues": partial(_move, venues, node, seconds, note)}, serve)
+    tasks: dict[str, Work] = {"venues": partial(_move, venues, node, seconds, note)}
+    if signals is not None:
+        tasks["signals"] = partial(follow_signals, signals, node, note)
+    code = await node.run(local.gateway, tasks, serve)
     venues.stop()
     if node.failure is not None:
         raise node.failure

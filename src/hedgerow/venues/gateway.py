@@ -1,4 +1,4 @@
-"""The contract of every gateway: requests in, events out; an outcome for each request, never an exception for what a venue did."""
+"""The contract of every gateway: requests in, events out; an outcome for each, never an exception for what venues do."""
 
 from __future__ import annotations
 

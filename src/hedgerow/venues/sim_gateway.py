@@ -140,7 +140,7 @@ class SimGateway:
             case CancelOrphan():
                 self._line.take(Withdraw(self._await(request), request.order_id, request.venue_order_id))
             case QueryOrder():
-                self._line.take(AskOrder(self._await(request), request.order_id))
+                self._line.take(AskOrder(self._await(request), request.order_id, request.venue_order_id or ""))
             case Read():
                 self._read(request)
             case _:

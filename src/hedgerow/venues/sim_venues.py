@@ -302,7 +302,8 @@ class Desk:
                 ended = self._exchange.cancel(now_ns, account_id, instrument_id, name, request.venue_order_id)
                 return Answered(no, ended) if isinstance(ended, Refused) else Answered(no, order=ended.report)
             case AskOrder():
-                found = self._exchange.query(now_ns, account_id, instrument_id, request.client_order_id)
+                ids = request.client_order_id, request.venue_order_id
+                found = self._exchange.query(now_ns, account_id, instrument_id, *ids)
                 return Answered(no, found) if isinstance(found, Refused) else Answered(no, order=found)
             case AskOrders():
                 refused = self._exchange.charge(now_ns, account_id, ORDERS_WEIGHT)

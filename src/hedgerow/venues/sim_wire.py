@@ -39,9 +39,11 @@ class Withdraw(_Request, frozen=True):
 
 
 class AskOrder(_Request, frozen=True):
-    """What became of an order?"""
+    """What became of an order? Or, by the venue's id: whose is it?"""
 
     client_order_id: str
+    venue_order_id: str = ""
+    "Counts when the client order id is empty."
 
 
 class AskOrders(_Request, frozen=True):

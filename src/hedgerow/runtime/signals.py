@@ -1,0 +1,88 @@
+"""Signals from a file: another program appends lines, and each complete one is told to its book once.
+
+A line is `TIME BOOK [WORDS]`, the time in RFC 3339, e.g. `2026-11-21T14:00:00Z btc-carry enter`. Empty lines and lines
+that begin with `#` are passed over. How old a signal may be is the policy's to say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from hedgerow.core.events import Action, OperatorCommanded
+from hedgerow.model.ids import BookId
+
+POLL_S = 0.5
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+class BadSignal(Exception):
+    """A line is no signal; the message says why. The lines after it are read all the same."""
+
+
+class Books(Protocol):
+    """What takes signals: the node."""
+
+    @property
+    def books(self) -> Collection[BookId]: ...
+
+    def now_ns(self) -> int: ...
+
+    def operate(self, book_id: BookId, command: OperatorCommanded) -> None: ...
+
+
+def read_signal(line: str, line_no: int, books: Collection[BookId], now_ns: int) -> tuple[BookId, OperatorCommanded]:
+    """Return whom a line is for and what it says.
+
+    The request id comes from the line's number and text: read again after a restart, a file signals nothing twice.
+
+    Raises:
+        BadSignal: not a time, or a book that does not run here.
+    """
+    words = line.split()
+    if len(words) < 2:
+        raise BadSignal("this is not TIME BOOK [WORDS], e.g. 2026-11-21T14:00:00Z btc-carry enter")
+    try:
+        made = datetime.fromisoformat(words[0])
+    except ValueError as error:
+        raise BadSignal(f"{words[0]} is not a time like 2026-11-21T14:00:00Z") from error
+    if made.tzinfo is None:
+        raise BadSignal(f"{words[0]} has no time zone; add Z for UTC")
+    book_id = BookId(words[1])
+    if book_id not in books:
+        raise BadSignal(f"no book {words[1]} runs here; there is {', '.join(books)}")
+    request_id = f"signals:{line_no}:{hashlib.sha256(line.encode()).hexdigest()[:12]}"
+    made_ts_ns = (made - _EPOCH) // timedelta(microseconds=1) * 1_000
+    detail = " ".join(words[2:]) or "enter"
+    command = OperatorCommanded(now_ns, Action.SIGNAL, "signals file", request_id, False, detail, made_ts_ns)
+    return book_id, command
+
+
+async def follow_signals(path: Path, node: Books, note: Callable[[str], None]) -> None:
+    """Tell each complete line of a growing file to its book, until canceled. A line that is no signal is noted."""
+    offset = line_no = 0
+    while True:
+        try:
+            with path.open("rb") as file:
+                file.seek(offset)
+                text = file.read()
+        except OSError as error:
+            note(f"signals   {path}: {error.strerror}; read again in {POLL_S} s")
+            text = b""
+        for raw in text.splitlines(keepends=True):
+            if not raw.endswith(b"\n"):
+                break
+            offset += len(raw)
+            line_no += 1
+            line = raw.decode("utf-8", "replace").strip()
+            if not line or line.startswith("#"):
+                continue
+            try:
+                node.operate(*read_signal(line, line_no, node.books, node.now_ns()))
+            except BadSignal as problem:
+                note(f"signals   {path}:{line_no}: {problem}")
+        await asyncio.sleep(POLL_S)
