@@ -22,7 +22,7 @@ from hedgerow.runtime.node_config import NodeConfig
 from hedgerow.runtime.simulated import VenuesForgetful, run_node
 from tests.runtime.worlds import CONFIG
 
-SPEED = 100
+SPEED = 10
 BOOK = BookId("btc-mirror")
 
 

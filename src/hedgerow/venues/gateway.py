@@ -1,4 +1,4 @@
-"""The contract of every gateway: requests in, events out; an outcome for each, never an exception for what venues do."""
+"""The contract of every gateway: requests in, events out; an outcome for each, no exception for what a venue does."""
 
 from __future__ import annotations
 
