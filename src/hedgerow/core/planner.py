@@ -293,7 +293,8 @@ def _close_shortfall(book: Book, net: NetTarget, side: Side, free: Decimal, resu
     post_only = isinstance(net.style, Making)
     waiting = TimeInForce.GTC if post_only or limit_price is None else TimeInForce.IOC
     if net.role is Role.EXIT:
-        free = _affordable(free, refusal, instrument)
+        mark = mark or book.ledger(net.leg_id).last_price
+        free = _affordable(free, refusal, instrument, mark)
     slices = 1
     if instrument.max_qty is not None and free > instrument.max_qty:
         slices = SLICES_MAX - sum(1 for order in book.working(net.leg_id) if not order.slot)
@@ -347,11 +348,12 @@ def _legal(
     return instrument.broken_rule(qty, limit_price, mark, reduce_only=True), True
 
 
-def _affordable(qty: Decimal, refusal: Refusal | None, instrument: Instrument) -> Decimal:
+def _affordable(qty: Decimal, refusal: Refusal | None, instrument: Instrument, mark: Decimal | None) -> Decimal:
     """What an exit of `qty` asks for after refusals for want of balance."""
     if refusal is None or refusal.reject_class is not RejectClass.INSUFFICIENT_MARGIN or refusal.tries < FULL_EXITS_MAX:
         return qty
-    return max(instrument.floor_qty(qty) - instrument.step * (refusal.tries - FULL_EXITS_MAX + 1), qty / 2)
+    less = max(instrument.floor_qty(qty) - instrument.step * (refusal.tries - FULL_EXITS_MAX + 1), qty / 2)
+    return less if instrument.is_orderable(less, mark) else qty
 
 
 def _limit_price(book: Book, net: NetTarget, side: Side) -> Decimal | None:
@@ -432,7 +434,7 @@ def _resting_qty(book: Book, want: Resting, refusal: Refusal | None, result: Pla
             numbers = (("wanted", str(want.qty)), ("held", str(held)), ("free", str(free)))
             result.hold(Hold(HoldReason.INSUFFICIENT_HOLDINGS, want.leg_id, want.slot, numbers))
             qty = free
-        qty = _affordable(qty, refusal, instrument)
+        qty = _affordable(qty, refusal, instrument, book.mark(want.leg_id))
     qty = instrument.floor_qty(qty)
     reduces = want.reduce_only and instrument.can_reduce_only
     broken, as_reducing = _legal(instrument, qty, want.limit_price, book.mark(want.leg_id), reduces, refusal)

@@ -14,7 +14,7 @@ from hedgerow.model.instrument import Instrument
 
 ZERO, TOLERANCE = Decimal(0), Decimal("1e-9")  # Ratios and multipliers may not divide evenly.
 WINDOW_NS = 10_000_000_000
-REQUESTS_MAX, CANCELS_MAX = 200, 20  # Of one book in a window, of one order in its life: twice what was seen.
+REQUESTS_MAX, CANCELS_MAX = 400, 20  # Of one book in a window, beyond what traded; of one order. A storm is thousands.
 MODES = {"freeze": "frozen", "flatten": "flattening", "halt": "halted", "resume": "running"}
 Wire = tuple[str, str, Decimal, Decimal | None]  # Instrument, side, qty, limit price: what leaves with a submit.
 
@@ -109,9 +109,7 @@ class Oracle:
         order.dead = order.dead and what != "SubmitOrder"
         order.cancels += what == "CancelOrder"
         if order.left > 1 or order.cancels == CANCELS_MAX:
-            self.broken(
-                "once" if order.left > 1 else "bounded", f"{order_id} left {order.left}, canceled {order.cancels}"
-            )
+            self.broken("once" if order.left > 1 else "bounded", f"{order_id}: {order.left} sent, {order.cancels} cancels")
 
     def read(self, now_ns: int, bodies: Iterable[bytes]) -> None:
         """Read further durable records, in order, and judge each decision by what stands in the journal up to it."""
