@@ -750,6 +750,7 @@ def _apply_instrument(book: Book, event: InstrumentChanged) -> None:
     )
     book.state.config = replace(book.config, legs=legs)
     book.index()
+    book.moved = True
 
 
 def _apply_position_mode(book: Book, event: PositionModeRead) -> bool:

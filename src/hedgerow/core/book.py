@@ -137,8 +137,8 @@ class Book:
         "The last plan wanted a cancel that could not leave yet."
         self.kept: Event | None = None
         "The event at hand as the journal keeps it: a read of trades without what was known before."
-        self.moved = True
-        "A position changed since the last turn was closed."
+        self.moved = False
+        "A position, or a rule by which it is judged, changed: whether the book is hedged is to be told anew."
         self.look_again = False
         "Something changed what a plan would see since the last one."
         self.legs: dict[LegId, LegConfig] = {}

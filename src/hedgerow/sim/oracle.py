@@ -109,7 +109,7 @@ class Oracle:
         order.dead = order.dead and what != "SubmitOrder"
         order.cancels += what == "CancelOrder"
         if order.left > 1 or order.cancels == CANCELS_MAX:
-            self.broken("once" if order.left > 1 else "bounded", f"{order_id}: {order.left} sent, {order.cancels} cancels")
+            self.broken("once" if order.left > 1 else "bounded", f"{order_id}: {order.left}, {order.cancels} cancels")
 
     def read(self, now_ns: int, bodies: Iterable[bytes]) -> None:
         """Read further durable records, in order, and judge each decision by what stands in the journal up to it."""

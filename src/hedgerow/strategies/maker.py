@@ -65,11 +65,12 @@ class MakerHedge:
         side = Side.BUY if hedge_net_qty > book.net_qty(self._leg_id) else Side.SELL
         best = _own_best(book.quote(self._leg_id), side, instrument)
         wanted = self._wanted(best, side, instrument)
-        if is_hedged:
-            chase = chase if chase == _DONE else _DONE
-        elif not chase.taking:
-            chase = self._escalated(book, chase, side, best, wanted)
         standing = _waiting(book, self._leg_id, side)
+        if is_hedged:
+            price, wake_ns = self._rest(book, standing, instrument)
+            return None if price is None else Making(price), _DONE, wake_ns
+        if not chase.taking:
+            chase = self._escalated(book, chase, side, best, wanted)
         if chase.taking:
             return None, chase, None
         if standing is None or standing.limit_price is None:
@@ -78,10 +79,23 @@ class MakerHedge:
             price, wake_ns = self._requoted(book, wanted, standing, standing.limit_price, instrument)
         if price is None:
             return None, chase, None
-        if not is_hedged:
-            # The turn at hand is the first of a residual without a beginning.
-            wake_ns = earliest(wake_ns, (book.state.residual_since_ns or book.now_ns) + self._timeout_ns)
+        # The turn at hand is the first of a residual without a beginning.
+        wake_ns = earliest(wake_ns, (book.state.residual_since_ns or book.now_ns) + self._timeout_ns)
         return Making(price), chase, wake_ns
+
+    def _rest(self, book: Book, standing: Order | None, instrument: Instrument) -> tuple[Decimal | None, int | None]:
+        """The price of what still stands for a residual too small to count, and when to look again; None: take it.
+
+        It may fill as it stands, and could not be placed again, unless the price has since made it large enough.
+        """
+        if standing is None or standing.limit_price is None:
+            return None, None
+        due_ns = standing.submitted_ts_ns + self._timeout_ns
+        if book.now_ns < due_ns:
+            return standing.limit_price, due_ns
+        mark = book.mark(self._leg_id)
+        late = mark is not None and instrument.is_orderable(standing.leaves_qty, mark)
+        return None if late else standing.limit_price, None
 
     def _wanted(self, best: Decimal | None, side: Side, instrument: Instrument) -> Decimal | None:
         """Where the order should rest now; None without any price."""
