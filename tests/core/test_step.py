@@ -223,7 +223,7 @@ def test_a_late_fill_of_a_canceled_order_is_booked_and_hedged() -> None:
     hedged = submits(made.fills(order, "0.2"))
 
     assert [order.qty for order in hedged if order.leg_id == HEDGE] == [Decimal("0.2")]
-    assert f"late_fill/{order.id}" in made.book.state.alarms
+    assert f"late_fill/{order.leg_id}" in made.book.state.alarms
 
 
 def test_an_overfill_is_booked_hedged_and_alarmed() -> None:
@@ -234,7 +234,7 @@ def test_an_overfill_is_booked_hedged_and_alarmed() -> None:
     hedged = submits(made.fills(order, "0.6"))
 
     assert [order.qty for order in hedged if order.leg_id == HEDGE] == [Decimal("0.6")]
-    assert f"overfill/{order.id}" in made.book.state.alarms
+    assert f"overfill/{order.leg_id}" in made.book.state.alarms
 
 
 def test_a_refusal_of_an_order_that_is_known_to_exist_is_not_believed() -> None:
@@ -246,7 +246,7 @@ def test_a_refusal_of_an_order_that_is_known_to_exist_is_not_believed() -> None:
 
     assert made.order(order.id).status is OrderStatus.OPEN
     assert any(isinstance(command, QueryOrder) for command in commands)
-    assert f"contradiction/{order.id}" in made.book.state.alarms
+    assert f"contradiction/{order.leg_id}" in made.book.state.alarms
 
 
 def test_refused_hedges_are_spaced_and_the_residual_stays_visible() -> None:
@@ -497,8 +497,9 @@ def test_holdings_found_at_the_first_start_are_foreign() -> None:
 
 def test_a_fill_of_a_forgotten_order_waits_for_the_journal() -> None:
     """Closed orders leave memory: only the journal can tell a repeated trade from a late one."""
-    made = desk()
-    old = replace(made.fill(made.standing(), "0.4"), order_id=ClientOrderId("hr-b1-0-9"))
+    made = desk().restarted()
+    made.quote_all()
+    old = replace(made.fill(made.standing(), "0.4"), order_id=ClientOrderId("hr-b1-1-9"))
 
     commands = made.tell(FillReceived(made.now_ns, old))
     assert [type(command) for command in commands if isinstance(command, LookUpFill)] == [LookUpFill]

@@ -136,6 +136,8 @@ COMMANDS: tuple[c.Command, ...] = (
     c.QueryOrder(ORDER, LEAD),
     c.Read(LEAD, e.ReadKind.TRADES, "cursor-4"),
     c.LookUpFill(fill(2)),
+    c.FillParked(fill(2)),
+    c.FillBooked(fill(2)),
     c.OrderGivenUp(ORDER, 3, 2, 2),
     c.HoldStarted(HOLD),
     c.HoldChanged(HOLD),

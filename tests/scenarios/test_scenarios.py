@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hedgerow.core.book import Book
+from hedgerow.model.order import Fill
 from hedgerow.sim.judging import Judge
 from hedgerow.sim.scenario import Result, run, run_file, run_text
 from hedgerow.sim.story import COMMANDED, HOLDS, MESSAGES, SETUP, TOLD, VERBS, parse, render_verbs
@@ -193,9 +195,14 @@ def test_an_unmet_expectation_is_told_with_expected_and_got(name: str) -> None:
     assert "\n" not in result.told
 
 
-def test_a_broken_check_is_told_as_a_line() -> None:
+def test_a_broken_check_is_told_as_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """What breaks the engine is a finding about the engine: it is told with the line, not as a traceback."""
-    result = run_text("story.txt", BOOK + f"> filled SIM:SPOT buy {'9' * 60} @ 100.0\n")
+
+    def broken(book: Book, fill: Fill) -> bool:
+        raise AssertionError("a rule does not hold")
+
+    monkeypatch.setattr("hedgerow.core.apply._apply_fill", broken)
+    result = run_text("story.txt", BOOK + "> filled SIM:SPOT buy 1 @ 100.0\n")
 
     assert result.told.startswith("story.txt:2: expected the engine's own checks to hold, got "), result.told
     assert "\n" not in result.told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import platform
@@ -81,6 +82,8 @@ def _known(error: BaseException) -> Failed | None:
         return Failed(getattr(error, "code", "HR-205"), str(error))
     if "PathTooLong" in names:
         return Failed("HR-204", str(error))
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return Failed("HR-305", f"{error.filename or 'the state folder'}: no space left on the disk")
     journal = {
         "JournalMissing": "HR-301",
         "JournalLocked": "HR-302",

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from hedgerow.core import orders as life
 from hedgerow.core import reconcile
-from hedgerow.core.book import CLOSED_ORDERS_MAX, Book, Booked, Refusal, Signal, is_ours, was_issued
+from hedgerow.core.book import CLOSED_ORDERS_MAX, Book, Booked, Refusal, Signal, is_ours, parked_key, was_issued
 from hedgerow.core.commands import (
     AlarmCleared,
     AlarmRaised,
@@ -21,6 +21,8 @@ from hedgerow.core.commands import (
     CancelOrphan,
     Command,
     DriftNoted,
+    FillBooked,
+    FillParked,
     ForeignNoted,
     HoldChanged,
     HoldEnded,
@@ -71,6 +73,7 @@ from hedgerow.core.events import (
 )
 from hedgerow.core.holds import Alarm, AlarmKind
 from hedgerow.core.ledger import Ledger
+from hedgerow.core.sanity import is_sane
 from hedgerow.core.target import Target
 from hedgerow.model.ids import ClientOrderId, LegId, VenueOrderId, decode_order_id
 from hedgerow.model.numbers import ZERO
@@ -86,6 +89,7 @@ from hedgerow.model.order import (
     TimeInForce,
 )
 
+NO_LEG = LegId("")
 # One client retries within minutes; this many requests of one operator in that time is beyond any console.
 REQUEST_IDS_MAX = 256
 # Closed orders wait in memory for the read of trades after them; beyond so many a venue that answers none is not waited
@@ -93,6 +97,10 @@ REQUEST_IDS_MAX = 256
 WAITING_ORDERS_MAX = 20_000
 # A fill that fits no order waits for one; a book never has more unacknowledged orders than this on a leg.
 PARKED_MAX = 10_000
+# A venue trades for us rarely, and repeats it only around a reconnect.
+VENUE_TRADES_MAX = 256
+# A venue's own waiting time is kept, up to this: a ban of days is looked at again by then.
+RETRY_AFTER_NS_MAX = 600 * 1_000_000_000
 # Three refusals were the last thing that the old scripts counted before they forgot the hedge.
 REFUSALS_ALARM = 3
 
@@ -100,10 +108,20 @@ REFUSALS_ALARM = 3
 def apply_event(book: Book, event: Event) -> bool:
     """Apply one event; return whether anything durable changed."""
     book.kept = event
-    changed = _apply_event(book, event)
+    changed = _apply_event(book, event) if is_sane(event) else _apply_insane(book, event)
     if book.moved:
         _apply_residual(book)
     return changed
+
+
+def _apply_insane(book: Book, event: Event) -> bool:
+    """Numbers that no market has would break every sum after them: told, not taken. What is missed is read again."""
+    if isinstance(event, QuoteReceived | FundingRateReceived):
+        return False
+    alarm = Alarm(AlarmKind.BAD_NUMBER, type(event).__name__, f"numbers that cannot be: {event}"[:300])
+    book.raised.append(alarm)
+    _want_reads(book, (ReadKind.TRADES,), book.now_ns + book.config.timing.ask_spacing_ms_max * NS_PER_MS)
+    return alarm.key not in book.state.alarms
 
 
 def _apply_event(book: Book, event: Event) -> bool:
@@ -184,6 +202,8 @@ def apply_commands(book: Book, commands: tuple[Command, ...]) -> None:
     state = book.state
     book.raised.clear()
     book.look_ups.clear()
+    book.parked_now.clear()
+    book.booked_now.clear()
     for command in commands:
         match command:
             case SubmitOrder():
@@ -221,7 +241,7 @@ def apply_commands(book: Book, commands: tuple[Command, ...]) -> None:
                 book.unassigned = any(ledger.foreign_net_qty is None for ledger in state.ledgers.values())
             case DriftNoted():
                 state.ledgers[command.leg_id].drift_net_qty = command.net_qty
-            case LookUpFill() | CancelOrphan():
+            case LookUpFill() | FillParked() | FillBooked() | CancelOrphan():
                 pass
             case _:
                 assert_never(command)
@@ -279,7 +299,7 @@ def _forget_oldest(book: Book) -> None:
         order = state.orders.pop(oldest)
         state.trades.pop(oldest, None)
         if order.venue_order_id is not None:
-            book.venue_order_ids.pop(order.venue_order_id, None)
+            book.venue_order_ids.pop((order.leg_id, order.venue_order_id), None)
 
 
 def _is_awaited(book: Book, order_id: ClientOrderId) -> bool:
@@ -289,7 +309,11 @@ def _is_awaited(book: Book, order_id: ClientOrderId) -> bool:
         return False
     if book.state.ledgers[order.leg_id].trades_ts_ns <= order.closed_ts_ns:
         return True
-    return not all(booked.fee_known for booked in book.state.trades.get(order_id, {}).values())
+    return not _all_fees_known(book, order_id)
+
+
+def _all_fees_known(book: Book, order_id: ClientOrderId) -> bool:
+    return all(booked.fee_known for booked in book.state.trades.get(order_id, {}).values())
 
 
 def _set_mode(book: Book, mode: Mode, reason: str) -> None:
@@ -372,7 +396,7 @@ def _apply_fill(book: Book, fill: Fill) -> bool:
         return _apply_venue_trade(book, leg_id, fill)
     order_id = fill.order_id
     if order_id is None and fill.venue_order_id is not None:
-        order_id = book.venue_order_ids.get(fill.venue_order_id)
+        order_id = book.venue_order_ids.get((leg_id, fill.venue_order_id))
     if order_id is None:
         return _apply_nameless(book, leg_id, fill)
     order = book.state.orders.get(order_id)
@@ -381,9 +405,7 @@ def _apply_fill(book: Book, fill: Fill) -> bool:
     if not is_ours(book, order_id):
         return _apply_foreign(book, leg_id, fill)
     if not was_issued(book, order_id):
-        text = f"trade {fill.trade_id} is of order {order_id}, which bears our id and is not in the journal"
-        book.raised.append(Alarm(AlarmKind.ORPHAN_ORDER, order_id, text))
-        return _park(book, fill)
+        return _apply_unissued(book, leg_id, fill, order_id)
     # The order left memory long ago: only the journal can say whether this trade was booked then.
     if _park(book, fill):
         book.look_ups.append(fill)
@@ -399,14 +421,34 @@ def _book_fill(book: Book, leg_id: LegId, slot: str, fill: Fill) -> None:
         _want_reads(book, (ReadKind.POSITION,), book.now_ns + book.config.timing.ask_first_ms * NS_PER_MS, leg_id)
 
 
+def _apply_unissued(book: Book, leg_id: LegId, fill: Fill, order_id: ClientOrderId) -> bool:
+    """A trade of an order with our tag that this journal never sent: another journal's life. Shown, never booked."""
+    text = f"trade {fill.trade_id} is of order {order_id}, which bears our id and is not in the journal"
+    alarm = Alarm(AlarmKind.ORPHAN_ORDER, leg_id, text)
+    book.raised.append(alarm)
+    return alarm.key not in book.state.alarms
+
+
 def _park(book: Book, fill: Fill) -> bool:
-    parked = book.state.parked
-    key = (fill.instrument_id, fill.trade_id, fill.order_id, fill.venue_order_id)
-    if any((f.instrument_id, f.trade_id, f.order_id, f.venue_order_id) == key for f in parked):
+    """Keep a fill until it is known whose it is; return whether it is new here."""
+    key = parked_key(fill)
+    if key in book.parked_keys:
         return False
-    assert len(parked) < PARKED_MAX, "fills without an order pile up"
-    parked.append(fill)
+    if len(book.state.parked) >= PARKED_MAX:
+        # The cursor stays where it is, so that a later read brings it again: nothing is lost.
+        alarm = Alarm(AlarmKind.PARKED_FULL, fill.instrument_id, f"more than {PARKED_MAX} trades without an owner")
+        book.raised.append(alarm)
+        return alarm.key not in book.state.alarms
+    book.state.parked.append(fill)
+    book.parked_keys.add(key)
+    book.parked_now.append(fill)
     return True
+
+
+def _unpark(book: Book, fills: list[Fill]) -> None:
+    gone = {parked_key(fill) for fill in fills}
+    book.state.parked = [fill for fill in book.state.parked if parked_key(fill) not in gone]
+    book.parked_keys -= gone
 
 
 def _apply_nameless(book: Book, leg_id: LegId, fill: Fill) -> bool:
@@ -416,18 +458,30 @@ def _apply_nameless(book: Book, leg_id: LegId, fill: Fill) -> bool:
     return _apply_foreign(book, leg_id, fill)
 
 
-def _apply_named(book: Book, venue_order_id: VenueOrderId | None, order_id: ClientOrderId) -> bool:
-    """The venue says whose an order is: the parked trades of it find their owner."""
+def _apply_named(
+    book: Book, venue_order_id: VenueOrderId | None, order_id: ClientOrderId, leg_id: LegId = NO_LEG
+) -> bool:
+    """The venue says whose an order is: the parked trades of it find their owner. Two venues may use one number."""
     if venue_order_id is None or not book.state.parked:
         return False
-    named = [f for f in book.state.parked if f.order_id is None and f.venue_order_id == venue_order_id]
+    order = book.state.orders.get(order_id)
+    whose = leg_id if order is None else order.leg_id
+    named = [
+        fill
+        for fill in book.state.parked
+        if fill.order_id is None
+        and fill.venue_order_id == venue_order_id
+        and book.leg_of(fill.account_id, fill.instrument_id) == whose
+    ]
     if not named:
         return False
-    book.state.parked = [fill for fill in book.state.parked if fill not in named]
+    _unpark(book, named)
     book.named_ts_ns.pop(venue_order_id, None)
     book.look_again = True
     for fill in named:
-        _apply_fill(book, replace(fill, order_id=order_id))
+        owned = replace(fill, order_id=order_id)
+        if _apply_fill(book, owned) and parked_key(owned) not in book.parked_keys:
+            book.booked_now.append(owned)
     return True
 
 
@@ -448,6 +502,8 @@ def _apply_venue_trade(book: Book, leg_id: LegId, fill: Fill) -> bool:
     if fill.trade_id in booked:
         return False
     booked[fill.trade_id] = Booked(fill.qty)
+    if len(booked) > VENUE_TRADES_MAX:
+        del booked[next(iter(booked))]
     _book_fill(book, leg_id, "", fill)
     text = f"the venue itself traded {fill.side.value} {fill.qty} at {fill.price}"
     book.raised.append(Alarm(AlarmKind.VENUE_TRADE, leg_id, text))
@@ -455,6 +511,11 @@ def _apply_venue_trade(book: Book, leg_id: LegId, fill: Fill) -> bool:
 
 
 def _apply_own_fill(book: Book, order: Order, fill: Fill) -> bool:
+    if fill.side is not order.side or fill.instrument_id != order.instrument_id:
+        text = f"trade {fill.trade_id} of {order.id} is told as {fill.side.value} {fill.instrument_id}; not booked"
+        alarm = Alarm(AlarmKind.CONTRADICTION, order.leg_id, text)
+        book.raised.append(alarm)
+        return alarm.key not in book.state.alarms
     booked = book.state.trades.setdefault(order.id, {})
     known = booked.get(fill.trade_id)
     if known is not None:
@@ -463,19 +524,22 @@ def _apply_own_fill(book: Book, order: Order, fill: Fill) -> bool:
     _book_fill(book, order.leg_id, order.slot, fill)
     if order.status in CLOSED:
         text = f"trade {fill.trade_id} of {fill.qty} came after {order.id} was {order.status.value}"
-        book.raised.append(Alarm(AlarmKind.LATE_FILL, order.id, text))
+        book.raised.append(Alarm(AlarmKind.LATE_FILL, order.leg_id, text))
     if fill.fee is None:
         text = f"trade {fill.trade_id} of {order.id} came without its fee"
-        book.raised.append(Alarm(AlarmKind.FEE_UNKNOWN, f"{order.id}/{fill.trade_id}", text))
-    if fill.venue_order_id is not None and order.venue_order_id is None:
+        book.raised.append(Alarm(AlarmKind.FEE_UNKNOWN, order.leg_id, text))
+    learned = fill.venue_order_id is not None and order.venue_order_id is None
+    if learned:
         order = replace(order, venue_order_id=fill.venue_order_id)
     order = life.filled(order, fill.qty)
     if order.filled_qty > order.qty:
         text = f"{order.id} filled {order.filled_qty} of {order.qty}; all of it is booked"
-        book.raised.append(Alarm(AlarmKind.OVERFILL, order.id, text))
+        book.raised.append(Alarm(AlarmKind.OVERFILL, order.leg_id, text))
     _put(book, order)
     if book.state.refusals:
         book.state.refusals.pop(f"{order.leg_id}/{order.slot}", None)
+    if learned:
+        _apply_named(book, fill.venue_order_id, order.id)
     return True
 
 
@@ -483,29 +547,31 @@ def _apply_repeat(book: Book, order: Order, fill: Fill, known: Booked) -> bool:
     """Venues repeat fills after a reconnect, so the id decides, not the time. A late fee is still news."""
     if known.qty != fill.qty:
         text = f"trade {fill.trade_id} of {order.id} was {known.qty} and is {fill.qty} now; kept as it was"
-        alarm = Alarm(AlarmKind.TRADE_ID_REUSED, f"{order.leg_id}/{fill.trade_id}", text)
+        alarm = Alarm(AlarmKind.TRADE_ID_REUSED, order.leg_id, text)
         book.raised.append(alarm)
         return alarm.key not in book.state.alarms
     if known.fee_known or fill.fee is None:
         return False
     book.state.trades[order.id][fill.trade_id] = Booked(fill.qty)
-    book.state.alarms.pop(f"{AlarmKind.FEE_UNKNOWN.value}/{order.id}/{fill.trade_id}", None)
+    if all(_all_fees_known(book, each.id) for each in book.state.orders.values() if each.leg_id == order.leg_id):
+        book.state.alarms.pop(f"{AlarmKind.FEE_UNKNOWN.value}/{order.leg_id}", None)
     book.ledger(order.leg_id).correct_fee(fill, order.slot, book.legs[order.leg_id])
     book.moved = True
     return True
 
 
 def _apply_looked_up(book: Book, event: FillLookedUp) -> bool:
-    if event.fill not in book.state.parked:
+    if parked_key(event.fill) not in book.parked_keys:
         return False
-    book.state.parked.remove(event.fill)
+    _unpark(book, [event.fill])
     if event.booked:
         return True
     leg_id = book.leg_of(event.fill.account_id, event.fill.instrument_id)
     assert leg_id is not None, event.fill
     _book_fill(book, leg_id, "", event.fill)
+    book.booked_now.append(event.fill)
     text = f"trade {event.fill.trade_id} of {event.fill.qty} came long after its order {event.fill.order_id} closed"
-    book.raised.append(Alarm(AlarmKind.LATE_FILL, str(event.fill.order_id), text))
+    book.raised.append(Alarm(AlarmKind.LATE_FILL, leg_id, text))
     return True
 
 
@@ -517,13 +583,13 @@ def _apply_shown(
     if order is None:
         return False
     _apply_heard(book, order.leg_id)
-    refused = order.status is OrderStatus.REJECTED
+    refused = order.status in (OrderStatus.REJECTED, OrderStatus.CANCELED)
     after = life.shown(order, venue_order_id, cum_qty)
     if after is order:
         return False
-    if refused:
-        text = f"{order_id} was refused and is working all the same"
-        book.raised.append(Alarm(AlarmKind.CONTRADICTION, order_id, text))
+    if refused and after.status is OrderStatus.OPEN:
+        text = f"{order_id} was {order.status.value} and is working all the same"
+        book.raised.append(Alarm(AlarmKind.CONTRADICTION, order.leg_id, text))
     if after.venue_cum_qty > after.filled_qty:
         # Usually the trade is only a moment behind the report.
         wait_ns = book.config.timing.ask_first_ms * NS_PER_MS
@@ -535,7 +601,7 @@ def _apply_shown(
 
 
 def _apply_report(book: Book, event: OrderReported) -> bool:
-    named = _apply_named(book, event.venue_order_id, event.order_id)
+    named = _apply_named(book, event.venue_order_id, event.order_id, event.leg_id)
     return _apply_status(book, event) or named
 
 
@@ -552,6 +618,9 @@ def _apply_status(book: Book, event: OrderReported) -> bool:
     changed = after != book.state.orders[event.order_id]
     if changed:
         _put(book, after)
+    if order.status is OrderStatus.REJECTED and after.status is not OrderStatus.REJECTED:
+        text = f"{order.id} was refused and has traded {event.cum_qty} all the same"
+        book.raised.append(Alarm(AlarmKind.CONTRADICTION, order.leg_id, text))
     if after.status is OrderStatus.SETTLING:
         _want_reads(book, (ReadKind.TRADES,), book.now_ns, order.leg_id)
     if changed and order.status in LIVE and after.status in CLOSED:
@@ -582,7 +651,7 @@ def _apply_rejected(book: Book, event: OrderRejected) -> bool:
     if order.status not in UNPROVEN or order.venue_order_id is not None or order.filled_qty > 0:
         # It exists, whatever this answer says: believe what was shown, and ask.
         text = f"{order.id} is {order.status.value} and was refused: {event.code} {event.text}"
-        book.raised.append(Alarm(AlarmKind.CONTRADICTION, order.id, text))
+        book.raised.append(Alarm(AlarmKind.CONTRADICTION, order.leg_id, text))
         _put(book, life.unclear(order, book.now_ns, book.now_ns))
         return True
     _put(book, life.clear(order.moved(OrderStatus.REJECTED)))
@@ -598,7 +667,8 @@ def _refuse(book: Book, order: Order, reject_class: RejectClass, code: str, text
     in_a_row = before is not None and before.side is order.side
     tries = before.tries + 1 if before is not None and in_a_row else 1
     since = before.since_ts_ns if before is not None and in_a_row else book.now_ns
-    wait_ns = max(life.spacing_ns(timing.retry_first_ms, timing.retry_spacing_ms_max, tries - 1), retry_after_ns)
+    spacing_ns = life.spacing_ns(timing.retry_first_ms, timing.retry_spacing_ms_max, tries - 1)
+    wait_ns = max(spacing_ns, min(retry_after_ns, RETRY_AFTER_NS_MAX))
     book.state.refusals[key] = Refusal(order.side, reject_class, code, text, tries, since, book.now_ns + wait_ns)
     if tries == REFUSALS_ALARM:
         text = f"{tries} refusals in a row: {reject_class.value} {code} {text}"
@@ -667,9 +737,12 @@ def _apply_trades(book: Book, event: TradesRead) -> bool:
         # What was booked before need not be in the journal again: a fold without it gives the same.
         book.kept = replace(event, fills=news)
     ledger = book.ledger(event.leg_id)
-    if event.cursor and event.cursor != ledger.trade_cursor:
+    full = len(book.state.parked) >= PARKED_MAX
+    waiting = len(book.state.closed) > CLOSED_ORDERS_MAX
+    if event.cursor and not full and (waiting or event.cursor != ledger.trade_cursor):
         ledger.trade_cursor = event.cursor
         ledger.trades_ts_ns = event.asked_ts_ns
+        _forget_oldest(book)
         changed = True
     for order_id in list(book.unclear):
         order = book.state.orders[order_id]
@@ -685,11 +758,11 @@ def _apply_open_orders(book: Book, event: OpenOrdersRead) -> bool:
     changed = False
     listed: set[ClientOrderId] = set()
     for row in event.orders:
-        order_id = row.order_id or book.venue_order_ids.get(row.venue_order_id)
+        order_id = row.order_id or book.venue_order_ids.get((event.leg_id, row.venue_order_id))
         if order_id is None:
             continue
         listed.add(order_id)
-        changed |= _apply_named(book, row.venue_order_id, order_id)
+        changed |= _apply_named(book, row.venue_order_id, order_id, event.leg_id)
         changed |= _apply_shown(book, order_id, row.venue_order_id, row.cum_qty)
     for order in list(book.live[event.leg_id].values()):
         if order.id in listed:
@@ -733,6 +806,10 @@ def _apply_link_up(book: Book, event: LinkUp) -> bool:
     """A stream counts as live only once what it missed was read."""
     book.state.links_down.pop(event.leg_id, None)
     book.state.alarms.pop(f"{AlarmKind.LINK_DOWN.value}/{event.leg_id}", None)
+    # What was refused for want of a link waits no longer.
+    for key, refusal in list(book.state.refusals.items()):
+        if refusal.reject_class is RejectClass.NOT_SENT and key.startswith(f"{event.leg_id}/"):
+            del book.state.refusals[key]
     book.linked_ts_ns[event.leg_id] = book.now_ns
     book.unreconciled[event.leg_id] = None
     book.reads_due_ns = 0
@@ -804,10 +881,12 @@ def _apply_start(book: Book, event: BookStarted) -> None:
     """Begin a run: nothing that was only seen is trusted, and every order that may live is to be proven."""
     state = book.state
     assert event.epoch > state.epoch, (event.epoch, state.epoch)
+    state.first_epoch = state.first_epoch or event.epoch
     state.config = event.config
     state.epoch = event.epoch
     state.order_seq = 0
     state.links_down = {}
+    state.alarms = {key: alarm for key, alarm in state.alarms.items() if alarm.kind is not AlarmKind.LINK_DOWN}
     for leg in event.config.legs:
         state.ledgers.setdefault(leg.id, Ledger(leg.id))
     if event.halted:

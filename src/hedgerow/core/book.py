@@ -60,6 +60,8 @@ class BookState(msgspec.Struct):
 
     config: BookConfig
     epoch: int
+    first_epoch: int = 0
+    "The epoch in which the journal began; ids of earlier ones are another journal's. 0 before the first start."
     order_seq: int = 0
     "Orders submitted in this epoch."
     mode: Mode = Mode.RUNNING
@@ -129,6 +131,12 @@ class Book:
         "Venue order id of a nameless trade -> when the venue was last asked whose it is."
         self.look_ups: list[Fill] = []
         "Parked fills of forgotten orders, to be looked up in the journal."
+        self.parked_now: list[Fill] = []
+        "Fills that the event at hand parked."
+        self.booked_now: list[Fill] = []
+        "Parked fills that the event at hand booked."
+        self.parked_keys: set[tuple[InstrumentId, TradeId, ClientOrderId | None, VenueOrderId | None]] = set()
+        "Of all parked fills. Looked up, never iterated."
         self.journal_failed = False
         self.entry_ts_ns: list[int] = []
         "When entries left within the last second."
@@ -147,7 +155,8 @@ class Book:
         "Live orders with something outstanding: unacknowledged, or to be asked about."
         self.asked: dict[ClientOrderId, None] = {}
         "Live orders that need a proof, or that the venue is asked about."
-        self.venue_order_ids: dict[VenueOrderId, ClientOrderId] = {}
+        self.venue_order_ids: dict[tuple[LegId, VenueOrderId], ClientOrderId] = {}
+        "Two venues may use the same number: only with its leg does it name an order."
         self._leg_ids: dict[tuple[AccountId, InstrumentId], LegId] = {}
         self.index()
 
@@ -165,13 +174,14 @@ class Book:
         self.unclear = {}
         self.asked = {}
         self.venue_order_ids = {}
+        self.parked_keys = {parked_key(fill) for fill in self.state.parked}
         for order in self.state.orders.values():
             self.index_order(order)
 
     def index_order(self, order: Order) -> None:
         """Keep the derived look-ups in step with one order."""
         if order.venue_order_id is not None:
-            self.venue_order_ids[order.venue_order_id] = order.id
+            self.venue_order_ids[(order.leg_id, order.venue_order_id)] = order.id
         if order.status not in LIVE:
             self.live[order.leg_id].pop(order.id, None)
             self.unclear.pop(order.id, None)
@@ -296,10 +306,17 @@ def is_ours(book: Book, order_id: ClientOrderId) -> bool:
 
 
 def was_issued(book: Book, order_id: ClientOrderId) -> bool:
-    """Return whether the journal can hold this id of ours: an earlier epoch, or this one up to the latest sequence."""
+    """Return whether the journal can hold this id of ours: of an epoch since it began, up to the latest sequence."""
     key = decode_order_id(order_id)
     assert key is not None, order_id
-    return key.epoch < book.state.epoch or (key.epoch == book.state.epoch and key.order_seq <= book.state.order_seq)
+    if key.epoch == book.state.epoch:
+        return key.order_seq <= book.state.order_seq
+    return book.state.first_epoch <= key.epoch < book.state.epoch
+
+
+def parked_key(fill: Fill) -> tuple[InstrumentId, TradeId, ClientOrderId | None, VenueOrderId | None]:
+    """Return what tells one parked fill from another."""
+    return fill.instrument_id, fill.trade_id, fill.order_id, fill.venue_order_id
 
 
 def age_s(age_ns: int) -> str:

@@ -86,6 +86,18 @@ class LookUpFill(_Command, frozen=True):
     fill: Fill
 
 
+class FillParked(_Command, frozen=True):
+    """This fill of the event was not booked in this turn: whose it is must be found out first."""
+
+    fill: Fill
+
+
+class FillBooked(_Command, frozen=True):
+    """A fill that was parked is booked in this turn."""
+
+    fill: Fill
+
+
 class OrderGivenUp(_Command, frozen=True):
     """An unknown order is proven never taken; the proof is the counts."""
 
@@ -156,6 +168,8 @@ Command = (
     | QueryOrder
     | Read
     | LookUpFill
+    | FillParked
+    | FillBooked
     | OrderGivenUp
     | HoldStarted
     | HoldChanged

@@ -12,6 +12,8 @@ from hedgerow.core.commands import (
     AlarmRaised,
     CancelOrphan,
     Command,
+    FillBooked,
+    FillParked,
     HoldChanged,
     HoldEnded,
     HoldStarted,
@@ -26,7 +28,6 @@ from hedgerow.core.config import NS_PER_MS
 from hedgerow.core.events import (
     Event,
     Faulted,
-    FillReceived,
     FundingRateReceived,
     Heartbeat,
     OpenOrdersRead,
@@ -42,9 +43,15 @@ from hedgerow.core.holds import Alarm, AlarmKind, Hold
 from hedgerow.core.planner import flatten_target, is_flattened, plan
 from hedgerow.core.target import Target
 from hedgerow.model.ids import ClientOrderId, VenueOrderId
+from hedgerow.model.numbers import ZERO
+from hedgerow.model.order import LIVE, Order
 
 # They come all the time: numbers of a hold that only follow them are not written.
 PASSING = (QuoteReceived, TimeReached, Heartbeat, FundingRateReceived)
+
+
+# What the venue did by itself, or what nobody can tell apart: nothing new until a person has looked.
+FREEZING = (AlarmKind.VENUE_TRADE, AlarmKind.PARKED_FULL)
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -61,7 +68,9 @@ class Decision(msgspec.Struct, frozen=True):
 
 def is_old_news(book: Book, event: Event) -> bool:
     """Return whether an event that changed nothing leads to nothing: a report of what was known already."""
-    return type(event) is OrderReported and not (book.look_again or book.raised or book.look_ups)
+    return type(event) is OrderReported and not (
+        book.look_again or book.raised or book.look_ups or book.parked_now or book.booked_now or not book.reads_due_ns
+    )
 
 
 def decide(book: Book, event: Event) -> Decision:
@@ -71,6 +80,9 @@ def decide(book: Book, event: Event) -> Decision:
     notes: list[Command] = []
     if book.raised:
         told += [AlarmRaised(alarm) for alarm in _new_alarms(book)]
+    if book.parked_now or book.booked_now:
+        told += [FillParked(fill) for fill in book.parked_now]
+        told += [FillBooked(fill) for fill in book.booked_now]
     if book.look_ups:
         told += [LookUpFill(fill) for fill in book.look_ups]
     aged_ns = state.residual_since_ns + state.config.limits.residual_alarm_ms * NS_PER_MS
@@ -116,7 +128,7 @@ def _plan(book: Book, event: Event, told: list[Command], reads: list[Command]) -
             return Decision((*told, alarm, mode, *reads), look_again=True)
     planned = plan(book, target)
     commands = (*told, *planned.commands, *_changed_holds(book, planned.holds, event), *reads)
-    return Decision(commands, target, planned.cancels_wait)
+    return Decision(commands, target, planned.cancels_wait, planned.look_again)
 
 
 def _changed_holds(book: Book, holds: dict[str, Hold], event: Event) -> list[Command]:
@@ -168,16 +180,24 @@ def _orphans(book: Book, read: OpenOrdersRead) -> list[Command]:
     """An open order that bears our id and is in no journal of ours must not stand: nobody would hedge it."""
     commands: list[Command] = []
     for row in read.orders:
-        if row.order_id is None or row.order_id in book.state.orders or not is_ours(book, row.order_id):
+        if row.order_id is None or not is_ours(book, row.order_id):
             continue
-        if was_issued(book, row.order_id):
+        order = book.state.orders.get(row.order_id)
+        if order is not None and (order.status in LIVE or not _is_told_late(book, order, read.asked_ts_ns)):
             continue
-        text = f"open order {row.order_id} bears our id and is not in the journal; it is being canceled"
-        alarm = Alarm(AlarmKind.ORPHAN_ORDER, row.order_id, text)
+        issued = order is not None or was_issued(book, row.order_id)
+        what = "is closed by all that was reported" if issued else "is not in the journal"
+        kind = AlarmKind.CONTRADICTION if issued else AlarmKind.ORPHAN_ORDER
+        alarm = Alarm(kind, read.leg_id, f"open order {row.order_id} bears our id and {what}; it is being canceled")
         if alarm.key not in book.state.alarms:
             commands.append(AlarmRaised(alarm))
         commands.append(CancelOrphan(read.leg_id, row.venue_order_id, row.order_id))
     return commands
+
+
+def _is_told_late(book: Book, order: Order, asked_ts_ns: int) -> bool:
+    """Whether the venue still lists a closed order when no lag explains it any more."""
+    return asked_ts_ns > order.closed_ts_ns + book.legs[order.leg_id].visibility_ms * NS_PER_MS
 
 
 def _new_alarms(book: Book) -> list[Alarm]:
@@ -216,8 +236,10 @@ def _alarms_of_age(book: Book) -> list[Command]:
 
 def _mode_of_its_own(book: Book, event: Event) -> list[Command]:
     """The book freezes itself when the venue trades for it, and when a flatten is verified."""
-    if type(event) is FillReceived and event.fill.venue_made and book.mode is Mode.RUNNING:
-        return [ModeChanged(Mode.FROZEN, f"the venue itself traded {event.fill.side.value} {event.fill.qty}")]
+    if book.mode is Mode.RUNNING:
+        freezing = [alarm for alarm in book.raised if alarm.kind in FREEZING]
+        if freezing:
+            return [ModeChanged(Mode.FROZEN, freezing[0].text)]
     if type(event) is PositionModeRead and not event.agrees and book.mode is not Mode.HALTED:
         return [ModeChanged(Mode.HALTED, event.detail or "the account is in another position mode")]
     if book.mode is not Mode.FLATTENING or book.state.parked or not is_flattened(book):
@@ -226,6 +248,10 @@ def _mode_of_its_own(book: Book, event: Event) -> list[Command]:
     for leg_id in book.legs:
         ledger = book.ledger(leg_id)
         if book.answers.get((leg_id, ReadKind.POSITION), -1) <= max(ledger.booked_ts_ns, book.state.mode_ts_ns):
+            return []
+        beyond = book.positions_read[leg_id].net_qty - ledger.position.net_qty - (ledger.foreign_net_qty or ZERO)
+        if abs(beyond) >= book.legs[leg_id].instrument.step and beyond != ledger.drift_net_qty:
+            # The venue shows something else: it lags, or there is drift. The next reads tell.
             return []
         if ledger.position.net_qty != 0:
             left.append(f"{leg_id} {ledger.position.net_qty}")

@@ -118,6 +118,8 @@ class OrderReported(_Event, frozen=True):
     reason: str = ""
     "The venue's words on why it ended."
     code: str = ""
+    leg_id: LegId = LegId("")
+    "Whose gateway says so; needed only to learn that an order with this venue order id is somebody else's."
 
 
 class OrderNotFound(_Event, frozen=True):

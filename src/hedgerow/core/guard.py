@@ -14,6 +14,9 @@ from hedgerow.core.target import Resting
 from hedgerow.model.numbers import BPS, ZERO
 from hedgerow.model.order import Role, Side
 
+# Far beyond any limit; more digits than these are not worth rounding.
+LONGEST_BPS = Decimal("1e9")
+
 
 class Check(msgspec.Struct, frozen=True):
     """One comparison that an entry had to pass: `value` against `limit`."""
@@ -92,7 +95,9 @@ def checks(book: Book, want: Resting, qty: Decimal) -> list[tuple[HoldReason, Ch
     result: list[tuple[HoldReason, Check]] = []
     if want.limit_price is not None:
         distance_bps = abs(want.limit_price / mark - 1) / BPS
-        check = Check("price distance bps", distance_bps.quantize(Decimal("0.01")), limits.price_distance_bps_max)
+        if distance_bps < LONGEST_BPS:
+            distance_bps = distance_bps.quantize(Decimal("0.01"))
+        check = Check("price distance bps", distance_bps, limits.price_distance_bps_max)
         result.append((HoldReason.PRICE_DISTANCE, check))
     live_orders = sum(len(orders) for orders in book.live.values())
     check = Check("open orders", Decimal(live_orders + 1), Decimal(limits.max_open_orders))
@@ -120,4 +125,5 @@ def _worst_unhedged(book: Book, want: Resting) -> Decimal:
         (o.leaves_qty for o in book.working(want.leg_id) if o.role is Role.ENTRY and o.side is want.side),
         ZERO,
     )
-    return abs(book.residual / rule.ratio) + entries
+    lead, hedge = book.legs[rule.lead].instrument, book.legs[rule.hedge].instrument
+    return abs(book.residual * hedge.multiplier / (rule.ratio * lead.multiplier)) + entries

@@ -238,6 +238,8 @@ class AlarmKind(Word):
     OVERFILL = "overfill"
     LATE_FILL = "late_fill"
     CONTRADICTION = "contradiction"
+    PARKED_FULL = "parked_full"
+    BAD_NUMBER = "bad_number"
     TRADE_ID_REUSED = "trade_id_reused"
     FEE_UNKNOWN = "fee_unknown"
     LINK_DOWN = "link_down"

@@ -62,7 +62,8 @@ def shown(order: Order, venue_order_id: VenueOrderId | None, cum_qty: Decimal | 
         order = replace(order, venue_cum_qty=cum_qty)
     if order.status is OrderStatus.OPEN and not order.unclear_ts_ns:
         return order
-    if order.status in UNPROVEN or order.status is OrderStatus.REJECTED:
+    given_up = order.status is OrderStatus.CANCELED and order.venue_end is None
+    if order.status in UNPROVEN or order.status is OrderStatus.REJECTED or given_up:
         order = order.moved(OrderStatus.OPEN)
     if order.status is not OrderStatus.OPEN:
         return order
@@ -84,7 +85,11 @@ def ended(order: Order, end: OrderStatus, cum_qty: Decimal | None, now_ns: int, 
     # A venue that takes an order and then refuses it inside has ended it without a trade.
     end = OrderStatus.EXPIRED if end is OrderStatus.REJECTED else end
     order = replace(order, venue_end=order.venue_end or end, venue_cum_qty=max(order.venue_cum_qty, cum_qty))
-    order = settled(order)
+    if order.status is not OrderStatus.REJECTED:
+        order = settled(order)
+    elif order.venue_cum_qty > order.filled_qty:
+        # The venue traded what it had refused: its trades are still to come, and count.
+        order = order.moved(OrderStatus.SETTLING)
     if order.status in CLOSED:
         return order
     if order.status is not OrderStatus.SETTLING:

@@ -68,6 +68,8 @@ class Plan:
         self._order_seq = book.state.order_seq
         self.commands: list[Command] = []
         self.holds: dict[str, Hold] = {}
+        self.look_again = False
+        "One entry leaves per turn; the next one is judged on a book that counts it."
         self.cancels_wait = False
         "A cancel is wanted for an order that cannot be canceled yet."
         self.entries_refused = guard.refusal_of_entries(book)
@@ -301,6 +303,10 @@ def _close_shortfall(book: Book, net: NetTarget, side: Side, free: Decimal, resu
     for _ in range(slices):
         qty = instrument.floor_qty(free if instrument.max_qty is None else min(free, instrument.max_qty))
         broken, as_reducing = _legal(instrument, qty, limit_price, mark, reduces, refusal)
+        if broken is not None and broken.rule is Rule.MINIMUM_NOTIONAL and limit_price is not None and not post_only:
+            # Only the cap makes it too small: by the mark the venue takes it, so it goes without one.
+            limit_price, waiting = None, TimeInForce.GTC
+            broken, as_reducing = _legal(instrument, qty, limit_price, mark, reduces, refusal)
         if broken is not None:
             numbers = (("owed", f"{side.value} {free}"), ("would_be", str(broken.value)), ("limit", str(broken.limit)))
             result.hold(Hold(RULE_HOLDS[broken.rule], net.leg_id, "", numbers))
@@ -406,6 +412,9 @@ def _resting(book: Book, want: Resting, result: Plan) -> None:
         return
     qty, reduce_only = legal
     if want.role is Role.ENTRY:
+        if any(isinstance(command, SubmitOrder) and command.role is Role.ENTRY for command in result.commands):
+            result.look_again = True
+            return
         limited = guard.refusal_of_new_entry(book, want, qty)
         if limited is not None:
             result.hold(limited)

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 import msgspec
 
-from hedgerow.core.commands import LookUpFill, Turn
+from hedgerow.core.commands import Command, FillBooked, FillParked, LookUpFill, Turn
 from hedgerow.core.events import FillLookedUp, FillReceived, TradesRead
 from hedgerow.journal.codec import GENESIS, Chain, Record, Row, Snapshot, encode, link, seal
 from hedgerow.journal.errors import (
@@ -302,8 +302,12 @@ class SqliteStore:
         execute("COMMIT")
         self.notes.append(f"{self.name}: {cut} unreadable record(s) at its end, from {first_bad} on, were cut")
 
-    def start_epoch(self) -> int:
+    def start_epoch(self, first: int = 1) -> int:
         """Take the next epoch, durably, and return it. Each opening for writing does so once, before the first append.
+
+        Args:
+            first: the epoch of a journal that has none yet, > 0. From a clock, so that a journal that was lost and
+                begun anew gives its orders no id that was used before.
 
         Raises:
             JournalError: it could not be made durable; the store is dead.
@@ -315,11 +319,12 @@ class SqliteStore:
             with self._lock:
                 execute("BEGIN IMMEDIATE")
                 (last,) = execute("SELECT epoch FROM run WHERE id = 1").fetchone()
-                execute("UPDATE run SET epoch = ?, complement = ? WHERE id = 1", (last + 1, ~(last + 1)))
+                epoch = last + 1 if last else first
+                execute("UPDATE run SET epoch = ?, complement = ? WHERE id = 1", (epoch, ~epoch))
                 execute("COMMIT")
         except sqlite3.Error as error:
             raise self._killed(error) from error
-        self.epoch = int(last) + 1
+        self.epoch = int(epoch)
         self._chain = self.chain()
         self._write_anchor()
         return self.epoch
@@ -614,18 +619,24 @@ def _checked(row: RawRow, seq: int, before: bytes) -> Record | None:
 
 
 def _books(turn: Turn, key: tuple[AccountId, InstrumentId, TradeId]) -> bool:
+    """Whether a turn booked this fill: it came and was neither parked nor asked about, or it had been parked before."""
+    said = [type(command) for command in turn.commands if _fill_of(command) == key]
+    if FillBooked in said:
+        return True
     event = turn.event
-    if isinstance(event, FillLookedUp):
-        return not event.booked and _key(event.fill) == key
     if isinstance(event, FillReceived):
         fills: tuple[Fill, ...] = (event.fill,)
     elif isinstance(event, TradesRead):
         fills = event.fills
+    elif isinstance(event, FillLookedUp):
+        return not event.booked and _key(event.fill) == key
     else:
         return False
-    if all(_key(fill) != key for fill in fills):
-        return False
-    return not any(isinstance(command, LookUpFill) and _key(command.fill) == key for command in turn.commands)
+    return any(_key(fill) == key for fill in fills) and not said
+
+
+def _fill_of(command: Command) -> tuple[AccountId, InstrumentId, TradeId] | None:
+    return _key(command.fill) if isinstance(command, FillBooked | FillParked | LookUpFill) else None
 
 
 def _key(fill: Fill) -> tuple[AccountId, InstrumentId, TradeId]:

@@ -102,6 +102,7 @@ TRANSITIONS: dict[tuple[OrderStatus, OrderStatus], str] = {
     (OrderStatus.SETTLING, OrderStatus.FILLED): "trades add up, to the whole qty",
     (OrderStatus.SETTLING, OrderStatus.CANCELED): "trades add up to the venue's cumulative qty",
     (OrderStatus.SETTLING, OrderStatus.EXPIRED): "trades add up to the venue's cumulative qty",
+    (OrderStatus.CANCELED, OrderStatus.OPEN): "given up without the venue's word, and the venue shows it after all",
     (OrderStatus.CANCELED, OrderStatus.FILLED): "a late trade: venues do not order their own messages",
     (OrderStatus.EXPIRED, OrderStatus.FILLED): "a late trade: venues do not order their own messages",
     (OrderStatus.REJECTED, OrderStatus.OPEN): "the venue contradicts its refusal; believed and alarmed",

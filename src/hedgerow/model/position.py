@@ -10,6 +10,8 @@ from hedgerow.model.numbers import ONE, ZERO
 
 # Costs are kept to 10^-12 quote: far below any tick, and short enough that a long life does not grow digits.
 COST_QUANTUM = Decimal("1e-12")
+# More whole digits and 28 digits do not hold the quantum; such sums are rounded by the context alone.
+WHOLE_DIGITS_MAX = 15
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -35,7 +37,9 @@ class Position(msgspec.Struct, frozen=True):
         if after == 0:
             return Position(ZERO, ZERO, self.realized - self.net_cost - net_qty * price * multiplier)
         if (after > 0) == (held > 0):
-            released = (self.net_cost * -net_qty / held).quantize(COST_QUANTUM)
+            released = self.net_cost * -net_qty / held
+            if released.adjusted() < WHOLE_DIGITS_MAX:
+                released = released.quantize(COST_QUANTUM)
             realized = self.realized - net_qty * price * multiplier - released
             return Position(after, self.net_cost - released, realized)
         realized = self.realized + held * price * multiplier - self.net_cost

@@ -201,6 +201,9 @@ class Cycle:
         due_ns = next_due_ns(running.book)
         if due_ns == running.armed_ns:
             return
+        if running.timer is not None and running.armed_ns <= running.book.now_ns:
+            # It is about to go off, and what it was armed for may be handled by it alone; it arms anew.
+            return
         if running.timer is not None:
             running.timer.cancel()
         running.armed_ns = due_ns or 0

@@ -47,6 +47,10 @@ Work = Callable[[], Coroutine[Any, Any, None]]
 _decode_state = msgspec.json.Decoder(BookState).decode
 
 
+# 2025-01-01 UTC: a journal's first epoch is its age against this in seconds, so no two journals share one.
+EPOCHS_BEGIN_S = 1_735_689_600
+
+
 class Service(Protocol):
     """Something that runs beside the books, e.g. the API."""
 
@@ -113,7 +117,7 @@ class Node:
             recovered = [recover(self.store, config) for config in configs]
             self.last_seq = self.store.last_seq
             self.clock.set_forward(max((each.book.state.last_ts_ns for each in recovered), default=0))
-            self.epoch = self.store.start_epoch()
+            self.epoch = self.store.start_epoch(max(1, self.clock.now_ns() // NS_PER_S - EPOCHS_BEGIN_S))
         except BaseException:
             self.store.close()
             raise

@@ -256,7 +256,7 @@ async def _run_node(
     story.begin(node.books.values())
     live = sum(len(orders) for book in node.books.values() for orders in book.live.values())
     note("mode      SIM  " + ", ".join(account.id for account in config.accounts))
-    note(f"recover   journal seq {node.last_seq:,}; {live} live order(s) to be proven; run {node.epoch}")
+    note(f"recover   journal seq {node.last_seq:,}; {live} live order(s) to be proven")
     try:
         venues = open_venues(config, node.clock, memory=config.state / VENUES_FILE)
     except BaseException:

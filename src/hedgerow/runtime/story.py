@@ -171,9 +171,10 @@ def _tell_event(book: Book, turn: Turn) -> list[Line]:
             return [Line(turn.ts_ns, "link", f"{book.legs[event.leg_id].account_id} down: {event.detail}")]
         case LinkUp():
             return [Line(turn.ts_ns, "link", f"{book.legs[event.leg_id].account_id} up; what was missed is being read")]
-        case BookStarted() if event.epoch > 1:
+        case BookStarted() if event.epoch > book.state.first_epoch:
             live = sum(len(orders) for orders in book.live.values())
-            text = f"{event.config.book_id}  run {event.epoch}: {live} live order(s) to be proven, trades to be read"
+            run_no = event.epoch - book.state.first_epoch + 1
+            text = f"{event.config.book_id}  run {run_no}: {live} live order(s) to be proven, trades to be read"
             return [Line(turn.ts_ns, "start", text)]
         case _:
             return []
@@ -193,7 +194,8 @@ def fills_of(event: Event) -> tuple[Fill, ...]:
 def _is_booked(book: Book, fill: Fill) -> bool:
     order_id = fill.order_id
     if order_id is None and fill.venue_order_id is not None:
-        order_id = book.venue_order_ids.get(fill.venue_order_id)
+        leg_id = book.leg_of(fill.account_id, fill.instrument_id)
+        order_id = None if leg_id is None else book.venue_order_ids.get((leg_id, fill.venue_order_id))
     return order_id is not None and fill.trade_id in book.state.trades.get(order_id, {})
 
 

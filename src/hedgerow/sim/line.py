@@ -369,7 +369,8 @@ class Line:
         state = (found.status, found.cum_qty) if known is None else known.at(now_ns)
         if state is not None:
             order_id, (status, cum_qty) = ClientOrderId(found.client_order_id), state
-            self._later(self._travel_ns(), engine.deliver, OrderReported, order_id, status, cum_qty, venue_order_id)
+            told = (order_id, status, cum_qty, venue_order_id, "", "", self.leg_id)
+            self._later(self._travel_ns(), engine.deliver, OrderReported, *told)
 
     def _send_read(self, engine: Engine, request: Read) -> None:
         if self._faults.strikes(Fault.READ_LOST):

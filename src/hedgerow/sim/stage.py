@@ -280,7 +280,7 @@ class Stage:
             case CancelOrder() | CancelOrphan():
                 self.pending.append(command)
             case QueryOrder() if command.venue_order_id is not None:
-                self._tell_whose(command.venue_order_id)
+                self._tell_whose(command.venue_order_id, command.leg_id)
             case QueryOrder():
                 self.asked.append(command)
                 self.query_ts_ns[command.order_id] = self.now_ns
@@ -295,11 +295,12 @@ class Stage:
         if isinstance(command, REQUESTS) and command.leg_id in self.exchanged and command.leg_id not in self.silent:
             self._queue.extend(self.exchanged[command.leg_id].take(self.now_ns, command))
 
-    def _tell_whose(self, venue_order_id: VenueOrderId) -> None:
+    def _tell_whose(self, venue_order_id: VenueOrderId, leg_id: LegId) -> None:
         """Say that an order is somebody else's; of the book's own the story tells."""
         if all(placed.venue_order_id != venue_order_id for placed in self.placed.values()):
             order_id = ClientOrderId(f"web_{venue_order_id}")
-            self._queue.append(OrderReported(self.now_ns, order_id, OrderStatus.FILLED, ZERO, venue_order_id))
+            told = OrderReported(self.now_ns, order_id, OrderStatus.FILLED, ZERO, venue_order_id, leg_id=leg_id)
+            self._queue.append(told)
 
     def _look_up(self, fill: Fill) -> None:
         assert self.engine is not None, fill

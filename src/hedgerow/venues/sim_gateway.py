@@ -237,7 +237,7 @@ class SimGateway:
         if frame.trade is not None:
             self._deliver(FillReceived(now_ns, self._fill(frame.trade)))
         if frame.order is not None:
-            self._deliver(_reported(frame.order, now_ns))
+            self._deliver(_reported(frame.order, now_ns, self._leg_id))
         if frame.funding is not None:
             self._deliver(FundingPaid(now_ns, self._leg_id, frame.funding.funding_id, frame.funding.net_quote))
 
@@ -282,11 +282,11 @@ class SimGateway:
             return
         self._deliver(CancelAnswered(now_ns, order_id, CancelOutcome.ACCEPTED))
         if answer.order is not None:
-            self._deliver(_reported(answer.order, now_ns))
+            self._deliver(_reported(answer.order, now_ns, self._leg_id))
 
     def _found(self, order_id: ClientOrderId, answer: Answered, asked_ns: int, now_ns: int) -> None:
         if answer.order is not None:
-            self._deliver(_reported(answer.order, now_ns))
+            self._deliver(_reported(answer.order, now_ns, self._leg_id))
         elif answer.refused is not None and outcomes.is_not_found(answer.refused):
             self._deliver(OrderNotFound(now_ns, order_id, asked_ns))
         else:
@@ -334,7 +334,7 @@ class SimGateway:
         )
 
 
-def _reported(report: OrderReport, now_ns: int) -> OrderReported:
+def _reported(report: OrderReport, now_ns: int, leg_id: LegId) -> OrderReported:
     return OrderReported(
         now_ns,
         ClientOrderId(report.client_order_id),
@@ -342,6 +342,7 @@ def _reported(report: OrderReport, now_ns: int) -> OrderReported:
         report.cum_qty,
         VenueOrderId(report.venue_order_id),
         report.reason,
+        leg_id=leg_id,
     )
 
 
