@@ -74,6 +74,8 @@ def _known(error: BaseException) -> Failed | None:
     names = {kind.__name__ for kind in type(error).__mro__ if kind.__module__.startswith("hedgerow.")}
     if "ConfigError" in names:
         return Failed("HR-101", str(error))
+    if "LegsChanged" in names:
+        return Failed("HR-101", str(error))
     if "VenuesForgetful" in names:
         return Failed("HR-403", str(error))
     if "TapeError" in names:

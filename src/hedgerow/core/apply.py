@@ -108,7 +108,8 @@ REFUSALS_ALARM = 3
 def apply_event(book: Book, event: Event) -> bool:
     """Apply one event; return whether anything durable changed."""
     book.kept = event
-    changed = _apply_event(book, event) if is_sane(event) else _apply_insane(book, event)
+    book.is_insane = not is_sane(event)
+    changed = _apply_insane(book, event) if book.is_insane else _apply_event(book, event)
     if book.moved:
         _apply_residual(book)
     return changed

@@ -143,6 +143,8 @@ class Book:
         self.target = Target()
         self.cancels_wait = False
         "The last plan wanted a cancel that could not leave yet."
+        self.is_insane = False
+        "The event at hand has numbers that cannot be, and was not taken."
         self.kept: Event | None = None
         "The event at hand as the journal keeps it: a read of trades without what was known before."
         self.moved = False

@@ -92,9 +92,9 @@ def decide(book: Book, event: Event) -> Decision:
         notes += _proofs(book)
     if state.parked:
         told += _ask_whose(book)
-    if type(event) is OpenOrdersRead:
+    if type(event) is OpenOrdersRead and not book.is_insane:
         told += _orphans(book, event)
-    if type(event) is PositionRead:
+    if type(event) is PositionRead and not book.is_insane:
         notes += reconcile.compare(book, event)
     if book.unassigned and type(event) in (PositionRead, QuoteReceived):
         notes += reconcile.assign(book)

@@ -67,6 +67,30 @@ class Recovered(msgspec.Struct, frozen=True):
     "Its last run ended by a broken assert."
 
 
+class LegsChanged(Exception):
+    """A config names other legs, accounts or instruments than the journal holds orders or positions of."""
+
+
+def check_legs(book: Book, config: BookConfig) -> None:
+    """Refuse a config under which a book would lose sight of what it has, or take it for something else.
+
+    Raises:
+        LegsChanged: a leg with orders or a position is gone, or trades something else now.
+    """
+    before = {leg.id: leg for leg in book.config.legs}
+    after = {leg.id: leg for leg in config.legs}
+    for leg_id, ledger in book.state.ledgers.items():
+        if ledger.position.net_qty == 0 and not book.live.get(leg_id):
+            continue
+        old, new = before[leg_id], after.get(leg_id)
+        if new is None or (new.account_id, new.instrument.id) != (old.account_id, old.instrument.id):
+            raise LegsChanged(
+                f"book {config.book_id}: leg {leg_id} holds {ledger.position.net_qty} of {old.instrument.id} in"
+                f" {old.account_id} by the journal, and the config gives it another place;"
+                " flatten it with the old config first, or give the new book another name"
+            )
+
+
 def recover(store: SqliteStore, config: BookConfig) -> Recovered:
     """Return a book folded from its latest good snapshot and the turns after it. Raises JournalError."""
     strategy = make(config, checked=False)
@@ -115,6 +139,8 @@ class Node:
         self.store = SqliteStore(journal)
         try:
             recovered = [recover(self.store, config) for config in configs]
+            for each, config in zip(recovered, configs, strict=True):
+                check_legs(each.book, config)
             self.last_seq = self.store.last_seq
             self.clock.set_forward(max((each.book.state.last_ts_ns for each in recovered), default=0))
             self.epoch = self.store.start_epoch(max(1, self.clock.now_ns() // NS_PER_S - EPOCHS_BEGIN_S))
