@@ -189,7 +189,7 @@ class Engine:
         if self._faults.strikes(Fault.CRASH_IN_RECOVERY):
             raise Crash
         epoch = self.store.start_epoch()
-        writer = SimWriter(self, self._world, self.store)
+        self.writer = writer = SimWriter(self, self._world, self.store)
         self.cycle = Cycle(self.clock, writer, self._look_up, self, SNAPSHOT_EVERY_TURNS)
         gateways: Mapping[LegId, Gateway] = {
             leg_id: SimGateway(self, line) for leg_id, line in self._world.lines.items()

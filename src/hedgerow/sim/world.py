@@ -587,7 +587,9 @@ class World:
             self.oracle.broken("at rest", "a restart of a book at rest led to orders")
             self._done = True
             return
-        self._quiet_checks = 0 if found else self._quiet_checks + 1
+        # What is still on its way to the disk can be in no fold of it.
+        writes = self._engine is not None and self._engine.writer.backlog_len > 0
+        self._quiet_checks = 0 if found or writes else self._quiet_checks + 1
         if self._quiet_checks == QUIET_CHECKS:
             if self._engine is not None:
                 self._engine.compare_with_journal(self._strategy)
