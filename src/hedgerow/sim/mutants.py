@@ -49,7 +49,7 @@ from hedgerow.sim.torture import run_seed
 from hedgerow.venues import outcomes
 from hedgerow.venues.outcomes import Outcome, Proof
 
-SEEDS_MAX = 1_500
+SEEDS_MAX = 3_000
 "Seeds within which each mutant must be found."
 Patch = tuple[Any, str, Any]
 "(owner, attribute, what stands there instead)."
