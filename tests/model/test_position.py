@@ -64,10 +64,14 @@ def test_only_the_transitions_of_the_table_are_legal(before: OrderStatus, after:
 
 
 def test_nothing_leaves_the_closed_statuses_but_late_news() -> None:
-    """A closed order comes back only by a trade or by the venue's own contradiction."""
+    """A closed order comes back only by the venue's own contradiction: of a refusal, or of a proof that it was gone."""
     reopened = {(before, after) for before, after in TRANSITIONS if before in CLOSED and after in LIVE}
 
-    assert {before for before, _ in reopened} == {OrderStatus.REJECTED}
+    assert reopened == {
+        (OrderStatus.REJECTED, OrderStatus.OPEN),
+        (OrderStatus.REJECTED, OrderStatus.SETTLING),
+        (OrderStatus.CANCELED, OrderStatus.OPEN),
+    }
     assert not any(before is OrderStatus.FILLED for before, _ in TRANSITIONS)
 
 

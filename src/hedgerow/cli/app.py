@@ -21,7 +21,7 @@ COMMANDS = {
     "explain": ("explain", "Show why an order, fill or hold came to be."),
     "freeze": ("operate", "Let nothing add risk; hedges and exits go on."),
     "flatten": ("operate", "Bring every leg of a book to zero, verified."),
-    "halt": ("operate", "Send no orders at all; what is open stays open."),
+    "halt": ("operate", "Send no orders at all, no hedges either; what works is canceled."),
     "resume": ("operate", "Lift a freeze or a halt."),
     "signal": ("operate", "Tell a book's policy to enter."),
     "config": ("config", "Check, show and compare configs."),

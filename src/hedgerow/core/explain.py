@@ -126,7 +126,8 @@ class Chain:
         """Whether the turn names the subject, or an order that the subject led to."""
         named = any(name in self._orders for name in names_of_event(turn.event))
         for command in turn.commands:
-            if isinstance(command, SubmitOrder) and named:
+            if isinstance(command, SubmitOrder) and named and command.role is not Role.ENTRY:
+                # What hedges or closes belongs to the chain; the next entry is a story of its own.
                 self._orders[command.order_id] = None
             if isinstance(command, SubmitOrder | CancelOrder | QueryOrder | OrderGivenUp):
                 named = named or command.order_id in self._orders
