@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hedgerow.core.events import OrderRejected, OrderUnknown, RejectClass
+from hedgerow.core.events import Action, OperatorCommanded, OrderRejected, OrderUnknown, RejectClass
 from hedgerow.core.explain import explain
 from tests.core.books import HEDGE, MS, Desk, Quoting, S, entry, submits
 
@@ -84,3 +84,14 @@ def test_what_nothing_names_has_no_explanation() -> None:
     made = Desk(Quoting(entry()))
 
     assert explain(enumerate(made.turns, start=1), "hr-b1-9-9") is None
+
+
+def test_a_mode_is_explained_by_who_set_it() -> None:
+    """Who froze this, and when? Also when nothing was wanted, so that nothing is held."""
+    made = Desk(Quoting())
+    made.tell(OperatorCommanded(made.now_ns, Action.FREEZE, "ann"))
+
+    explanation = explain(enumerate(made.turns, start=1), "frozen")
+
+    assert explanation is not None
+    assert [row.text for row in explanation.rows if row.what == "operator"] == ["freeze by ann"]

@@ -135,6 +135,10 @@ class Chain:
                 named = named or self._subject in (command.hold.key, command.hold.reason.value)
             if isinstance(command, HoldEnded):
                 named = named or command.key == self._subject
+            if isinstance(command, ModeChanged):
+                named = named or command.mode.value == self._subject
+        if isinstance(turn.event, OperatorCommanded) and self._book is not None:
+            named = named or self._book.mode.value == self._subject
         return named
 
     def _checked(self, turn: Turn) -> dict[str, list[Check]]:
@@ -173,7 +177,7 @@ class Chain:
 
 
 def explain(turns: Iterable[tuple[int, Turn]], subject: str) -> Explanation | None:
-    """Return the chain of an order id, a trade id, or a hold (`LEG/SLOT` or its reason); None when nothing names it.
+    """Return the chain of an order id, a trade id, a hold (`LEG/SLOT` or its reason) or a mode; None when unnamed.
 
     Args:
         turns: (journal sequence, turn), oldest first, of one book or of many.
