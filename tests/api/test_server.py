@@ -61,6 +61,15 @@ def test_an_operators_order_reaches_the_book_once(tmp_path: Path) -> None:
         assert node.desk.book.state.mode_reason == "freeze by ann"
 
 
+def test_a_request_id_is_not_taken_for_another_order(tmp_path: Path) -> None:
+    """A resume under the id of a freeze is refused, and not swallowed as if it had been done."""
+    with served(filled_desk(), tmp_path) as node:
+        post(socket_path(tmp_path), FREEZE, {"request_id": "r1"})
+        with pytest.raises(Refused, match="r1 was used to freeze"):
+            post(socket_path(tmp_path), FREEZE.replace("freeze", "resume"), {"request_id": "r1"})
+        assert node.desk.book.mode is Mode.FROZEN
+
+
 @pytest.mark.parametrize(
     ("route", "body", "code", "words"),
     [

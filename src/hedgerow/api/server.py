@@ -141,7 +141,12 @@ def make_app(node: Node) -> FastAPI:
             return _problem(400, "HR-208", f"the body is not what it must be: {error}")
         if not 0 < len(asked.request_id) <= REQUEST_ID_LEN_MAX:
             return _problem(400, "HR-208", f"request_id must have 1 to {REQUEST_ID_LEN_MAX} characters")
-        repeated = asked.request_id in book.state.request_ids
+        used_for = [
+            told.rpartition(" ")[2] for told in book.state.request_ids if told.rpartition(" ")[0] == asked.request_id
+        ]
+        if used_for and action not in used_for:
+            return _problem(422, "HR-208", f"request id {asked.request_id} was used to {used_for[0]}; take a new one")
+        repeated = action in used_for
         if not repeated:
             # The book itself decides whether an id is new; this only spares it a turn.
             node.operate(

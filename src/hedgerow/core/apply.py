@@ -842,9 +842,10 @@ def _apply_position_mode(book: Book, event: PositionModeRead) -> bool:
 def _apply_operator(book: Book, event: OperatorCommanded) -> bool:
     state = book.state
     if event.request_id:
-        if event.request_id in state.request_ids:
+        request = f"{event.request_id} {event.action.value}"
+        if request in state.request_ids:
             return False
-        state.request_ids.append(event.request_id)
+        state.request_ids.append(request)
         del state.request_ids[:-REQUEST_IDS_MAX]
     by = f"{event.action.value} by {event.principal or 'operator'}"
     match event.action:

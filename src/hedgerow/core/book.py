@@ -85,7 +85,7 @@ class BookState(msgspec.Struct):
     memory: str = ""
     signal: Signal | None = None
     request_ids: list[str] = []
-    "The latest operator request ids, oldest first."
+    "`ID ACTION` of the latest operator requests, oldest first."
     residual_since_ns: int = 0
     "Since when the residual is above the smallest order; 0 while hedged."
     last_ts_ns: int = 0
