@@ -9,15 +9,17 @@ from decimal import Decimal
 import msgspec
 
 from hedgerow.core.book import Book, BookState
-from hedgerow.core.commands import AlarmRaised, Command, HoldChanged, HoldStarted, ModeChanged, Turn
+from hedgerow.core.commands import AlarmRaised, Command, HoldChanged, HoldStarted, Mode, ModeChanged, Turn
 from hedgerow.core.config import NS_PER_MS, NS_PER_S
 from hedgerow.core.events import (
+    Action,
     BookStarted,
     Event,
     FillLookedUp,
     FillReceived,
     LinkDown,
     LinkUp,
+    OperatorCommanded,
     TradesRead,
 )
 from hedgerow.core.holds import HOLD_TEXTS, Hold
@@ -171,6 +173,12 @@ def _tell_event(book: Book, turn: Turn) -> list[Line]:
             return [Line(turn.ts_ns, "link", f"{book.legs[event.leg_id].account_id} down: {event.detail}")]
         case LinkUp():
             return [Line(turn.ts_ns, "link", f"{book.legs[event.leg_id].account_id} up; what was missed is being read")]
+        case OperatorCommanded() if event.action is not Action.SIGNAL and not _by_the_node(event):
+            state = book.state
+            text = f"{book.config.book_id} {state.mode.value}: {state.mode_reason}"
+            if state.mode in (Mode.FROZEN, Mode.HALTED):
+                text += f"; lift it with `hedgerow resume {book.config.book_id}`"
+            return [Line(turn.ts_ns, "mode", text)]
         case BookStarted() if event.epoch > book.state.first_epoch:
             live = sum(len(orders) for orders in book.live.values())
             run_no = event.epoch - book.state.first_epoch + 1
@@ -178,6 +186,13 @@ def _tell_event(book: Book, turn: Turn) -> list[Line]:
             return [Line(turn.ts_ns, "start", text)]
         case _:
             return []
+
+
+def _by_the_node(event: OperatorCommanded) -> bool:
+    """Whether the node itself stops a book or lifts its own stop; a freeze that it keeps is told."""
+    return event.principal.startswith("node:stop") or (
+        event.principal.startswith("node:") and event.action is Action.RESUME
+    )
 
 
 def fills_of(event: Event) -> tuple[Fill, ...]:
