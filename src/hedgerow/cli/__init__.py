@@ -13,6 +13,12 @@ def main() -> None:
             " start Python without -O and PYTHONOPTIMIZE\n"
         )
         sys.exit(2)
-    from hedgerow.cli.app import run
+    try:
+        from hedgerow.cli.app import run
 
-    sys.exit(run(sys.argv[1:]))
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        # `run` tells of its own; this one came while the program was still loading.
+        sys.stderr.write("hedgerow: interrupted\n")
+        code = 130
+    sys.exit(code)
