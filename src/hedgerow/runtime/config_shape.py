@@ -99,9 +99,9 @@ class VenueShape(Shape):
         default=None, description="File of recorded frames that feeds it; else a synthetic market does."
     )
     latency_ms: NotNegative = Field(default=Decimal(5), description="Mean way of a request or report, one way.")
-    lease_ms: Milliseconds = Field(default=15_000, description="After this long it can no longer take a submit.")
+    lease_ms: Milliseconds = Field(default=2_000, description="After this long it can no longer take a submit.")
     visibility_ms: Milliseconds = Field(
-        default=30_000, description="How long it may fail to show an order or trade that exists."
+        default=2_000, description="How long it may fail to show an order or trade that exists."
     )
 
 
