@@ -24,6 +24,7 @@ from hedgerow.model.ids import BookId, LegId
 from hedgerow.model.instrument import Instrument
 from hedgerow.runtime.cycle import Cycle
 from hedgerow.runtime.dispatch import Budget, Dispatch
+from hedgerow.runtime.loop_journal import LoopJournal
 from hedgerow.venues.gateway import Deliver, Request
 
 SAMPLES, QUICK_SAMPLES = 5_000, 500
@@ -77,11 +78,11 @@ class Desk:
         self._sent: asyncio.Future[float] = loop.create_future()
         self._durable_s = 0.0
         self._writer = JournalWriter(store, self._on_durable, self._journal_told)
-        self._world = World(ONE_SIDED, self._writer.append)
+        self._world = World(ONE_SIDED, self._append)
         book = self._world.book
         self._book_id = book.config.book_id
         clock = WorldClock(self._world)
-        self._cycle = Cycle(clock, self._writer, self._look_up, self)
+        self._cycle = Cycle(clock, LoopJournal(self._writer, loop.call_soon, self._made_durable), self._look_up, self)
         transport = Transport(self._world, self._hear_of)
         door = Dispatch(clock, Budget())
         self._cycle.add(book, {LEAD: transport, HEDGE: transport}, {LEAD: door, HEDGE: door})
@@ -106,9 +107,17 @@ class Desk:
     def _hear_of(self, sent_s: float) -> None:
         self._sent.set_result(sent_s)
 
-    def _on_durable(self, seq: int) -> None:
+    def _append(self, turn: Turn) -> None:
+        # What follows a hedge is not measured, and is durable before the next fill comes.
+        self._writer.append(turn)
+        self._writer.flush()
+
+    def _made_durable(self, seq: int) -> None:
         self._durable_s = time.perf_counter()
-        self._loop.call_soon_threadsafe(self._cycle.durable, seq)
+        self._cycle.durable(seq)
+
+    def _on_durable(self, seq: int) -> None:
+        self._loop.call_soon_threadsafe(self._made_durable, seq)
 
     def _journal_told(self, error: JournalError) -> None:
         self._loop.call_soon_threadsafe(self._cycle.journal_broke, error)

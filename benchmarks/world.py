@@ -50,6 +50,8 @@ FILLS_PER_ORDER = 100
 FILL_SPACING_NS = NS_PER_S // 20
 # A quote of both legs a second: prices stay fresh, and entries allowed.
 FILLS_PER_QUOTE = 20
+LAG_MS = 2_000
+"For how long the venues may take an order, or hide one: what a node expects of a simulated venue."
 OWN_PRICE = {Side.BUY: Decimal("100.0"), Side.SELL: Decimal("100.1")}
 "Where the lead leg rests: one tick inside of what the market shows, so that nothing is ahead of it."
 MARKET_LEVELS = ((Decimal("99.9"), Decimal(10**9)),), ((Decimal("100.2"), Decimal(10**9)),)
@@ -76,7 +78,10 @@ class Quoting:
 
 def book_config(book_id: str = "bench") -> BookConfig:
     """Return the config of a book whose hedge leg takes the opposite of what the lead leg holds."""
-    legs = tuple(LegConfig(leg_id, AccountId(f"{leg_id}/main"), _instrument(leg_id)) for leg_id in (LEAD, HEDGE))
+    legs = tuple(
+        LegConfig(leg_id, AccountId(f"{leg_id}/main"), _instrument(leg_id), lease_ms=LAG_MS, visibility_ms=LAG_MS)
+        for leg_id in (LEAD, HEDGE)
+    )
     limits = Limits(orders_per_s=1_000)
     return BookConfig(BookId(book_id), book_id, "bench", {}, legs, HedgeRule(LEAD, HEDGE, Decimal(-1)), limits)
 

@@ -144,6 +144,8 @@ def _kind(kind: dict[str, Any], schema: dict[str, Any]) -> str:
     if "patternProperties" in kind:
         (below,) = kind["patternProperties"].values()
         return f"mapping to {_kind(below, schema)}"
+    if kind["type"] == "array":
+        return f"list of {_kind(kind['items'], schema)}"
     named = {"object": "mapping", "string": "text", "integer": "whole number", "boolean": "`true` or `false`"}
     return "number" if isinstance(kind["type"], list) else named[kind["type"]]
 
@@ -158,7 +160,7 @@ def _default_text(value: object) -> str:
         return "none"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
-    return "empty" if value == {} else f"`{value}`"
+    return "empty" if value in ({}, (), []) else f"`{value}`"
 
 
 def presets() -> str:

@@ -67,6 +67,9 @@ def import_violations(module: Path, tree: ast.AST) -> Iterator[str]:
     if room == "__init__":
         # The package itself lies under every room, so it may import none.
         level = -1
+    elif room == "__main__":
+        # The program, above every room.
+        level = len(LAYERS)
     elif room in LEVELS:
         level = LEVELS[room]
     else:

@@ -58,6 +58,10 @@ class DeskNode:
         return {self.desk.config.book_id: self.desk.book}
 
     @property
+    def removed(self) -> Mapping[BookId, Book]:
+        return {}
+
+    @property
     def started_ts_ns(self) -> int:
         return START_NS
 

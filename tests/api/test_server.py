@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from hedgerow.api.client import NodeSilent, NoNode, Refused, get, post
 from hedgerow.api.server import SocketUnusable, bind
@@ -88,6 +89,17 @@ def test_what_is_wrong_is_refused_with_a_code(
         with pytest.raises(Refused, match=words) as refused:
             post(socket_path(tmp_path), route, body)
         assert refused.value.code == code
+        assert node.operated == []
+
+
+def test_a_signal_for_a_policy_without_signals_is_refused(tmp_path: Path) -> None:
+    """Taken and ignored, it would look as if it had been heard."""
+    desk = filled_desk()
+    desk.book.config = replace(desk.book.config, policy="mirror", params={"qty": "1", "max_net_qty": "1"})
+    with served(desk, tmp_path) as node:
+        with pytest.raises(Refused, match="b1 is a mirror that enters without signals") as refused:
+            post(socket_path(tmp_path), "books/b1/signal", {"request_id": "r"})
+        assert refused.value.code == "HR-209"
         assert node.operated == []
 
 

@@ -54,10 +54,47 @@ def test_a_book_that_waits_for_its_hedge_is_hedging() -> None:
 def test_a_book_that_went_down_with_its_node_is_stopped() -> None:
     """A clean stop halts each book for its own reasons; an operator has nothing to lift."""
     desk = filled_desk()
-    desk.tell(OperatorCommanded(desk.now_ns, Action.HALT, f"{STOPPER}running"))
+    desk.tell(OperatorCommanded(desk.now_ns, Action.HALT, f"{STOPPER}running: "))
     assert views.book_view(desk.book, 0).state == "stopped"
+    assert views.book_view(desk.book, 0, views.AT_REST).state == "stopped"
     desk.tell(OperatorCommanded(desk.now_ns, Action.HALT, "ann"))
     assert views.book_view(desk.book, 0).state == "halted"
+
+
+def test_at_rest_a_stop_does_not_hide_what_an_operator_had_set() -> None:
+    """Who looks at it in the morning must see that it was frozen, and by whom."""
+    desk = filled_desk()
+    assert views.book_view(desk.book, 0, views.AT_REST).state == "not running"
+    desk.tell(OperatorCommanded(desk.now_ns, Action.FREEZE, "ann"))
+    desk.tell(OperatorCommanded(desk.now_ns, Action.HALT, f"{STOPPER}frozen: freeze by ann"))
+
+    view = views.book_view(desk.book, 0, views.AT_REST)
+
+    assert (view.state, view.mode_reason) == ("frozen", "freeze by ann")
+
+
+def test_who_calls_himself_a_stop_is_only_an_operator() -> None:
+    """A principal is free text, and must not break what reads it."""
+    desk = filled_desk()
+    desk.tell(OperatorCommanded(desk.now_ns, Action.HALT, f"{STOPPER}nonsense"))
+
+    assert views.book_view(desk.book, 0).state == "halted"
+
+
+def test_a_removed_book_is_shown_apart_while_it_holds_something() -> None:
+    """Its position is naked from the day on which the config forgot it; a flat one is only history."""
+    old, new = filled_desk(), filled_desk()
+    new.book.state.epoch += 1
+
+    ran, removed = views.told_apart([old.book, new.book])
+    shown = views.status(ran, views.AT_REST, 0, removed=removed)
+
+    assert (ran, removed) == ([new.book], [old.book])
+    assert [(book.name, book.state) for book in shown.removed] == [("b1", "removed")]
+    assert (shown.running, len(shown.books)) == (False, 1)
+    for ledger in old.book.state.ledgers.values():
+        ledger.position = ledger.position.moved(-ledger.position.net_qty, Decimal(100))
+    assert views.told_apart([old.book, new.book])[1] == []
 
 
 def test_the_pnl_adds_up() -> None:

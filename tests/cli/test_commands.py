@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from hedgerow.cli.app import COMMANDS, run
 from hedgerow.core.commands import Mode
+from hedgerow.core.events import Action, OperatorCommanded
 from tests.api.running import filled_desk, served, write_journal
 from tests.core.books import LEAD, S
 
@@ -44,6 +46,7 @@ def test_every_command_has_its_help(capsys: Captured) -> None:
         (["journal", "verify"], 66, "HR-301", "there is no journal"),
         (["journal", "export", "--json"], 2, "HR-002", "--out FILE"),
         (["status", "--state", "x" * 300], 78, "HR-204", "more than 103 bytes"),
+        (["scenario", "nofile"], 66, "HR-402", "there is no file nofile"),
     ],
 )
 def test_an_error_is_one_line_with_code_and_next_step(
@@ -100,19 +103,44 @@ def test_a_journal_at_rest_is_shown_and_said_to_be_one(capsys: Captured, tmp_pat
     """After a crash the last known state is what people need."""
     desk = filled_desk()
     write_journal(tmp_path / "state", desk)
-    for arguments, words in (
-        (["status"], "HEDGED"),
-        (["positions"], "sim:LEAD"),
-        (["orders", "--closed"], "filled"),
-        (["orders"], "no orders work now"),
-        (["explain", "t1"], "evidence: journal seq"),
+    for arguments, exit_code, words in (
+        (["status"], 5, "NOT RUNNING  HEDGED when the journal ended, 2023-11-14T22:13:20."),
+        (["positions"], 5, "sim:LEAD"),
+        (["orders", "--closed"], 5, "filled"),
+        (["orders"], 5, "no orders work now"),
+        (["explain", "t1"], 0, "evidence: journal seq"),
     ):
-        assert run([*arguments, "--state", str(tmp_path / "state")]) == 0
+        assert run([*arguments, "--state", str(tmp_path / "state")]) == exit_code
         told = capsys.readouterr()
         assert words in told.out
         assert "no node runs" in told.err
     assert run(["explain", "t9", "--state", str(tmp_path / "state")]) == 2
     assert "HR-207" in capsys.readouterr().err
+    assert run(["status", "--json", "--state", str(tmp_path / "state")]) == 5
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["running"], answer["source"], answer["books"][0]["state"]) == (False, "journal", "not running")
+
+
+def test_a_frozen_book_at_rest_is_shown_as_frozen(capsys: Captured, tmp_path: Path) -> None:
+    """That no node runs must not hide that an operator had stopped it."""
+    desk = filled_desk()
+    desk.tell(OperatorCommanded(desk.now_ns, Action.FREEZE, "ann"))
+    write_journal(tmp_path / "state", desk)
+
+    assert run(["status", "--state", str(tmp_path / "state")]) == 5
+    told = capsys.readouterr().out
+    assert "NOT RUNNING" in told
+    assert "frozen  b1: freeze by ann" in told
+
+
+def test_an_empty_journal_is_no_hedged_book(capsys: Captured, tmp_path: Path) -> None:
+    """Nothing on record is not the same as nothing open."""
+    desk = filled_desk()
+    desk.turns.clear()
+    write_journal(tmp_path / "state", desk)
+
+    assert run(["status", "--state", str(tmp_path / "state")]) == 5
+    assert "its journal is empty" in capsys.readouterr().err
 
 
 def test_explain_tells_the_chain_with_offsets(capsys: Captured, tmp_path: Path) -> None:
@@ -186,6 +214,41 @@ def test_flatten_that_leaves_something_says_what(capsys: Captured, tmp_path: Pat
     assert "HR-501" in told.err
 
 
+class Person(io.StringIO):
+    """Somebody at a terminal, who types this."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("typed", ["n\n", "\n", ""])
+def test_who_says_no_is_told_that_nothing_was_sent(
+    capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    """A no, a bare return, or the end of the input: the book goes on as it was."""
+    with served(filled_desk(), tmp_path / ".hedgerow") as node:
+        for arguments in (["flatten", "b1"], ["halt", "b1"]):
+            monkeypatch.setattr("sys.stdin", Person(typed))
+            assert run(arguments) == 130
+            assert "hedgerow: nothing was sent" in capsys.readouterr().err
+        assert node.operated == []
+
+
+def test_an_interrupted_wait_says_that_the_node_goes_on(
+    capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C ends the watching, not the flattening."""
+
+    def interrupted(*watched: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hedgerow.cli.operate._watch", interrupted)
+    with served(filled_desk(), tmp_path / ".hedgerow") as node:
+        assert run(["flatten", "b1", "--yes"]) == 130
+        assert len(node.operated) == 1
+    assert "b1 goes on flattening without this command" in capsys.readouterr().err
+
+
 def test_signal_reaches_the_policy(capsys: Captured, tmp_path: Path) -> None:
     """An operator's entry is journaled like every other event."""
     with served(filled_desk(), tmp_path / ".hedgerow") as node:
@@ -209,7 +272,13 @@ def test_the_journal_is_verified_and_exported(capsys: Captured, tmp_path: Path) 
     assert json.loads(capsys.readouterr().out)["records"] == records
     assert len((tmp_path / "turns.jsonl").read_text(encoding="utf-8").splitlines()) == records
     assert run(["journal", "export", "--out", "no/such/place"]) == 66
-    capsys.readouterr()
+    if Path("/dev/full").exists():
+        assert run(["journal", "export", "--out", "/dev/full"]) == 74
+        assert "HR-305 /dev/full: No space left on device" in capsys.readouterr().err
+    Path(f"{path}.anchor").rename(tmp_path / "anchor")
+    assert run(["journal", "verify"]) == 0
+    assert "has no readable anchor" in capsys.readouterr().err
+    (tmp_path / "anchor").rename(f"{path}.anchor")
 
     damaged = bytearray(path.read_bytes())
     at = damaged.index(b'"what":"FillReceived"')
@@ -217,6 +286,29 @@ def test_the_journal_is_verified_and_exported(capsys: Captured, tmp_path: Path) 
     path.write_bytes(bytes(damaged))
     assert run(["journal", "verify"]) == 65
     assert "restore it from a copy" in capsys.readouterr().err
+    before = (tmp_path / "turns.jsonl").read_bytes()
+    assert run(["journal", "export", "--out", "turns.jsonl"]) == 65
+    assert run(["journal", "export", "--out", "half.jsonl"]) == 65
+    assert (tmp_path / "turns.jsonl").read_bytes() == before
+    assert not list(tmp_path.glob("half*")) + list(tmp_path.glob("*.part"))
+    capsys.readouterr()
+
+
+def test_a_config_whose_money_does_not_reach_is_told(capsys: Captured, tmp_path: Path) -> None:
+    """Not even one order: an error. Not all of them: a warning, with the numbers."""
+    text = (ROOT / "examples" / "mirror.yaml").read_text(encoding="utf-8")
+    poor, wrong = tmp_path / "poor.yaml", tmp_path / "wrong.yaml"
+    poor.write_text(text.replace("{USD: 50000}", "{USD: 9000}", 1), encoding="utf-8")
+    wrong.write_text(text.replace("{USD: 50000}", "{USDT: 50000}", 1), encoding="utf-8")
+
+    assert run(["config", "check", str(poor)]) == 0
+    warned = "simA/main has 9,000 USD, and all that its books may hold takes about 12,005 USD"
+    assert warned in capsys.readouterr().err
+    assert run(["config", "check", str(poor), "--json"]) == 0
+    assert warned in json.loads(capsys.readouterr().out)["warnings"][0]
+    assert run(["config", "check", str(wrong)]) == 78
+    told = capsys.readouterr().err
+    assert "simA/main has 0 USD (it has USDT), and one order of simA:BTC-PERP takes about 3,001 USD" in told
 
 
 def test_a_newer_journal_is_refused(capsys: Captured, tmp_path: Path) -> None:
@@ -294,6 +386,8 @@ def test_torture_runs_seeds_and_traces_one(capsys: Captured) -> None:
         (["run", str(ROOT / "examples" / "carry-tape.yaml"), "--tape", "spot=none.gz"], 78, "there is no tape none.gz"),
         (["run", str(ROOT / "examples" / "carry-tape.yaml"), "--tape", "sopt=."], 78, "did you mean 'spot'?"),
         (["run", str(ROOT / "examples" / "mirror.yaml"), "--speed", "0"], 2, "--speed"),
+        (["run", "none.yaml", "--tape", "spot=a", "--tape", "spot=b"], 2, "venue spot has the tape a already"),
+        (["run", str(ROOT / "examples" / "mirror.yaml"), "--state", "x" * 200], 78, "HR-204"),
     ],
 )
 def test_a_run_does_not_start_on_wrong_words(
@@ -310,9 +404,11 @@ def test_a_run_leaves_a_journal_that_the_others_read(capsys: Captured, tmp_path:
     mirror = str(ROOT / "examples" / "mirror.yaml")
 
     assert run(["run", mirror, "--state", "st", "--seconds", "5", "--speed", "20", "--json"]) == 0
-    ran = json.loads(capsys.readouterr().out)
+    told = capsys.readouterr()
+    ran = json.loads(told.out)
     assert (ran["schema"], ran["hedged"]) == ("hedgerow.run/1", True)
-    assert run(["status", "--state", "st", "--json"]) == 0
+    assert '"schema":"hedgerow.ready/1"' in told.err
+    assert run(["status", "--state", "st", "--json"]) == 5
     status = json.loads(capsys.readouterr().out)
     assert (status["source"], status["books"][0]["state"]) == ("journal", "stopped")
     assert run(["journal", "verify", "--state", "st", "--json"]) == 0

@@ -69,6 +69,48 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     process.stderr.close()
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_what_the_shell_closed_is_filled(closed: str) -> None:
+    """Else the first file that is opened, which may be the journal, would get what is printed."""
+    command = f'"{sys.executable}" -c "{PROGRAM}" version {closed}'
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    ran = subprocess.run(command, shell=True, capture_output=True, text=True, env=environment, check=False)
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_output_that_does_not_fit_is_told(tmp_path: Path) -> None:
+    """Half a result with exit code 0 would be taken for a whole one."""
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        ran = subprocess.run(
+            [sys.executable, "-c", PROGRAM, "config", "schema"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            check=False,
+        )
+
+    assert ran.returncode == 74
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("hedgerow: HR-305 ")
+
+
+def test_the_package_runs_as_a_module() -> None:
+    """`python -m hedgerow` is what people try where no program is installed."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "hedgerow", "version"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        check=False,
+    )
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.startswith("hedgerow ")
+
+
 def test_an_interrupt_is_told_and_exits_130(capsys: pytest.CaptureFixture[str]) -> None:
     """Ctrl-C is the user's, not a failure."""
     assert told(KeyboardInterrupt(), ["status"]) == 128 + signal.SIGINT

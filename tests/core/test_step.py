@@ -29,6 +29,7 @@ from hedgerow.core.events import (
     TradesRead,
 )
 from hedgerow.core.holds import AlarmKind, HoldReason
+from hedgerow.core.ledger import YOUNG_CURSORS_MAX
 from hedgerow.core.step import next_due_ns
 from hedgerow.model.ids import ClientOrderId, TradeId, VenueOrderId
 from hedgerow.model.order import OrderStatus, Side
@@ -459,7 +460,36 @@ def test_missed_fills_are_booked_from_trades() -> None:
     hedged = submits(made.tell(TradesRead(made.now_ns, LEAD, made.now_ns, (missed,), "7")))
 
     assert [order.qty for order in hedged] == [Decimal("0.4")]
+
+
+def test_the_next_read_of_trades_starts_where_a_visibility_time_ago_ended() -> None:
+    """A trade may become visible after a later one: if its frame was lost too, only a repeated read can find it."""
+    made = desk()
+    order = made.standing()
+    hidden, later = made.fill(order, "0.4"), made.fill(order, "0.3")
+    made.tell(TradesRead(made.now_ns, LEAD, made.now_ns, (later,), "7"))
+    cursors = [command.cursor for command in made.wait(20 * S) if isinstance(command, Read) and command.leg_id == LEAD]
+
+    found = submits(made.tell(TradesRead(made.now_ns, LEAD, made.now_ns, (hidden, later), "7")))
+
+    assert set(cursors) <= {"", "0"}, cursors
+    assert [order.qty for order in found] == [Decimal("0.4")]
+    made.tell(TradesRead(made.now_ns + 10 * S, LEAD, made.now_ns + 10 * S, (hidden, later), "7"))
     assert made.book.ledger(LEAD).trade_cursor == "7"
+
+
+def test_reads_in_quick_succession_are_not_noted_one_by_one() -> None:
+    """What is kept of young reads of trades is bounded, however busy the book is."""
+    made = desk()
+    ledger = made.book.ledger(LEAD)
+    made.standing()
+
+    for n in range(1, 200):
+        made.now_ns += S // 2
+        made.tell(TradesRead(made.now_ns, LEAD, made.now_ns, (), str(n)))
+        assert len(ledger.young_cursors) <= YOUNG_CURSORS_MAX + 1
+
+    assert 199 - int(ledger.trade_cursor) <= 2 * (30 + 30 // YOUNG_CURSORS_MAX)
 
 
 def test_drift_needs_two_settled_reads_and_stops_entries_only() -> None:

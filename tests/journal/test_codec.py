@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hedgerow.core.commands import Command, Turn
-from hedgerow.core.events import Event, FillReceived, PositionRead
+from hedgerow.core.commands import CancelOrder, Command, Turn
+from hedgerow.core.events import Event, FillReceived, PositionRead, TimeReached
 from hedgerow.journal import codec
 from hedgerow.journal.codec import GENESIS, Chain, Record, decode, encode, link
 from hedgerow.journal.errors import JournalCorrupt, JournalTooNew
 from hedgerow.journal.replay import Exported
-from hedgerow.model.ids import BookId
+from hedgerow.model.ids import BookId, ClientOrderId, LegId
 from tests.journal.samples import BOOK, GOLDEN, HEDGE, TS, TURNS, golden_lines, plain_turn
 
 VERSIONS = range(1, codec.CODEC_VERSION + 1)
@@ -94,6 +94,20 @@ def test_a_newer_version_is_refused_with_its_seq() -> None:
     """Reading half of what a newer program wrote would be worse than not starting."""
     record = Record(7, 1, codec.CODEC_VERSION + 1, BOOK, GENESIS, b"{}")
     with pytest.raises(JournalTooNew, match=r"record 7: codec version 2 is newer than 1"):
+        _ = record.turn
+
+
+@pytest.mark.parametrize(
+    ("known", "unknown"),
+    [(b'"what":"TimeReached"', b'"what":"MoonRisen"'), (b'"commands":[', b'"commands":[{"what":"FlyAway"},')],
+)
+def test_what_only_a_newer_version_knows_is_not_damage(known: bytes, unknown: bytes) -> None:
+    """An event, a command or a word was added since; the hash has shown that nothing was changed."""
+    cancel = CancelOrder(ClientOrderId("hr-b1-1-1"), LegId("lead"), "unwanted")
+    body = encode(Turn(BOOK, 1, TimeReached(1), (cancel,)))
+    assert known in body
+    record = Record(7, 1, codec.CODEC_VERSION, BOOK, GENESIS, body.replace(known, unknown))
+    with pytest.raises(JournalTooNew, match=r"^record 7: it is newer than this hedgerow"):
         _ = record.turn
 
 

@@ -84,6 +84,15 @@ def test_verify_reads_each_record_too(tmp_path: Path) -> None:
     assert bytes(lines(path)[0].turn) == body
 
 
+def test_verify_says_what_it_could_not_check(path: Path) -> None:
+    """Without its anchor a journal cannot show that its end was cut off."""
+    assert verify(path).notes == ()
+    Path(f"{path}.anchor").unlink()
+
+    (note,) = verify(path).notes
+    assert "has no readable anchor" in note
+
+
 @pytest.mark.parametrize("use", [verify, lines])
 def test_a_journal_in_use_is_refused(path: Path, use: object) -> None:
     """Its writer holds the exclusive lock."""

@@ -199,13 +199,22 @@ def test_two_books_of_one_tag_are_told() -> None:
     assert "same tag 'btcmirro'" in told
 
 
-def test_two_books_of_one_position_are_told() -> None:
+def test_two_books_of_one_position_know_of_one_another() -> None:
     """What the one trades would look like drift to the other."""
     book = GOOD[GOOD.index("  btc-mirror:") : GOOD.index("risk:")]
-    told = report(GOOD.replace(book, book + book.replace("btc-mirror:", "second:")))
+    found = read(GOOD.replace(book, book + book.replace("btc-mirror:", "second:")))
 
-    assert told.count("error[shared_leg]") == 2
-    assert "both trade simA:BTC-PERP in simA/main" in told
+    assert [leg.shared for each in found.books for leg in each.legs] == [True] * 4
+
+
+def test_no_book_adopts_what_another_one_trades() -> None:
+    """Nobody can say whose the holdings of a shared position are."""
+    book = GOOD[GOOD.index("  btc-mirror:") : GOOD.index("risk:")]
+    second = book.replace("btc-mirror:", "second:").replace("symbol: BTC-PERP", "symbol: BTC-PERP, adopt: true", 1)
+    told = report(GOOD.replace(book, book + second))
+
+    assert told.count("error[shared_leg]") == 1
+    assert "books btc-mirror, second all trade simA:BTC-PERP in simA/main, and second adopts" in told
 
 
 def test_a_secret_is_never_printed() -> None:
@@ -224,7 +233,7 @@ def test_a_secret_is_never_printed() -> None:
 def test_references_to_secrets_are_taken() -> None:
     """By name, by file, or from a password manager."""
     for reference in ("env:A_KEY", "file:/run/key", "cmd:pass show key"):
-        read(changed("{venue: sim, balance: {USD: 50000}}", f"{{venue: sim, secret: '{reference}'}}"))
+        read(changed("{venue: sim, balance: {USD: 50000}}", f"{{venue: sim, balance: {{USD: 50000}}, secret: '{reference}'}}"))
 
 
 def test_scalars_follow_yaml_1_2() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from hedgerow.core.explain import explain
 from hedgerow.journal.sqlite import SqliteStore
-from hedgerow.runtime.demo import EXIT_WRONG, run_demo
+from hedgerow.runtime.demo import DemoFailed, run_demo
 
 
 @pytest.mark.slow
@@ -35,10 +35,21 @@ def test_the_fast_demo_ends_hedged_and_venues_and_journal_agree(tmp_path: Path) 
 def test_a_folder_that_holds_a_journal_is_not_touched(tmp_path: Path) -> None:
     """A demo must never write into somebody's books."""
     (tmp_path / "journal.sqlite").write_bytes(b"mine")
-    err = io.StringIO()
 
-    code = run_demo(fast=True, as_json=True, out=io.StringIO(), err=err, state=tmp_path)
+    with pytest.raises(DemoFailed, match="holds a journal already") as failed:
+        run_demo(fast=True, as_json=True, out=io.StringIO(), err=io.StringIO(), state=tmp_path)
 
-    assert code == EXIT_WRONG
-    assert "holds a journal already" in err.getvalue()
+    assert failed.value.code == "HR-503"
+    assert [path.name for path in tmp_path.iterdir()] == ["journal.sqlite"]
     assert (tmp_path / "journal.sqlite").read_bytes() == b"mine"
+
+
+@pytest.mark.slow
+def test_a_demo_that_nobody_watches_ends_in_order(tmp_path: Path) -> None:
+    """`hedgerow demo | head -1` is no failure."""
+
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    assert run_demo(fast=True, out=Gone(), err=io.StringIO(), state=tmp_path / "demo") == 0

@@ -6,13 +6,32 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from hedgerow.core.book import Book
 from hedgerow.core.events import Action, OperatorCommanded
+from hedgerow.core.step import empty_book
 from hedgerow.model.ids import BookId
 from hedgerow.runtime import signals
+from hedgerow.runtime.config import load_text
 from hedgerow.runtime.signals import BadSignal, follow_signals, read_signal
+from hedgerow.runtime.story import Silent
+from tests.runtime.worlds import CONFIG
 
-BOOKS = {BookId("btc-carry"): object()}
+
+
+def book_of(name: str, policy: str, params: dict[str, str]) -> Book:
+    config = load_text(CONFIG, "test.yaml", Path())
+    sized = params or config.books[0].params
+    return empty_book(replace(config.books[0], book_id=BookId(name), policy=policy, params=sized), Silent())
+
+
+CARRY = {"entry_qty": "0.05", "max_net_qty": "0.1", "entry_on": "signal"}
+BOOKS = {
+    BookId("btc-carry"): book_of("btc-carry", "carry", CARRY),
+    BookId("btc-mirror"): book_of("btc-mirror", "mirror", {}),
+    BookId("own-carry"): book_of("own-carry", "carry", CARRY | {"entry_on": "conditions"}),
+}
 
 
 def test_a_line_becomes_a_signal_with_its_own_time() -> None:
@@ -40,6 +59,8 @@ def test_the_same_line_read_again_is_the_same_request() -> None:
         ("soon btc-carry", "not a time"),
         ("2026-11-21T14:00:00 btc-carry", "no time zone"),
         ("2026-11-21T14:00:00Z eth-carry", "no book eth-carry runs here; there is btc-carry"),
+        ("2026-11-21T14:00:00Z btc-mirror", "btc-mirror is a mirror that enters without signals"),
+        ("2026-11-21T14:00:00Z own-carry", "own-carry is a carry that enters without signals"),
     ],
 )
 def test_a_line_that_is_no_signal_says_why(line: str, problem: str) -> None:

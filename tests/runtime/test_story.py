@@ -77,6 +77,24 @@ def test_a_story_that_begins_in_the_middle_tells_only_what_is_new() -> None:
     assert story.fills == 1
 
 
+def test_what_a_restart_still_waits_for_is_told() -> None:
+    """The hold may start in the very turn that starts the book."""
+    world = World()
+    world.run(S)
+    world.venues.go_dark(VenueId("simB"), 90 * S)
+    world.hit()
+    world.run(S)
+    story = Story()
+    story.begin([world.book])
+    before = world.disk.store.last_seq
+    world.restart()
+    world.run(S)
+
+    lines = story.follow((record.seq, record.turn) for record in world.disk.store.turns(before))
+
+    assert [line.what for line in lines][:2] == ["start", "WAIT"]
+
+
 def test_times_and_durations_are_for_people() -> None:
     """Milliseconds below a second, hundredths above."""
     assert told(Line(START_NS + 7 * NS_PER_MS, "fill", "x")) == "22:13:20.007  fill    x"

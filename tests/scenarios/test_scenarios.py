@@ -21,8 +21,13 @@ from hedgerow.sim.telling import Teller
 HERE = Path(__file__).parent
 STORIES = sorted(HERE.glob("*.txt"))
 REFERENCE = HERE.parent.parent / "docs" / "reference" / "scenarios.md"
-# A4 to A7 are about the API; all other rows of M, C and A are stories.
-ROWS = [*(f"M{n:02}" for n in range(1, 14)), *(f"C{n:02}" for n in range(1, 19)), "A01", "A02", "A03", "A08"]
+# A4 to A7 are about the API; all other rows of M, C, P and A are stories.
+ROWS = [
+    *(f"M{n:02}" for n in range(1, 14)),
+    *(f"C{n:02}" for n in range(1, 19)),
+    *(f"P{n:02}" for n in range(1, 10)),
+    *("A01", "A02", "A03", "A08"),
+]
 
 BOOK = "hedge H1 mirror lead SIM:SPOT hedge SIM:PERP ratio -1\n"
 FILL = "> filled SIM:SPOT buy 0.5 @ 100.0\n"

@@ -10,7 +10,8 @@ import pytest
 
 from hedgerow.model.ids import InstrumentId, VenueId
 from hedgerow.model.instrument import Instrument, InstrumentKind
-from hedgerow.sim.oracle import CANCELS_MAX, REQUESTS_MAX, Oracle, Trade
+from hedgerow.sim.oracle import Oracle, Trade
+from hedgerow.sim.pace import CANCELS_MAX, REFUSALS_MAX, REQUESTS_MAX, Pace
 
 STEP = Decimal("0.1")
 PRICE = Decimal(100)
@@ -27,7 +28,7 @@ class History:
 
     def __init__(self) -> None:
         legs = {"lead": instrument("A"), "hedge": instrument("B")}
-        self.oracle = Oracle("t", legs, "lead", "hedge", Decimal(-1))
+        self.oracle = Oracle("t", legs, ("lead", "hedge", Decimal(-1)))
         self.now_ns = 0
 
     @property
@@ -338,3 +339,32 @@ def test_an_entry_that_stands_while_frozen_is_found() -> None:
     history.turn({"what": "OperatorCommanded", "request_id": "r1", "action": "freeze"})
 
     assert history.unsettled(hr_t_1_3="open") == ["hr-t-1-3 stands while frozen"]
+
+
+def test_a_storm_of_refusals_is_found() -> None:
+    """A refused hedge that is sent again at once is refused thirteen thousand times a second."""
+    history = History().entered()
+
+    for number in range(REFUSALS_MAX):
+        history.now_ns += 100_000_000
+        order_id = f"{HEDGE_ORDER}{number}"
+        history.turn({"what": "TimeReached"}, history.submit(order_id, "hedge", "sell", "0.1", "hedge"))
+        history.leaves(order_id, "hedge", "sell", "0.1")
+        history.oracle.dead(order_id)
+        history.turn({"what": "OrderRejected", "order_id": order_id, "reject_class": "insufficient_margin"})
+
+    assert "bounded" in history.rules
+
+
+def test_a_need_that_leaves_in_many_slices_is_no_storm() -> None:
+    """Each slice that trades excuses its own submit and the questions about it."""
+    pace = Pace()
+
+    told = []
+    for number in range(REQUESTS_MAX):
+        pace.ordered(number, {"order_id": f"o{number}", "leg_id": "hedge", "side": "sell"})
+        told.append(pace.left(number, "SubmitOrder", f"o{number}"))
+        pace.ended(f"o{number}")
+        told.append(pace.left(number, "QueryOrder", f"o{number}"))
+
+    assert not any(told)

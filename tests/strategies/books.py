@@ -83,6 +83,7 @@ class Desk:
         ledger.booked_ts_ns = self.book.now_ns
         state = self.book.state
         state.residual_since_ns = 0 if self.book.is_hedged else state.residual_since_ns or self.book.now_ns
+        state.exposed_since_ns = state.residual_since_ns
 
     def stand(self, leg_id: LegId, slot: str, side: Side, qty: str, price: str | None, *, filled: str = "0") -> Order:
         """Put a live order at the venue."""

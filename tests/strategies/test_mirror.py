@@ -250,10 +250,10 @@ def test_a_residual_that_has_just_gone_closes_nothing() -> None:
     """The fill that ends a long residual must not be answered by a flatten."""
     a = desk(force_close_s="60")
     a.hold_position(a.lead, "0.5")
-    since_ns = a.book.state.residual_since_ns
+    since_ns = a.book.state.exposed_since_ns
     a.wait("100")
     a.hold_position(a.hedge, "-0.5")
-    a.book.state.residual_since_ns = since_ns
+    a.book.state.residual_since_ns = a.book.state.exposed_since_ns = since_ns
 
     assert a.target().flatten_reason == ""
 

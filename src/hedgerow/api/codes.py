@@ -54,6 +54,9 @@ CODES: dict[str, Code] = {
         Exit.USAGE, "nothing of that name was found", "`hedgerow orders` and `hedgerow status` show the ids"
     ),
     "HR-208": Code(Exit.UNREACHABLE, "the node refused the request", "read what it says"),
+    "HR-209": Code(
+        Exit.USAGE, "the book takes no signals", "a carry takes them with `entry_on: signal`, a pair with `rounds: single`"
+    ),
     "HR-301": Code(Exit.NO_INPUT, "there is no journal", "check the path, or run a node to make one"),
     "HR-302": Code(Exit.IN_USE, "the journal is in use", "stop the process that has it, or use another --state"),
     "HR-303": Code(Exit.DAMAGED, "the journal is of a newer version", "use the hedgerow that wrote it"),
@@ -61,6 +64,7 @@ CODES: dict[str, Code] = {
     "HR-305": Code(Exit.DISK, "the disk is full", "free disk space, then start again"),
     "HR-306": Code(Exit.DISK, "the journal cannot be written or read", "check its disk and permissions"),
     "HR-307": Code(Exit.IN_USE, "another run took the journal over", "stop this process; the other has the books"),
+    "HR-308": Code(Exit.DISK, "the output cannot be written", "check where it goes to"),
     "HR-401": Code(Exit.DAMAGED, "a tape cannot be used", "record it again, or leave it out"),
     "HR-403": Code(
         Exit.DAMAGED,
@@ -69,4 +73,6 @@ CODES: dict[str, Code] = {
     ),
     "HR-402": Code(Exit.NO_INPUT, "a file cannot be read or written", "check its path and permissions"),
     "HR-501": Code(Exit.PARTLY, "not everything is flat", "`hedgerow status` shows what is left and why"),
+    "HR-502": Code(Exit.BUG, "the demo failed", "run it again; its journal says what happened"),
+    "HR-503": Code(Exit.USAGE, "the folder of the demo is in use", "name a new folder, or leave --state out"),
 }

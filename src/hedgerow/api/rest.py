@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,18 +12,11 @@ from hedgerow.core.book import Book, BookState
 from hedgerow.core.commands import Turn
 from hedgerow.core.events import BookStarted
 from hedgerow.core.step import empty_book, fold
-from hedgerow.core.target import Target
 from hedgerow.journal.sqlite import SqliteStore
 from hedgerow.model.ids import BookId
+from hedgerow.runtime.story import Silent
 
 _decode_state = msgspec.json.Decoder(BookState).decode
-
-
-class Silent:
-    """Stands in for a policy: folding never asks it."""
-
-    def target(self, book: Book) -> Target:
-        return Target()
 
 
 def turns(journal: Path) -> Iterator[tuple[int, Turn]]:
@@ -48,9 +42,12 @@ def books(journal: Path) -> dict[BookId, Book]:
         for record in store.turns():
             if record.book_id not in since:
                 snapshot = store.load_snapshot(record.book_id)
-                since[record.book_id] = 0 if snapshot is None else snapshot.seq
+                since[record.book_id] = 0
                 if snapshot is not None:
-                    found[record.book_id] = Book(_decode_state(snapshot.body), Silent())
+                    # One of another version is passed over: the turns say the same.
+                    with contextlib.suppress(msgspec.MsgspecError):
+                        found[record.book_id] = Book(_decode_state(snapshot.body), Silent())
+                        since[record.book_id] = snapshot.seq
             # What the snapshot holds already is only checked, which is far cheaper than folding it.
             if record.seq <= since[record.book_id]:
                 continue

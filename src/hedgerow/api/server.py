@@ -27,6 +27,7 @@ from hedgerow.core.explain import explain
 from hedgerow.journal.errors import JournalError
 from hedgerow.model.ids import BookId
 from hedgerow.runtime.folder import PathTooLong, socket_path
+from hedgerow.strategies import takes_signals
 
 BODY_BYTES_MAX = 64 * 1024
 REQUEST_ID_LEN_MAX = 128
@@ -46,6 +47,11 @@ class Node(Protocol):
 
     @property
     def books(self) -> Mapping[BookId, Book]: ...
+
+    @property
+    def removed(self) -> Mapping[BookId, Book]:
+        """Books of the journal that the config no longer has and that still hold something, as found so far."""
+        ...
 
     @property
     def started_ts_ns(self) -> int: ...
@@ -92,15 +98,18 @@ def make_app(node: Node) -> FastAPI:
     @app.get("/api/v1/status")
     async def status() -> Response:
         up_s = (node.now_ns() - node.started_ts_ns) // NS_PER_S
-        return _json(views.status(node.books.values(), views.RUNNING, node.now_ns(), up_s))
+        removed = node.removed.values()
+        return _json(views.status(node.books.values(), views.RUNNING, node.now_ns(), up_s, removed=removed))
 
     @app.get("/api/v1/positions")
     async def positions() -> Response:
-        return _json(views.positions(node.books.values(), views.RUNNING, node.now_ns()))
+        removed = node.removed.values()
+        return _json(views.positions(node.books.values(), views.RUNNING, node.now_ns(), removed=removed))
 
     @app.get("/api/v1/orders")
     async def orders(closed: bool = False) -> Response:
-        return _json(views.orders(node.books.values(), views.RUNNING, node.now_ns(), closed=closed))
+        removed = node.removed.values()
+        return _json(views.orders(node.books.values(), views.RUNNING, node.now_ns(), closed=closed, removed=removed))
 
     @app.get("/api/v1/holds")
     async def holds() -> Response:
@@ -132,6 +141,9 @@ def make_app(node: Node) -> FastAPI:
             return _problem(404, "HR-206", f"there is no book '{name}'; books: {', '.join(node.books)}")
         if action not in {known.value for known in Action}:
             return _problem(404, "HR-208", f"there is no action '{action}'")
+        if action == Action.SIGNAL.value and not takes_signals(book.config):
+            told = f"{name} is a {book.config.policy} that enters without signals: nothing was sent"
+            return _problem(422, "HR-209", told)
         body = await request.body()
         if len(body) > BODY_BYTES_MAX:
             return _problem(413, "HR-208", f"the body is larger than {BODY_BYTES_MAX} bytes")

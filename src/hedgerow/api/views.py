@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
+from msgspec import structs
 
 from hedgerow.core.book import Book
 from hedgerow.core.commands import Mode
@@ -19,9 +20,10 @@ from hedgerow.core.holds import HOLD_TEXTS
 from hedgerow.model.ids import LegId
 from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import Order
-from hedgerow.runtime.node import STOPPER
+from hedgerow.runtime.node import holds_something, stopped_from
 
 RUNNING, AT_REST = "running", "journal"
+NOT_RUNNING, STOPPED, REMOVED = "not running", "stopped", "removed"
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +120,9 @@ class BookView(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     policy: str
     state: str
-    "`hedged`, `hedging`, `frozen`, `flattening`, `halted`; `stopped` with its node, and the next start goes on."
+    """`hedged`, `hedging`, `frozen`, `flattening`, `halted`. At rest what an operator or a fault set stays, else it is
+    `stopped` (in order, with its node; the next start goes on) or `not running` (the node ended without a word).
+    `removed`: the config that runs, or ran last, has no such book."""
     mode_reason: str
     mode_since: str
     "When the mode last changed; empty while it never did."
@@ -137,11 +141,15 @@ class BookView(msgspec.Struct, frozen=True, kw_only=True):
 class StatusView(View, frozen=True, kw_only=True):
     mode: str
     "`SIM`."
+    running: bool
+    "A node answered. Without one nothing is hedged from now on, and what the venues did since is not known."
     up_s: int | None
     "How long the node has run; None at rest."
     hedged: bool
-    "Every book is."
+    "Every book is, removed ones too, by the fills on record."
     books: tuple[BookView, ...]
+    removed: tuple[BookView, ...]
+    "Books that the config no longer has and that still hold something: nobody hedges them."
 
 
 class PositionsView(View, frozen=True, kw_only=True):
@@ -186,30 +194,45 @@ class ExplainView(View, frozen=True, kw_only=True):
     seq_last: int
 
 
-def status(books: Iterable[Book], source: str, now_ns: int, up_s: int | None = None) -> StatusView:
+def told_apart(books: Iterable[Book]) -> tuple[list[Book], list[Book]]:
+    """Return the books of a journal at rest: those that ran last, and removed ones that still hold something."""
+    found = list(books)
+    last = max((book.state.epoch for book in found), default=0)
+    removed = [book for book in found if book.state.epoch < last and holds_something(book)]
+    return [book for book in found if book.state.epoch == last], removed
+
+
+def status(
+    books: Iterable[Book], source: str, now_ns: int, up_s: int | None = None, *, removed: Iterable[Book] = ()
+) -> StatusView:
     """Return all books at a glance."""
-    shown = tuple(book_view(book, now_ns) for book in books)
+    shown = tuple(book_view(book, now_ns, source) for book in books)
+    gone = tuple(structs.replace(book_view(book, now_ns, AT_REST), state=REMOVED) for book in removed)
     return StatusView(
         schema="hedgerow.status/1",
         source=source,
         ts=rfc3339(now_ns),
         mode="SIM",
+        running=source == RUNNING,
         up_s=up_s,
-        hedged=all(book.hedged for book in shown),
+        hedged=all(book.hedged for book in (*shown, *gone)),
         books=shown,
+        removed=gone,
     )
 
 
-def positions(books: Iterable[Book], source: str, now_ns: int) -> PositionsView:
-    """Return every leg of every book."""
-    legs = tuple(leg_view(book, leg_id) for book in books for leg_id in book.legs)
+def positions(books: Iterable[Book], source: str, now_ns: int, *, removed: Iterable[Book] = ()) -> PositionsView:
+    """Return every leg of every book, removed ones that still hold something included."""
+    legs = tuple(leg_view(book, leg_id) for book in (*books, *removed) for leg_id in book.legs)
     return PositionsView(schema="hedgerow.positions/1", source=source, ts=rfc3339(now_ns), positions=legs)
 
 
-def orders(books: Iterable[Book], source: str, now_ns: int, *, closed: bool = False) -> OrdersView:
+def orders(
+    books: Iterable[Book], source: str, now_ns: int, *, closed: bool = False, removed: Iterable[Book] = ()
+) -> OrdersView:
     """Return the live orders of every book, with the latest closed ones if asked for."""
     shown: list[OrderView] = []
-    for book in books:
+    for book in (*books, *removed):
         live = (order for orders in book.live.values() for order in orders.values())
         found = book.state.orders.values() if closed else live
         by_time = sorted(found, key=lambda order: (order.submitted_ts_ns, order.id))
@@ -261,22 +284,23 @@ def explained(explanation: Explanation, source: str, now_ns: int) -> ExplainView
     )
 
 
-def book_view(book: Book, now_ns: int) -> BookView:
+def book_view(book: Book, now_ns: int, source: str = RUNNING) -> BookView:
     """Return one book at a glance, as of now or of the book's own time, whichever is later."""
     since_ns = book.state.residual_since_ns
     unhedged_ns = max(now_ns, book.now_ns) - since_ns if since_ns else 0
     legs = tuple(leg_view(book, leg_id) for leg_id in book.legs)
     hedged = book.is_hedged
-    state = book.mode.value
+    mode, mode_reason = stopped_from(book) or (book.mode, book.state.mode_reason)
+    state = mode.value
     if book.mode is Mode.RUNNING:
-        state = "hedged" if hedged else "hedging"
-    elif STOPPER in book.state.mode_reason:
-        state = "stopped"
+        state = NOT_RUNNING if source == AT_REST else "hedged" if hedged else "hedging"
+    elif mode is Mode.RUNNING or (mode is not book.mode and source == RUNNING):
+        state = STOPPED
     return BookView(
         name=book.config.book_id,
         policy=book.config.policy,
         state=state,
-        mode_reason=book.state.mode_reason,
+        mode_reason=mode_reason,
         mode_since=rfc3339(book.state.mode_ts_ns) if book.state.mode_ts_ns else "",
         hedged=hedged,
         residual=book.residual,

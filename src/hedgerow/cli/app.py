@@ -63,7 +63,11 @@ class _Commands(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="In a checkout also: ./hr test (quick tests), ./hr check (format, lint, types, tests), ./hr bench (speed).",
+)
 @click.version_option(__version__, prog_name="hedgerow", message="%(prog)s %(version)s")
 def hedgerow() -> None:
     """hedgerow keeps positions hedged: when one leg fills, the other follows.
@@ -80,14 +84,27 @@ def run(arguments: Sequence[str]) -> int:
         # Not by `main`, which would answer a reader that went away with our exit code for a bug.
         with hedgerow.make_context("hedgerow", list(arguments)) as context:
             result = hedgerow.invoke(context)
-        sys.stdout.flush()
-        return result if isinstance(result, int) else 0
+        code = result if isinstance(result, int) else 0
     except BrokenPipeError:
-        # The reader of our output went away (`| head`). Nothing more can be told, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return 0
     # The one place for everything that no command expects: it is told, never swallowed.
     except BaseException as error:
         from hedgerow.cli.errors import told
 
         return told(error, arguments)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_output()
+    except OSError as error:
+        from hedgerow.cli.errors import told
+
+        _discard_output()
+        return told(OSError(error.errno, error.strerror, "the output"), arguments)
+    return code
+
+
+def _discard_output() -> None:
+    """Nobody takes our output any more (`| head`, a full disk). Nothing can be told there, not even at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from hedgerow.cli.errors import Failed
-from hedgerow.cli.show import json_option, print_json, table
+from hedgerow.cli.show import json_option, note, print_json, table
 
 config_argument = click.argument("config", envvar="HEDGEROW_CONFIG", required=False, metavar="CONFIG")
 
@@ -51,9 +51,19 @@ def check_command(config: str | None, as_json: bool) -> int:
         _print({"schema": "hedgerow.config_check/1", "config": str(path), "ok": False, "errors": errors})
         return Exit.CONFIG
     if as_json:
-        body = {"schema": "hedgerow.config_check/1", "config": str(path), "ok": True, "errors": [], "sha": found.sha}
-        _print(body)
+        _print(
+            {
+                "schema": "hedgerow.config_check/1",
+                "config": str(path),
+                "ok": True,
+                "errors": [],
+                "warnings": list(found.warnings),
+                "sha": found.sha,
+            }
+        )
     else:
+        for warning in found.warnings:
+            note(f"warning: {warning}")
         counts = f"{_count(len(found.accounts), 'account')}, {_count(len(found.books), 'book')}"
         click.echo(f"{path} ok ({counts}, sha {found.sha[:7]})")
     return Exit.DONE
@@ -112,7 +122,7 @@ def diff_command(config: str, other: str | None, state: str | None, as_json: boo
     before, after = _flat(old, ""), _flat(new, "")
     keys = [key for key in [*before, *(after.keys() - before.keys())] if before.get(key) != after.get(key)]
     # The text's own hash and name say nothing that the keys do not.
-    keys = sorted(key for key in keys if key not in ("sha", "name", "state"))
+    keys = sorted(key for key in keys if key not in ("sha", "name", "state") and not key.startswith("warnings."))
     if as_json:
         changes = [{"key": key, "before": before.get(key), "after": after.get(key)} for key in keys]
         _print({"schema": "hedgerow.config_diff/1", "changes": changes})

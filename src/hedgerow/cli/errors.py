@@ -45,6 +45,10 @@ class Failed(Exception):
         self.next_step = next_step or CODES[code].next_step
 
 
+class Declined(Exception):
+    """The person who was asked to confirm said no, or went away: nothing was sent."""
+
+
 def told(error: BaseException, arguments: Sequence[str]) -> int:
     """Tell an error and return the exit code; with --json, as an object on stdout as well."""
     as_json = "--json" in arguments
@@ -62,6 +66,9 @@ def told(error: BaseException, arguments: Sequence[str]) -> int:
             if "\n" not in detail:
                 detail = detail.rstrip(".")
             return _tell(Failed("HR-002", detail, f"see `{command} --help`"), as_json)
+        case Declined():
+            sys.stderr.write("hedgerow: nothing was sent\n")
+            return Exit.INTERRUPTED
         case Failed():
             return _tell(error, as_json)
         case _:
@@ -82,10 +89,15 @@ def _known(error: BaseException) -> Failed | None:
         return Failed("HR-401", str(error))
     if "SocketUnusable" in names:
         return Failed(getattr(error, "code", "HR-205"), str(error))
+    if "DemoFailed" in names:
+        return Failed(getattr(error, "code", "HR-502"), str(error))
     if "PathTooLong" in names:
         return Failed("HR-204", str(error))
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return Failed("HR-305", f"{error.filename or 'the state folder'}: no space left on the disk")
+        where = error.filename or "the state folder, or where the output goes"
+        return Failed("HR-305", f"{where}: no space left on the disk")
+    if isinstance(error, OSError) and error.filename == "the output":
+        return Failed("HR-308", f"the output cannot be written: {error.strerror}")
     journal = {
         "JournalMissing": "HR-301",
         "JournalLocked": "HR-302",
@@ -114,8 +126,10 @@ def _tell(failed: Failed, as_json: bool) -> int:
             "next": failed.next_step,
             "exit": int(code.exit),
         }
-        sys.stdout.write(json.dumps(body, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+        # The output may be what failed.
+        with contextlib.suppress(OSError):
+            sys.stdout.write(json.dumps(body, ensure_ascii=False) + "\n")
+            sys.stdout.flush()
     # A config's report has its own form and remedies, over many lines; an error of a journal names its remedy.
     if "\n" in failed.detail:
         sys.stderr.write(failed.detail + "\n")

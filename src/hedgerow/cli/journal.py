@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -41,9 +46,12 @@ def verify_command(journal: str | None, as_json: bool, state: str | None, config
             "records": found.records,
             "last_seq": found.last_seq,
             "head_hash": found.head_hash,
+            "notes": list(found.notes),
         }
         print_json(json.dumps(body).encode())
         return
+    for line in found.notes:
+        note(line)
     click.echo(f"{path}: {found.records} records, all in place and unchanged; head {found.head_hash[:16]}")
 
 
@@ -74,16 +82,34 @@ def export_command(
     if out == "-":
         lines = export(path, sys.stdout.buffer, after, book_id)
     else:
-        try:
-            # Turns hold positions and prices: for the owner only, as the journal is.
-            with open(os.open(out, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
-                lines = export(path, file, after, book_id)
-        except OSError as error:
-            raise Failed("HR-402", f"{out}: {error.strerror}") from None
+        with _whole(Path(out)) as file:
+            lines = export(path, file, after, book_id)
     if as_json:
         print_json(json.dumps({"schema": "hedgerow.export/1", "records": lines, "out": out}).encode())
     else:
         note(f"{lines} records")
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that is there once it is whole, and not before; what is no plain file is written as it goes."""
+    is_plain = not path.exists() or path.is_file()
+    target = path.with_name(f"{path.name}.part") if is_plain else path
+    try:
+        # Turns hold positions and prices: for the owner only, as the journal is.
+        with open(os.open(target, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
+            yield file
+        if is_plain:
+            target.replace(path)
+    except BaseException as error:
+        if is_plain:
+            with contextlib.suppress(OSError):
+                target.unlink()
+        if not isinstance(error, OSError):
+            raise
+        code = "HR-402" if error.errno in (errno.ENOENT, errno.EACCES, errno.EISDIR, errno.ENOTDIR) else "HR-308"
+        code = "HR-305" if error.errno == errno.ENOSPC else code
+        raise Failed(code, f"{path}: {error.strerror}, and nothing of the export was kept") from None
 
 
 def _path(journal: str | None, state: str | None, config: str | None) -> Path:

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from hedgerow.api.codes import Exit
-from hedgerow.cli.errors import Failed
+from hedgerow.cli.errors import Declined, Failed
 from hedgerow.cli.show import coloured, duration, json_option, note, print_json, signed, state_option
 from hedgerow.cli.source import look, state_folder, tell
 
@@ -135,7 +135,14 @@ def flatten_command(
     _confirm("Go on?", yes)
     started = time.monotonic()
     tell(folder, f"books/{book}/flatten", _body(request_id, {}))
-    after = _watch(folder, before, started + timeout)
+    try:
+        after = _watch(folder, before, started + timeout)
+    except KeyboardInterrupt:
+        note(
+            f"{book} goes on flattening without this command: `hedgerow status` tells how far it is,"
+            f" `hedgerow resume {book}` takes it back"
+        )
+        raise
     took_ms = int((time.monotonic() - started) * 1000)
     left = [leg for leg in after["legs"] if Decimal(leg["net_qty"]) or Decimal(leg["drift_net_qty"])]
     done = after["state"] == "frozen" and not left
@@ -256,5 +263,10 @@ def _confirm(question: str, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise Failed("HR-004", "this needs a confirmation, and nobody can be asked here")
-    if not click.confirm(question, err=True):
-        raise click.Abort
+    try:
+        agreed = click.confirm(question, err=True)
+    except click.Abort:
+        agreed = False
+        note("")
+    if not agreed:
+        raise Declined

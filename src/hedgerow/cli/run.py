@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import click
 
 from hedgerow.cli.errors import Failed, crash_into
 from hedgerow.cli.show import json_option, note
-from hedgerow.runtime.folder import STATE_FOLDER
+from hedgerow.runtime.folder import STATE_FOLDER, socket_path
 
 
 @click.command("run")
@@ -20,7 +21,7 @@ from hedgerow.runtime.folder import STATE_FOLDER
     default=1.0,
     show_default=True,
     type=click.FloatRange(min=0, min_open=True),
-    help="Times faster than life.",
+    help="Times faster than life; times that are told then run ahead.",
 )
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after so long; else by Ctrl-C.")
 @click.option("--signals", metavar="FILE", help="Signals for books, a line each: TIME BOOK [WORDS]. Read as it grows.")
@@ -44,12 +45,14 @@ def run_command(
         raise Failed("HR-102", "no config was named", "name one: `hedgerow run CONFIG`, or set HEDGEROW_CONFIG")
     from hedgerow.runtime.config import load
 
-    found = load(Path(config), Path(state) if state else None, dict(_tape(text) for text in tapes))
+    found = load(Path(config), Path(state) if state else None, _tapes(tapes))
     if signals and not Path(signals).is_file():
         raise Failed("HR-402", f"--signals {signals}: there is no such file", "make it, it may be empty, and try again")
+    # Before anything is made there.
+    socket_path(found.state)
     crash_into(found.state)
     if not as_json and not state and found.state.absolute() != Path(STATE_FOLDER).absolute():
-        note(f"state     {found.state}   (hedgerow status --state {found.state})")
+        note(f"state     {found.state}   (hedgerow status --state {shlex.quote(str(found.state))})")
     from hedgerow.api.server import Server
     from hedgerow.runtime.simulated import run_node
 
@@ -65,8 +68,14 @@ def run_command(
     )
 
 
-def _tape(text: str) -> tuple[str, Path]:
-    name, equals, file = text.partition("=")
-    if not equals or not name or not file:
-        raise Failed("HR-002", f"--tape {text}: this is not VENUE=FILE", "e.g. --tape spot=frames.gz")
-    return name, Path(file)
+def _tapes(texts: tuple[str, ...]) -> dict[str, Path]:
+    tapes: dict[str, Path] = {}
+    for text in texts:
+        name, equals, file = text.partition("=")
+        if not equals or not name or not file:
+            raise Failed("HR-002", f"--tape {text}: this is not VENUE=FILE", "e.g. --tape spot=frames.gz")
+        if name in tapes:
+            told = f"--tape {text}: venue {name} has the tape {tapes[name]} already"
+            raise Failed("HR-002", told, "name each venue once")
+        tapes[name] = Path(file)
+    return tapes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,13 @@ def ask(folder: Path, route: str, view: str, **options: bool) -> Answer:
     from hedgerow.api import rest, views
 
     books = rest.books(journal_of(folder))
+    if not books:
+        raise Failed("HR-201", f"no node runs in {folder}, and its journal is empty")
     last_ns = max((book.now_ns for book in books.values()), default=0)
-    shown = getattr(views, view)(books.values(), views.AT_REST, last_ns, **options)
+    shown_books, removed = views.told_apart(books.values())
+    # Configs are of what ran last; a removed book has none any more.
+    left = {} if view == "configs" else {"removed": removed}
+    shown = getattr(views, view)(shown_books, views.AT_REST, last_ns, **options, **left)
     found: Answer = json.loads(msgspec.json.encode(shown))
     return found
 
@@ -89,4 +95,6 @@ def print_source(answer: Answer, folder: Path) -> None:
     if answer["source"] == "journal":
         from hedgerow.cli.show import note
 
-        note(f"no node runs in {folder}: this is its journal as of {answer['ts']}")
+        note(f"no node runs in {folder}: this is its journal as of {answer['ts']}, and knows of nothing after that")
+        if datetime.fromisoformat(answer["ts"]) > datetime.now(UTC):
+            note("that is ahead of this machine's clock: it ran faster than life, or the clock was set back since")

@@ -22,7 +22,7 @@ Answer = dict[str, Any]
 def status_command(quiet: bool, as_json: bool, state: str | None, config: str | None) -> int:
     """Show every book: legs, residual, P&L, holds, alarms.
 
-    Exit code: 0 hedged, 3 not hedged, 4 frozen or halted, 5 nothing runs and nothing is on record.
+    Exit code: 0 hedged, 3 not hedged, 4 frozen or halted, 5 no node runs; what its journal has is shown all the same.
     """
     folder = state_folder(state, config)
     answer = ask(folder, "status", "status")
@@ -35,7 +35,9 @@ def status_command(quiet: bool, as_json: bool, state: str | None, config: str | 
 
 
 def exit_of(answer: Answer) -> int:
-    """Return the exit code of a status; a missing hedge outranks a freeze."""
+    """Return the exit code of a status; a missing node outranks a missing hedge, and that a freeze."""
+    if not answer["running"]:
+        return Exit.UNREACHABLE
     if not answer["hedged"]:
         return Exit.NOT_HEDGED
     if any(book["state"] in ("frozen", "flattening", "halted") for book in answer["books"]):
@@ -45,14 +47,19 @@ def exit_of(answer: Answer) -> int:
 
 def status_text(answer: Answer) -> str:
     """Return a status for people."""
-    up = "" if answer["up_s"] is None else f"  up {duration(answer['up_s'] * 1000)}"
-    word = "HEDGED" if answer["hedged"] else "NOT HEDGED"
-    lines = [f"{answer['mode']}{up}  {coloured(word)}"]
+    word = coloured("HEDGED" if answer["hedged"] else "NOT HEDGED")
+    if answer["running"]:
+        lines = [f"{answer['mode']}  up {duration(answer['up_s'] * 1000)}  {word}"]
+    else:
+        lines = [f"{answer['mode']}  {coloured('NOT RUNNING')}  {word} when the journal ended, {answer['ts']}"]
     head = ("BOOK", "LEG A", "QTY", "LEG B", "QTY", "RESIDUAL", "UNHEDGED", "P&L", "STATE")
-    rows = [_book_row(book) for book in answer["books"]]
-    lines.append(table(head, rows, frozenset({2, 4, 5, 6, 7})))
-    for book in answer["books"]:
-        if book["mode_reason"] and book["state"] not in ("hedged", "hedging", "stopped"):
+    books = [*answer["books"], *answer["removed"]]
+    lines.append(table(head, [_book_row(book) for book in books], frozenset({2, 4, 5, 6, 7})))
+    for book in books:
+        if book["state"] == "removed":
+            told = f"{book['name']} is not in the config any more: nobody hedges or exits it"
+            lines.append(f"{coloured('removed')}  {told}")
+        elif book["mode_reason"] and book["state"] in ("frozen", "flattening", "halted"):
             lines.append(f"{coloured(book['state'])}  {book['name']}: {book['mode_reason']}")
         for hold in book["holds"]:
             # A clean stop halts the books; the next start lifts it, and there is nothing for a person to do.
@@ -90,13 +97,16 @@ def cents(number: str) -> str:
 @click.command("positions")
 @json_option
 @state_option
-def positions_command(as_json: bool, state: str | None, config: str | None) -> None:
-    """Show every leg with its cost and P&L."""
+def positions_command(as_json: bool, state: str | None, config: str | None) -> int:
+    """Show every leg with its cost and P&L.
+
+    Exit code: 5 when no node runs; its journal is shown then.
+    """
     folder = state_folder(state, config)
     answer = ask(folder, "positions", "positions")
     if as_json:
         print_json(json.dumps(answer, ensure_ascii=False).encode())
-        return
+        return _exit_of_source(answer)
     print_source(answer, folder)
     head = (
         "BOOK",
@@ -128,20 +138,24 @@ def positions_command(as_json: bool, state: str | None, config: str | None) -> N
         for leg in answer["positions"]
     ]
     click.echo(table(head, rows, frozenset({4, 5, 6, 7, 8, 9, 10})))
+    return _exit_of_source(answer)
 
 
 @click.command("orders")
 @click.option("--closed", is_flag=True, help="Show the latest closed ones as well.")
 @json_option
 @state_option
-def orders_command(closed: bool, as_json: bool, state: str | None, config: str | None) -> None:
-    """Show the orders that work now, unknown ones included."""
+def orders_command(closed: bool, as_json: bool, state: str | None, config: str | None) -> int:
+    """Show the orders that work now, unknown ones included.
+
+    Exit code: 5 when no node runs; its journal is shown then.
+    """
     folder = state_folder(state, config)
     route = "orders?closed=true" if closed else "orders"
     answer = ask(folder, route, "orders", closed=closed)
     if as_json:
         print_json(json.dumps(answer, ensure_ascii=False).encode())
-        return
+        return _exit_of_source(answer)
     print_source(answer, folder)
     head = ("SUBMITTED", "BOOK", "ORDER", "SIDE", "QTY", "FILLED", "INSTRUMENT", "PRICE", "ROLE", "STATUS")
     rows = [
@@ -160,3 +174,8 @@ def orders_command(closed: bool, as_json: bool, state: str | None, config: str |
         for order in answer["orders"]
     ]
     click.echo(table(head, rows, frozenset({4, 5, 7})) if rows else "no orders work now")
+    return _exit_of_source(answer)
+
+
+def _exit_of_source(answer: Answer) -> int:
+    return Exit.DONE if answer["source"] == "running" else Exit.UNREACHABLE

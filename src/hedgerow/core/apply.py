@@ -7,13 +7,24 @@ again; what is only seen (prices, signs of life, reads under way) is kept beside
 from __future__ import annotations
 
 from decimal import Decimal
+from operator import attrgetter
 from typing import assert_never
 
 from msgspec.structs import replace
 
 from hedgerow.core import orders as life
 from hedgerow.core import reconcile
-from hedgerow.core.book import CLOSED_ORDERS_MAX, Book, Booked, Refusal, Signal, is_ours, parked_key, was_issued
+from hedgerow.core.book import (
+    CLOSED_ORDERS_MAX,
+    Book,
+    Booked,
+    Refusal,
+    Signal,
+    is_ours,
+    is_used,
+    parked_key,
+    was_issued,
+)
 from hedgerow.core.commands import (
     AlarmCleared,
     AlarmRaised,
@@ -38,9 +49,12 @@ from hedgerow.core.commands import (
     SubmitOrder,
 )
 from hedgerow.core.config import NS_PER_MS, NS_PER_S
+from hedgerow.core.drift import Move
 from hedgerow.core.events import (
     Action,
+    BalancesRead,
     BookStarted,
+    BorrowRateReceived,
     CancelAnswered,
     CancelOutcome,
     Event,
@@ -51,7 +65,9 @@ from hedgerow.core.events import (
     FundingRateReceived,
     Heartbeat,
     InstrumentChanged,
+    InterestCharged,
     JournalFailed,
+    LegAdded,
     LinkDown,
     LinkUp,
     OpenOrdersRead,
@@ -62,12 +78,15 @@ from hedgerow.core.events import (
     OrderRejected,
     OrderReported,
     OrderUnknown,
+    PortfolioSeen,
     PositionModeRead,
     PositionRead,
+    PositionsListed,
     QuoteReceived,
     ReadFailed,
     ReadKind,
     RejectClass,
+    SessionsRead,
     TimeReached,
     TradesRead,
 )
@@ -75,7 +94,8 @@ from hedgerow.core.holds import Alarm, AlarmKind
 from hedgerow.core.ledger import Ledger
 from hedgerow.core.sanity import is_sane
 from hedgerow.core.target import Target
-from hedgerow.model.ids import ClientOrderId, LegId, VenueOrderId, decode_order_id
+from hedgerow.model.ids import ClientOrderId, LegId, TradeId, VenueOrderId, decode_order_id
+from hedgerow.model.market import Quote
 from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import (
     CLOSED,
@@ -90,6 +110,9 @@ from hedgerow.model.order import (
 )
 
 NO_LEG = LegId("")
+# A leg is known once these were read; its account's balances concern only limits that need them.
+RECONCILES = (ReadKind.OPEN_ORDERS, ReadKind.TRADES, ReadKind.POSITION)
+FEE_KNOWN = attrgetter("fee_known")
 # One client retries within minutes; this many requests of one operator in that time is beyond any console.
 REQUEST_IDS_MAX = 256
 # Closed orders wait in memory for the read of trades after them; beyond so many a venue that answers none is not waited
@@ -107,6 +130,7 @@ REFUSALS_ALARM = 3
 
 def apply_event(book: Book, event: Event) -> bool:
     """Apply one event; return whether anything durable changed."""
+    book.idle_until_ns = 0
     book.kept = event
     book.is_insane = not is_sane(event)
     changed = _apply_insane(book, event) if book.is_insane else _apply_event(book, event)
@@ -128,14 +152,16 @@ def _apply_insane(book: Book, event: Event) -> bool:
 def _apply_event(book: Book, event: Event) -> bool:
     match event:
         case FillReceived():
-            _apply_heard(book, book.leg_of(event.fill.account_id, event.fill.instrument_id))
-            return _apply_fill(book, event.fill)
+            leg_id = book.leg_of(event.fill.account_id, event.fill.instrument_id)
+            if leg_id is None:
+                return False
+            book.heard_ts_ns[leg_id] = book.now_ns
+            return _apply_fill(book, leg_id, event.fill)
         case OrderAccepted():
             named = _apply_named(book, event.venue_order_id, event.order_id)
             return _apply_shown(book, event.order_id, event.venue_order_id, None) or named
         case QuoteReceived():
-            book.quotes[event.quote.instrument_id] = event.quote
-            book.unjournaled[event.quote.instrument_id] = event.quote
+            apply_quote(book, event.quote)
             return False
         case TimeReached():
             return _apply_time(book)
@@ -174,6 +200,18 @@ def _apply_event(book: Book, event: Event) -> bool:
             return False
         case FundingPaid():
             return book.ledger(event.leg_id).pay_funding(event.funding_id, event.net_quote)
+        case BalancesRead():
+            _apply_answer(book, event.leg_id, ReadKind.BALANCES, event.asked_ts_ns)
+            book.balances_read[event.leg_id] = event
+            return False
+        case BorrowRateReceived():
+            book.borrow_rates[event.leg_id, event.rate.currency] = event.rate
+            return False
+        case InterestCharged():
+            return _apply_interest(book, event)
+        case PortfolioSeen():
+            book.portfolio = book.unjournaled_portfolio = event
+            return False
         case LinkDown():
             return _apply_link_down(book, event)
         case LinkUp():
@@ -181,6 +219,14 @@ def _apply_event(book: Book, event: Event) -> bool:
         case InstrumentChanged():
             _apply_instrument(book, event)
             return True
+        case SessionsRead():
+            book.state.config = replace(book.config, sessions=book.config.sessions | {event.venue_id: event.sessions})
+            book.config = book.state.config
+            return True
+        case LegAdded():
+            return _apply_leg(book, event)
+        case PositionsListed():
+            return _apply_listed(book, event)
         case PositionModeRead():
             return _apply_position_mode(book, event)
         case OperatorCommanded():
@@ -196,6 +242,12 @@ def _apply_event(book: Book, event: Event) -> bool:
             return True
         case _:
             assert_never(event)
+
+
+def apply_quote(book: Book, quote: Quote) -> None:
+    """Remember a quote; the next turn takes it along, so that it can be decided again."""
+    book.quotes[quote.instrument_id] = quote
+    book.unjournaled[quote.instrument_id] = quote
 
 
 def apply_commands(book: Book, commands: tuple[Command, ...]) -> None:
@@ -236,9 +288,11 @@ def apply_commands(book: Book, commands: tuple[Command, ...]) -> None:
             case PositionAdopted():
                 leg = book.legs[command.leg_id]
                 state.ledgers[command.leg_id].adopt(command.net_qty, command.price, leg)
+                book.witness(command.leg_id).forget()
                 book.moved = True
             case ForeignNoted():
                 state.ledgers[command.leg_id].foreign_net_qty = command.net_qty
+                book.witness(command.leg_id).forget()
                 book.unassigned = any(ledger.foreign_net_qty is None for ledger in state.ledgers.values())
             case DriftNoted():
                 state.ledgers[command.leg_id].drift_net_qty = command.net_qty
@@ -255,6 +309,8 @@ def apply_decision(book: Book, target: Target | None, cancels_wait: bool, look_a
     if target is not None:
         book.target = target
         book.cancels_wait = cancels_wait
+        for leg_id in target.shown_legs:
+            _want_shown(book, leg_id)
     book.look_again = look_again
     if book.reads_due_ns == 0:
         book.reads_due_ns = reconcile.next_read_ns(book)
@@ -262,16 +318,21 @@ def apply_decision(book: Book, target: Target | None, cancels_wait: bool, look_a
 
 def apply_turn(book: Book) -> None:
     """Close a durable turn: logical time never goes back."""
-    book.state.last_ts_ns = book.now_ns
+    state = book.state
+    if book.in_doubt and state.residual_since_ns:
+        state.doubt_ns = book.bounded_doubt_ns(state.doubt_ns + book.now_ns - state.last_ts_ns)
+    book.in_doubt = book.may_be_hedged()
+    state.last_ts_ns = book.now_ns
 
 
 def _apply_residual(book: Book) -> None:
     """After a position changed: since when the book is not hedged."""
     book.moved = False
+    state = book.state
     if book.is_hedged:
-        book.state.residual_since_ns = 0
-    elif not book.state.residual_since_ns:
-        book.state.residual_since_ns = book.now_ns
+        state.residual_since_ns = state.exposed_since_ns = state.doubt_ns = 0
+    elif not state.residual_since_ns:
+        state.residual_since_ns = state.exposed_since_ns = book.now_ns
 
 
 def _put(book: Book, order: Order) -> None:
@@ -314,7 +375,7 @@ def _is_awaited(book: Book, order_id: ClientOrderId) -> bool:
 
 
 def _all_fees_known(book: Book, order_id: ClientOrderId) -> bool:
-    return all(booked.fee_known for booked in book.state.trades.get(order_id, {}).values())
+    return all(map(FEE_KNOWN, book.state.trades.get(order_id, {}).values()))
 
 
 def _set_mode(book: Book, mode: Mode, reason: str) -> None:
@@ -332,6 +393,19 @@ def _want_reads(book: Book, kinds: tuple[ReadKind, ...], not_before_ns: int, leg
     book.reads_due_ns = 0
 
 
+def _want_shown(book: Book, leg_id: LegId) -> None:
+    """Have the position read that must show our last fill: now, and again while the venue lags behind it."""
+    key = (leg_id, ReadKind.POSITION)
+    booked_ns = book.ledger(leg_id).booked_ts_ns
+    if book.pending_reads.get(key, 0) > booked_ns or key in book.wanted_reads:
+        return
+    asked_ns = book.reads.get(key, 0)
+    spacing_ns = book.config.timing.ask_spacing_ms_max * NS_PER_MS
+    # Later than now: what is due at this moment has just been asked.
+    not_before_ns = asked_ns + spacing_ns if asked_ns > booked_ns else book.now_ns + 1
+    _want_reads(book, (ReadKind.POSITION,), not_before_ns, leg_id)
+
+
 def _apply_heard(book: Book, leg_id: LegId | None) -> None:
     if leg_id is not None:
         book.heard_ts_ns[leg_id] = book.now_ns
@@ -345,7 +419,7 @@ def _apply_answer(book: Book, leg_id: LegId, kind: ReadKind, asked_ts_ns: int) -
     book.reads_due_ns = 0
     if asked_ts_ns >= book.linked_ts_ns.get(leg_id, 0):
         book.answers[(leg_id, kind)] = max(asked_ts_ns, book.answers.get((leg_id, kind), 0))
-        if leg_id in book.unreconciled and all((leg_id, each) in book.answers for each in ReadKind):
+        if leg_id in book.unreconciled and all((leg_id, each) in book.answers for each in RECONCILES):
             del book.unreconciled[leg_id]
 
 
@@ -388,11 +462,8 @@ def _apply_query(book: Book, command: QueryOrder) -> None:
     _want_reads(book, kinds, book.now_ns, order.leg_id)
 
 
-def _apply_fill(book: Book, fill: Fill) -> bool:
+def _apply_fill(book: Book, leg_id: LegId, fill: Fill) -> bool:
     """Book a fill once, park it, or note that it is foreign; return whether anything durable changed."""
-    leg_id = book.leg_of(fill.account_id, fill.instrument_id)
-    if leg_id is None:
-        return False
     if fill.venue_made:
         return _apply_venue_trade(book, leg_id, fill)
     order_id = fill.order_id
@@ -415,7 +486,10 @@ def _apply_fill(book: Book, fill: Fill) -> bool:
 
 
 def _book_fill(book: Book, leg_id: LegId, slot: str, fill: Fill) -> None:
-    book.state.ledgers[leg_id].book(fill, slot, book.legs[leg_id], book.now_ns)
+    ledger, leg = book.state.ledgers[leg_id], book.legs[leg_id]
+    ledger.book(fill, slot, leg, book.now_ns)
+    net_qty = fill.net_qty(leg.instrument.base)
+    book.witness(leg_id).moved(Move(fill.venue_ts_ns, fill.trade_id, net_qty, book.now_ns))
     book.moved = True
     if book.state.mode is Mode.FLATTENING:
         # Flat is what the venue says, not what was asked for: each fill may be the last.
@@ -481,7 +555,7 @@ def _apply_named(
     book.look_again = True
     for fill in named:
         owned = replace(fill, order_id=order_id)
-        if _apply_fill(book, owned) and parked_key(owned) not in book.parked_keys:
+        if _apply_fill(book, whose, owned) and parked_key(owned) not in book.parked_keys:
             book.booked_now.append(owned)
     return True
 
@@ -497,7 +571,16 @@ def _apply_foreign(book: Book, leg_id: LegId, fill: Fill) -> bool:
 
 
 def _apply_venue_trade(book: Book, leg_id: LegId, fill: Fill) -> bool:
-    """Liquidation, deleveraging, settlement: the venue's fills are fills."""
+    """Liquidation, deleveraging, settlement: the venue's fills are fills.
+
+    Of a shared position nobody can say whose it was: it is told, and stands as drift until an operator decides.
+    """
+    if book.legs[leg_id].shared:
+        text = f"the venue itself traded {fill.side.value} {fill.qty} at {fill.price} of a shared position; not booked"
+        alarm = Alarm(AlarmKind.VENUE_TRADE, leg_id, text)
+        book.raised.append(alarm)
+        _want_reads(book, (ReadKind.POSITION,), book.now_ns, leg_id)
+        return alarm.key not in book.state.alarms
     name = ClientOrderId(f"venue/{leg_id}")
     booked = book.state.trades.setdefault(name, {})
     if fill.trade_id in booked:
@@ -556,7 +639,10 @@ def _apply_repeat(book: Book, order: Order, fill: Fill, known: Booked) -> bool:
     book.state.trades[order.id][fill.trade_id] = Booked(fill.qty)
     if all(_all_fees_known(book, each.id) for each in book.state.orders.values() if each.leg_id == order.leg_id):
         book.state.alarms.pop(f"{AlarmKind.FEE_UNKNOWN.value}/{order.leg_id}", None)
-    book.ledger(order.leg_id).correct_fee(fill, order.slot, book.legs[order.leg_id])
+    leg = book.legs[order.leg_id]
+    book.ledger(order.leg_id).correct_fee(fill, order.slot, leg)
+    if fill.fee_currency == leg.instrument.base:
+        book.witness(order.leg_id).moved(Move(fill.venue_ts_ns, fill.trade_id, -fill.fee, book.now_ns))
     book.moved = True
     return True
 
@@ -671,7 +757,8 @@ def _refuse(book: Book, order: Order, reject_class: RejectClass, code: str, text
     spacing_ns = life.spacing_ns(timing.retry_first_ms, timing.retry_spacing_ms_max, tries - 1)
     wait_ns = max(spacing_ns, min(retry_after_ns, RETRY_AFTER_NS_MAX))
     book.state.refusals[key] = Refusal(order.side, reject_class, code, text, tries, since, book.now_ns + wait_ns)
-    if tries == REFUSALS_ALARM:
+    # An entry that cannot be made costs nothing: its hold says why, and nobody need be woken.
+    if tries == REFUSALS_ALARM and order.role is not Role.ENTRY:
         text = f"{tries} refusals in a row: {reject_class.value} {code} {text}"
         book.raised.append(Alarm(AlarmKind.HEDGE_REFUSED, key, text))
 
@@ -732,25 +819,53 @@ def _apply_cancel_answer(book: Book, event: CancelAnswered) -> bool:
 
 def _apply_trades(book: Book, event: TradesRead) -> bool:
     _apply_answer(book, event.leg_id, ReadKind.TRADES, event.asked_ts_ns)
-    news = tuple([fill for fill in event.fills if _apply_fill(book, fill)])
+    news = tuple([fill for fill in event.fills if _apply_read_fill(book, fill)])
     changed = bool(news)
     if len(news) < len(event.fills):
         # What was booked before need not be in the journal again: a fold without it gives the same.
         book.kept = replace(event, fills=news)
-    ledger = book.ledger(event.leg_id)
     full = len(book.state.parked) >= PARKED_MAX
-    waiting = len(book.state.closed) > CLOSED_ORDERS_MAX
-    if event.cursor and not full and (waiting or event.cursor != ledger.trade_cursor):
-        ledger.trade_cursor = event.cursor
-        ledger.trades_ts_ns = event.asked_ts_ns
-        _forget_oldest(book)
-        changed = True
+    if event.cursor and not full:
+        changed |= _apply_cursor(book, event)
+    _judge_positions(book, event)
     for order_id in list(book.unclear):
         order = book.state.orders[order_id]
         if order.leg_id == event.leg_id and _counts(book, order, event.asked_ts_ns):
             _put(book, replace(order, no_trades=order.no_trades + 1))
             changed = True
     return changed
+
+
+def _judge_positions(book: Book, event: TradesRead) -> None:
+    """Once all trades of its time are in, a position that the venue showed says what our fills do not explain."""
+    ledger, leg, witness = book.ledger(event.leg_id), book.legs[event.leg_id], book.witness(event.leg_id)
+    if ledger.foreign_net_qty is None or book.state.parked:
+        witness.forget()
+        return
+    explained = ledger.position.net_qty + ledger.foreign_net_qty
+    witness.judge(event.asked_ts_ns, explained, leg.visibility_ms * NS_PER_MS, leg.instrument.step)
+
+
+def _apply_cursor(book: Book, event: TradesRead) -> bool:
+    """Let the next reads start later, as far as nothing before can still become visible."""
+    ledger = book.ledger(event.leg_id)
+    # Before the first order of a journal there is no trade of ours to miss, only an account's long past to read again.
+    is_past = not ledger.trade_cursor and book.state.order_seq == 0 and book.state.epoch == book.state.first_epoch
+    lag_ns = 0 if is_past else book.legs[event.leg_id].visibility_ms * NS_PER_MS
+    changed = ledger.read_trades(event.asked_ts_ns, event.cursor, lag_ns)
+    if len(book.state.closed) > CLOSED_ORDERS_MAX:
+        if not ledger.young_cursors and event.asked_ts_ns - lag_ns > ledger.trades_ts_ns:
+            # Nothing new was shown for so long: what is closed since then has shown all its trades.
+            ledger.trades_ts_ns = event.asked_ts_ns - lag_ns
+            changed = True
+        _forget_oldest(book)
+    return changed
+
+
+def _apply_read_fill(book: Book, fill: Fill) -> bool:
+    """A read may bring trades of the account that no leg of this book made."""
+    leg_id = book.leg_of(fill.account_id, fill.instrument_id)
+    return leg_id is not None and _apply_fill(book, leg_id, fill)
 
 
 def _apply_open_orders(book: Book, event: OpenOrdersRead) -> bool:
@@ -792,9 +907,23 @@ def _apply_position_read(book: Book, event: PositionRead) -> None:
     ledger = book.ledger(event.leg_id)
     if ledger.foreign_net_qty is None:
         return
-    if event.net_qty - ledger.position.net_qty - ledger.foreign_net_qty != ledger.drift_net_qty:
+    if event.others_settled:
+        book.witness(event.leg_id).shown(event, book.now_ns)
+    if event.share_net_qty - ledger.position.net_qty - ledger.foreign_net_qty != ledger.drift_net_qty:
         spacing_ns = book.config.timing.ask_spacing_ms_max * NS_PER_MS
         _want_reads(book, (ReadKind.POSITION, ReadKind.TRADES), book.now_ns + spacing_ns, event.leg_id)
+
+
+def _apply_interest(book: Book, event: InterestCharged) -> bool:
+    """Interest grows the loan: in the base asset it is owed like a sale that brought nothing."""
+    ledger, leg = book.ledger(event.leg_id), book.legs[event.leg_id]
+    if not ledger.charge_interest(event.interest_id, event.currency, event.amount, leg):
+        return False
+    if event.currency == leg.instrument.base:
+        move = Move(event.ts_ns, TradeId(event.interest_id), -event.amount, book.now_ns)
+        book.witness(event.leg_id).moved(move)
+        book.moved = True
+    return True
 
 
 def _apply_link_down(book: Book, event: LinkDown) -> bool:
@@ -829,6 +958,31 @@ def _apply_instrument(book: Book, event: InstrumentChanged) -> None:
     book.state.config = replace(book.config, legs=legs)
     book.index()
     book.moved = True
+
+
+def _apply_leg(book: Book, event: LegAdded) -> bool:
+    """A new leg is read like any other: its orders, trades and position, and then it is told whose they are."""
+    leg = event.leg
+    if leg.id in book.legs or book.leg_of(leg.account_id, leg.instrument.id) is not None:
+        return False
+    book.state.config = replace(book.config, legs=(*book.config.legs, leg))
+    book.state.ledgers.setdefault(leg.id, Ledger(leg.id)).tell_apart_anew()
+    book.index()
+    book.heard_ts_ns[leg.id] = book.linked_ts_ns[leg.id] = book.now_ns
+    book.unreconciled[leg.id] = None
+    book.reads_due_ns = 0
+    return True
+
+
+def _apply_listed(book: Book, event: PositionsListed) -> bool:
+    unlisted = book.state.unlisted
+    if unlisted.get(event.account_id, "") == event.problem:
+        return False
+    if event.problem:
+        unlisted[event.account_id] = event.problem
+    else:
+        del unlisted[event.account_id]
+    return True
 
 
 def _apply_position_mode(book: Book, event: PositionModeRead) -> bool:
@@ -875,6 +1029,7 @@ def _apply_resume(book: Book, event: OperatorCommanded, by: str) -> None:
     for ledger in state.ledgers.values():
         if ledger.drift_net_qty != 0:
             ledger.foreign_net_qty = (ledger.foreign_net_qty or ZERO) + ledger.drift_net_qty
+            book.witness(ledger.leg_id).forget()
             ledger.drift_net_qty = ZERO
             state.alarms.pop(f"{AlarmKind.DRIFT.value}/{ledger.leg_id}", None)
 
@@ -884,12 +1039,20 @@ def _apply_start(book: Book, event: BookStarted) -> None:
     state = book.state
     assert event.epoch > state.epoch, (event.epoch, state.epoch)
     state.first_epoch = state.first_epoch or event.epoch
-    state.config = event.config
+    given = {(leg.account_id, leg.instrument.id): leg for leg in event.config.legs}
+    found = [leg for leg in state.config.legs if leg.found]
+    for leg in found:
+        judged = given.get((leg.account_id, leg.instrument.id))
+        if judged is not None and leg.adopt and not judged.adopt:
+            state.ledgers[leg.id].release()
+    kept = [leg for leg in found if (leg.account_id, leg.instrument.id) not in given and is_used(book, leg.id)]
+    state.config = replace(event.config, legs=(*event.config.legs, *kept)) if kept else event.config
+    state.unlisted = {}
     state.epoch = event.epoch
     state.order_seq = 0
     state.links_down = {}
     state.alarms = {key: alarm for key, alarm in state.alarms.items() if alarm.kind is not AlarmKind.LINK_DOWN}
-    for leg in event.config.legs:
+    for leg in state.config.legs:
         state.ledgers.setdefault(leg.id, Ledger(leg.id))
     if event.halted:
         _set_mode(book, Mode.HALTED, "the last run ended by an internal error")
@@ -897,6 +1060,9 @@ def _apply_start(book: Book, event: BookStarted) -> None:
     book.quotes.clear()
     book.unjournaled.clear()
     book.funding_rates.clear()
+    book.borrow_rates.clear()
+    book.balances_read.clear()
+    book.portfolio = book.unjournaled_portfolio = None
     book.heard_ts_ns = dict.fromkeys(book.legs, book.now_ns)
     book.linked_ts_ns = dict.fromkeys(book.legs, book.now_ns)
     book.unreconciled = dict.fromkeys(book.legs)
@@ -906,10 +1072,14 @@ def _apply_start(book: Book, event: BookStarted) -> None:
     book.failed_reads.clear()
     book.positions_read.clear()
     book.previous_positions.clear()
+    book.witnesses.clear()
     book.entry_ts_ns.clear()
     book.named_ts_ns.clear()
     book.journal_failed = False
     book.moved = True
+    book.in_doubt = False
+    state.exposed_since_ns = book.now_ns if state.residual_since_ns else 0
+    state.doubt_ns = 0
     for orders in list(book.live.values()):
         for order in list(orders.values()):
             order = replace(order, cancel_pending=False)

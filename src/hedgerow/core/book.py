@@ -13,17 +13,21 @@ import msgspec
 
 from hedgerow.core.commands import Mode
 from hedgerow.core.config import NS_PER_S, BookConfig, LegConfig
-from hedgerow.core.events import Event, PositionRead, ReadKind, RejectClass
+from hedgerow.core.drift import Witness
+from hedgerow.core.events import BalancesRead, Event, PortfolioSeen, PositionRead, ReadKind, RejectClass
 from hedgerow.core.holds import Alarm, Hold
 from hedgerow.core.ledger import Ledger
+from hedgerow.core.orders import proof_window_ns
 from hedgerow.core.target import Strategy, Target
 from hedgerow.model.ids import AccountId, ClientOrderId, InstrumentId, LegId, TradeId, VenueOrderId, decode_order_id
-from hedgerow.model.market import FundingRate, Quote
+from hedgerow.model.market import BorrowRate, FundingRate, Quote
 from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import LIVE, Fill, Order, OrderStatus, Side
 
 # Closed orders kept in memory for late messages; older ones are looked up in the journal.
 CLOSED_ORDERS_MAX = 256
+
+NOTHING_STANDS: dict[ClientOrderId, Order] = {}
 
 
 class Booked(msgspec.Struct, frozen=True):
@@ -84,10 +88,16 @@ class BookState(msgspec.Struct):
     links_down: dict[LegId, str] = {}
     memory: str = ""
     signal: Signal | None = None
+    unlisted: dict[AccountId, str] = {}
+    "Accounts whose holdings could not be listed at the last try, and why."
     request_ids: list[str] = []
     "`ID ACTION` of the latest operator requests, oldest first."
     residual_since_ns: int = 0
     "Since when the residual is above the smallest order; 0 while hedged."
+    exposed_since_ns: int = 0
+    "The same, or when this run began if that was later: what nobody watched is not held against the hedge."
+    doubt_ns: int = 0
+    "For how long of that an order without a proof might have taken all of the residual; at most a proof window."
     last_ts_ns: int = 0
     "Time of the latest durable event: logical time never goes back."
 
@@ -103,6 +113,13 @@ class Book:
         self.quotes: dict[InstrumentId, Quote] = {}
         self.unjournaled: dict[InstrumentId, Quote] = {}
         self.funding_rates: dict[InstrumentId, FundingRate] = {}
+        self.borrow_rates: dict[tuple[LegId, str], BorrowRate] = {}
+        "(leg, currency) -> what its account pays for a loan."
+        self.balances_read: dict[LegId, BalancesRead] = {}
+        "What the account of each leg owns and owes; a leg that is not in here, or a currency, is unknown."
+        self.portfolio: PortfolioSeen | None = None
+        "What the node's other books have; None before it was told."
+        self.unjournaled_portfolio: PortfolioSeen | None = None
         self.heard_ts_ns: dict[LegId, int] = {}
         self.reads: dict[tuple[LegId, ReadKind], int] = {}
         "Read -> when it was last asked."
@@ -125,6 +142,8 @@ class Book:
         self.positions_read: dict[LegId, PositionRead] = {}
         self.previous_positions: dict[LegId, PositionRead] = {}
         "The read before: drift counts only when two in a row show it."
+        self.witnesses: dict[LegId, Witness] = {}
+        "What position reads and trades say together of legs that never rest."
         self.raised: list[Alarm] = []
         "Alarms that the event at hand gave rise to; the decision puts them into its turn."
         self.named_ts_ns: dict[VenueOrderId, int] = {}
@@ -151,8 +170,14 @@ class Book:
         "A position, or a rule by which it is judged, changed: whether the book is hedged is to be told anew."
         self.look_again = False
         "Something changed what a plan would see since the last one."
+        self.idle_until_ns = 0
+        "Until then, a quote inside the target's wake prices leads to nothing; 0: each may lead to something."
+        self.in_doubt = False
+        "At the end of the last turn, an order without a proof might have taken all of the residual."
         self.legs: dict[LegId, LegConfig] = {}
         self.live: dict[LegId, dict[ClientOrderId, Order]] = {}
+        self.slots: dict[tuple[LegId, str], dict[ClientOrderId, Order]] = {}
+        "Slot -> the live orders that stand in it, oldest first."
         self.unclear: dict[ClientOrderId, None] = {}
         "Live orders with something outstanding: unacknowledged, or to be asked about."
         self.asked: dict[ClientOrderId, None] = {}
@@ -161,6 +186,7 @@ class Book:
         "Two venues may use the same number: only with its leg does it name an order."
         self._leg_ids: dict[tuple[AccountId, InstrumentId], LegId] = {}
         self.index()
+        self.in_doubt = self.may_be_hedged()
 
     def index(self) -> None:
         """Build again what is derived from the durable state."""
@@ -173,6 +199,7 @@ class Book:
         self.unassigned = any(ledger.foreign_net_qty is None for ledger in self.state.ledgers.values())
         self._leg_ids = {(leg.account_id, leg.instrument.id): leg.id for leg in self.state.config.legs}
         self.live = {leg_id: {} for leg_id in self.legs}
+        self.slots = {}
         self.unclear = {}
         self.asked = {}
         self.venue_order_ids = {}
@@ -184,6 +211,8 @@ class Book:
         """Keep the derived look-ups in step with one order."""
         if order.venue_order_id is not None:
             self.venue_order_ids[(order.leg_id, order.venue_order_id)] = order.id
+        if order.slot:
+            self._index_slot(order)
         if order.status not in LIVE:
             self.live[order.leg_id].pop(order.id, None)
             self.unclear.pop(order.id, None)
@@ -199,6 +228,15 @@ class Book:
             else:
                 self.unclear.pop(order.id, None)
 
+    def _index_slot(self, order: Order) -> None:
+        key = (order.leg_id, order.slot)
+        if order.status in LIVE:
+            self.slots.setdefault(key, {})[order.id] = order
+        elif (standing := self.slots.get(key)) is not None:
+            standing.pop(order.id, None)
+            if not standing:
+                del self.slots[key]
+
     @property
     def mode(self) -> Mode:
         return self.state.mode
@@ -213,6 +251,13 @@ class Book:
     def net_qty(self, leg_id: LegId) -> Decimal:
         """Return what the leg holds by fills and adoptions: + long, - short."""
         return self.state.ledgers[leg_id].position.net_qty
+
+    def witness(self, leg_id: LegId) -> Witness:
+        """Return what speaks for and against drift of a leg."""
+        found = self.witnesses.get(leg_id)
+        if found is None:
+            found = self.witnesses[leg_id] = Witness()
+        return found
 
     def quote(self, leg_id: LegId) -> Quote | None:
         """Return the leg's latest quote, fresh or not; None before the first."""
@@ -230,12 +275,24 @@ class Book:
         quote = self.quote(leg_id)
         return quote is not None and self.now_ns - quote.ts_ns <= self.config.limits.stale_ms * 1_000_000
 
+    def is_shown(self, leg_id: LegId) -> bool:
+        """Return whether the venue shows what our fills add up to, asked after the last of them."""
+        ledger = self.state.ledgers[leg_id]
+        if self.answers.get((leg_id, ReadKind.POSITION), -1) <= ledger.booked_ts_ns:
+            return False
+        beyond = self.positions_read[leg_id].share_net_qty - ledger.position.net_qty - (ledger.foreign_net_qty or ZERO)
+        return abs(beyond) < self.legs[leg_id].instrument.step
+
     def silent_ns(self, leg_id: LegId) -> int:
         """Return for how long nothing private was heard from the leg's venue."""
         return self.now_ns - self.heard_ts_ns.get(leg_id, 0)
 
     def funding_rate(self, leg_id: LegId) -> FundingRate | None:
         return self.funding_rates.get(self.legs[leg_id].instrument.id)
+
+    def borrow_rate(self, leg_id: LegId, currency: str) -> BorrowRate | None:
+        """Return what the leg's account pays for a loan of a currency; None while that is unknown."""
+        return self.borrow_rates.get((leg_id, currency))
 
     def working(self, leg_id: LegId) -> Iterable[Order]:
         """Return the leg's live orders, oldest first, unknown ones included."""
@@ -251,14 +308,16 @@ class Book:
 
     def in_slot(self, leg_id: LegId, slot: str) -> Order | None:
         """Return the live order that stands in a slot, or None."""
-        for order in self.live[leg_id].values():
-            if order.slot == slot:
-                return order
-        return None
+        return next(iter(self.standing(leg_id, slot)), None)
+
+    def standing(self, leg_id: LegId, slot: str) -> Iterable[Order]:
+        """Return all live orders that stand in a slot, oldest first; more than one only by a venue's contradiction."""
+        return self.slots.get((leg_id, slot), NOTHING_STANDS).values()
 
     def refusal(self, leg_id: LegId, slot: str = "") -> Refusal | None:
         """Return the refusals in a row of a slot, or of the leg's shortfall; None when there are none."""
-        return self.state.refusals.get(f"{leg_id}/{slot}")
+        refusals = self.state.refusals
+        return refusals.get(f"{leg_id}/{slot}") if refusals else None
 
     def hedge_target(self) -> Decimal:
         """Return the net qty that the hedge leg should have, in its qty units. Only for books with a hedge leg."""
@@ -292,6 +351,35 @@ class Book:
         """Return for how long the residual has been above the smallest order; 0 while hedged."""
         return self.now_ns - self.state.residual_since_ns if self.state.residual_since_ns else 0
 
+    def may_be_hedged(self) -> bool:
+        """Return whether an order of the hedge leg that needs a proof might have taken all of the residual."""
+        rule = self.config.hedge
+        if rule is None or not self.state.residual_since_ns or not self.asked:
+            return False
+        residual = self.residual
+        side = Side.SELL if residual > 0 else Side.BUY
+        if not any(order.side is side and order.id in self.asked for order in self.working(rule.hedge)):
+            return False
+        left = abs(residual) - self.working_qty(rule.hedge, side)
+        price = self.state.ledgers[rule.hedge].last_price or self.state.ledgers[rule.lead].last_price
+        return left <= 0 or not self.legs[rule.hedge].instrument.is_orderable(left, price)
+
+    def open_since_ns(self) -> int:
+        """Return since when a residual counts as open, for a clock that closes both legs; now when it is new.
+
+        The clock stands still while an order without a proof might have taken all of it, but never for longer than
+        such a proof takes, so that a venue that answers nothing is not waited for.
+        """
+        state = self.state
+        doubt_ns = state.doubt_ns + (self.now_ns - state.last_ts_ns if self.in_doubt else 0)
+        return (state.exposed_since_ns or self.now_ns) + self.bounded_doubt_ns(doubt_ns)
+
+    def bounded_doubt_ns(self, doubt_ns: int) -> int:
+        """Return the doubt, at most as long as the hedge leg's venue can take to prove an order."""
+        rule = self.config.hedge
+        assert rule is not None, self.config.book_id
+        return min(doubt_ns, proof_window_ns(self.legs[rule.hedge], self.config.timing))
+
     def digest(self) -> str:
         """Return a SHA-256 of the durable state: one number that compares two copies.
 
@@ -305,6 +393,13 @@ def is_ours(book: Book, order_id: ClientOrderId) -> bool:
     """Return whether the id says that this book sent the order, in whatever run."""
     key = decode_order_id(order_id)
     return key is not None and key.book_tag == book.config.tag
+
+
+def is_used(book: Book, leg_id: LegId) -> bool:
+    """Return whether a leg has a position of the book, or orders that may still be told of."""
+    ledger = book.state.ledgers.get(leg_id)
+    held = ledger is not None and ledger.position.net_qty != 0
+    return held or any(order.leg_id == leg_id for order in book.state.orders.values())
 
 
 def was_issued(book: Book, order_id: ClientOrderId) -> bool:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from hedgerow.core.events import Event, ReadKind
+from hedgerow.core.events import Event, PortfolioSeen, ReadKind
 from hedgerow.core.holds import Alarm, Hold
 from hedgerow.model.ids import BookId, ClientOrderId, InstrumentId, LegId, VenueOrderId
 from hedgerow.model.market import Quote
@@ -72,7 +72,7 @@ class QueryOrder(_Command, frozen=True):
 
 
 class Read(_Command, frozen=True):
-    """Ask the venue for open orders, trades since the cursor, or the position of a leg."""
+    """Ask the venue for open orders, trades since the cursor, the position of a leg, or its account's balances."""
 
     leg_id: LegId
     kind: ReadKind
@@ -136,6 +136,8 @@ class PolicyNoted(_Command, frozen=True):
     """The policy's own memory, as text only it reads."""
 
     memory: str
+    note: str = ""
+    "The same for people; empty when there is nothing to tell."
 
 
 class PositionAdopted(_Command, frozen=True):
@@ -197,3 +199,5 @@ class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
     commands: tuple[Command, ...] = ()
     quotes: tuple[Quote, ...] = ()
     "Quotes that the decision looked at and that no earlier turn holds, so that it can be decided again."
+    portfolio: PortfolioSeen | None = None
+    "What was seen of the other books, where no earlier turn holds it; for the same reason."

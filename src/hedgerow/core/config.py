@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import msgspec
 
-from hedgerow.model.ids import AccountId, BookId, LegId
+from hedgerow.model.ids import AccountId, BookId, LegId, VenueId
 from hedgerow.model.instrument import Instrument
+from hedgerow.model.session import Sessions
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
@@ -21,10 +22,16 @@ class LegConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     instrument: Instrument
     adopt: bool = False
     "Take over, at the first start, what the account already holds. Otherwise it is foreign: shown, never traded."
+    adopt_later: bool = False
+    "Take over as well what other hands add to it, or take away, later on. Otherwise that is drift."
+    found: bool = False
+    "The config names the account, and this instrument was found in it; it stays while the book has something there."
     lease_ms: int = 15_000
     "After this long the venue can no longer take a submit (receive window + venue timeout + skew)."
     visibility_ms: int = 30_000
     "How long the venue may fail to show an order or trade that exists (20 s was seen)."
+    shared: bool = False
+    "Another book of the node trades this instrument in this account too: the venue's position is the sum of both."
 
 
 class HedgeRule(msgspec.Struct, frozen=True):
@@ -43,6 +50,16 @@ class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
     "Largest gross notional of one leg, position and working entries together, quote."
     max_residual: Decimal | None = None
     "Largest residual if every working entry filled unhedged, notional in quote."
+    max_order_notional: Decimal | None = None
+    "Largest notional of one entry, quote: far more than usual is a mistake in units."
+    symbol_exposure_ratio_max: Decimal | None = None
+    "Largest net notional of one underlying over all books, as a ratio of equity, if working entries fill unhedged."
+    total_exposure_ratio_max: Decimal | None = None
+    "The same, added up over all underlyings."
+    leverage_max: Decimal | None = None
+    "Largest gross notional of all books as a ratio of equity, if working entries fill and are hedged."
+    pending_orders_max: int | None = None
+    "Live orders of all books."
     max_open_orders: int = 100
     orders_per_s: int = 10
     "Entries per second; hedges, exits and cancels are not counted."
@@ -70,7 +87,7 @@ class Timing(msgspec.Struct, frozen=True, omit_defaults=True):
     trades_read_ms: int = 5_000
     "Trades since the cursor: the gap-finder against a mute stream."
     full_read_ms: int = 30_000
-    "Open orders and positions."
+    "Open orders, positions and balances."
     read_timeout_ms: int = 10_000
     "A read without an answer for this long is asked again."
     unknown_alarm_ms: int = 60_000
@@ -96,6 +113,8 @@ class BookConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     "None for a book without a hedge leg."
     limits: Limits = Limits()
     timing: Timing = Timing()
+    sessions: dict[VenueId, Sessions] = {}
+    "When a venue with trading hours trades, as far as it is known; a venue that is not in here never closes."
 
     def leg(self, leg_id: LegId) -> LegConfig:
         """Return the leg of that name.

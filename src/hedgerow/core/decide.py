@@ -26,6 +26,7 @@ from hedgerow.core.commands import (
 )
 from hedgerow.core.config import NS_PER_MS
 from hedgerow.core.events import (
+    BorrowRateReceived,
     Event,
     Faulted,
     FundingRateReceived,
@@ -33,13 +34,15 @@ from hedgerow.core.events import (
     OpenOrdersRead,
     OrderAccepted,
     OrderReported,
+    PortfolioSeen,
     PositionModeRead,
     PositionRead,
     QuoteReceived,
     ReadKind,
     TimeReached,
+    TradesRead,
 )
-from hedgerow.core.holds import Alarm, AlarmKind, Hold
+from hedgerow.core.holds import POLICY_ALARMS, Alarm, AlarmKind, Hold
 from hedgerow.core.planner import flatten_target, is_flattened, plan
 from hedgerow.core.target import Target
 from hedgerow.model.ids import ClientOrderId, VenueOrderId
@@ -47,7 +50,7 @@ from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import LIVE, Order
 
 # They come all the time: numbers of a hold that only follow them are not written.
-PASSING = (QuoteReceived, TimeReached, Heartbeat, FundingRateReceived)
+PASSING = (QuoteReceived, TimeReached, Heartbeat, FundingRateReceived, BorrowRateReceived, PortfolioSeen)
 
 
 # What the venue did by itself, or what nobody can tell apart: nothing new until a person has looked.
@@ -64,6 +67,8 @@ class Decision(msgspec.Struct, frozen=True):
     "A cancel is wanted for an order that cannot be canceled yet."
     look_again: bool = False
     "The commands change what a plan would see: plan at once, in a turn of its own."
+    is_idle: bool = False
+    "All that is wanted stands, nothing is ordered or held back: only the prices that the policy names change that."
 
 
 def is_old_news(book: Book, event: Event) -> bool:
@@ -94,8 +99,8 @@ def decide(book: Book, event: Event) -> Decision:
         told += _ask_whose(book)
     if type(event) is OpenOrdersRead and not book.is_insane:
         told += _orphans(book, event)
-    if type(event) is PositionRead and not book.is_insane:
-        notes += reconcile.compare(book, event)
+    if type(event) is TradesRead and not book.is_insane:
+        notes += reconcile.witnessed(book, event)
     if book.unassigned and type(event) in (PositionRead, QuoteReceived):
         notes += reconcile.assign(book)
     notes += _mode_of_its_own(book, event)
@@ -121,14 +126,33 @@ def _plan(book: Book, event: Event, told: list[Command], reads: list[Command]) -
     else:
         target = book.strategy.target(book)
         if target.memory != book.state.memory:
-            told.append(PolicyNoted(target.memory))
-        if target.flatten_reason and book.mode is Mode.RUNNING:
+            told.append(PolicyNoted(target.memory, target.note))
+        if target.flatten_reason and (book.mode is Mode.RUNNING or not is_flattened(book)):
             alarm = AlarmRaised(Alarm(AlarmKind.FORCE_CLOSE, book.config.book_id, target.flatten_reason))
             mode = ModeChanged(Mode.FLATTENING, target.flatten_reason)
             return Decision((*told, alarm, mode, *reads), look_again=True)
+    told += _policy_alarms(book, target)
     planned = plan(book, target)
     commands = (*told, *planned.commands, *_changed_holds(book, planned.holds, event), *reads)
-    return Decision(commands, target, planned.cancels_wait, planned.look_again)
+    is_idle = (
+        target.wake_prices is not None
+        and not (commands or planned.is_blocked or planned.cancels_wait or planned.look_again or target.shown_legs)
+        and book.mode is Mode.RUNNING
+    )
+    return Decision(commands, target, planned.cancels_wait, planned.look_again, is_idle)
+
+
+def _policy_alarms(book: Book, target: Target) -> list[Command]:
+    """The policy's own alarms stand as long as its target names them."""
+    standing = book.state.alarms
+    if not target.alarms and not standing:
+        return []
+    wanted = {alarm.key for alarm in target.alarms}
+    commands: list[Command] = [AlarmRaised(alarm) for alarm in target.alarms if alarm.key not in standing]
+    commands += [
+        AlarmCleared(key) for key, alarm in standing.items() if alarm.kind in POLICY_ALARMS and key not in wanted
+    ]
+    return commands
 
 
 def _changed_holds(book: Book, holds: dict[str, Hold], event: Event) -> list[Command]:
@@ -211,7 +235,7 @@ def _alarms_of_age(book: Book) -> list[Command]:
     commands: list[Command] = []
     limits, timing = book.config.limits, book.config.timing
     aged = f"{AlarmKind.RESIDUAL_AGED.value}/{book.config.book_id}"
-    if state.residual_since_ns == 0:
+    if state.residual_since_ns == 0 or book.target.unhedged_reason:
         if aged in state.alarms:
             commands.append(AlarmCleared(aged))
     elif book.residual_age_ns() >= limits.residual_alarm_ms * NS_PER_MS and aged not in state.alarms:
@@ -236,20 +260,21 @@ def _alarms_of_age(book: Book) -> list[Command]:
 
 def _mode_of_its_own(book: Book, event: Event) -> list[Command]:
     """The book freezes itself when the venue trades for it, and when a flatten is verified."""
-    if book.mode is Mode.RUNNING:
+    mode = book.state.mode
+    if mode is Mode.RUNNING and book.raised:
         freezing = [alarm for alarm in book.raised if alarm.kind in FREEZING]
         if freezing:
             return [ModeChanged(Mode.FROZEN, freezing[0].text)]
-    if type(event) is PositionModeRead and not event.agrees and book.mode is not Mode.HALTED:
+    if type(event) is PositionModeRead and not event.agrees and mode is not Mode.HALTED:
         return [ModeChanged(Mode.HALTED, event.detail or "the account is in another position mode")]
-    if book.mode is not Mode.FLATTENING or book.state.parked or not is_flattened(book):
+    if mode is not Mode.FLATTENING or book.state.parked or not is_flattened(book):
         return []
     left: list[str] = []
     for leg_id in book.legs:
         ledger = book.ledger(leg_id)
         if book.answers.get((leg_id, ReadKind.POSITION), -1) <= max(ledger.booked_ts_ns, book.state.mode_ts_ns):
             return []
-        beyond = book.positions_read[leg_id].net_qty - ledger.position.net_qty - (ledger.foreign_net_qty or ZERO)
+        beyond = book.positions_read[leg_id].share_net_qty - ledger.position.net_qty - (ledger.foreign_net_qty or ZERO)
         if abs(beyond) >= book.legs[leg_id].instrument.step and beyond != ledger.drift_net_qty:
             # The venue shows something else: it lags, or there is drift. The next reads tell.
             return []

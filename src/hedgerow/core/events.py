@@ -10,11 +10,13 @@ from enum import Enum
 
 import msgspec
 
-from hedgerow.core.config import BookConfig
-from hedgerow.model.ids import ClientOrderId, LegId, VenueOrderId
+from hedgerow.core.config import BookConfig, LegConfig
+from hedgerow.model.ids import AccountId, ClientOrderId, LegId, VenueId, VenueOrderId
 from hedgerow.model.instrument import Instrument
-from hedgerow.model.market import FundingRate, Quote
+from hedgerow.model.market import BorrowRate, FundingRate, Quote
+from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import Fill, OrderStatus, Side
+from hedgerow.model.session import Sessions
 from hedgerow.model.words import Word
 
 
@@ -205,12 +207,50 @@ class PositionRead(_Event, frozen=True):
     avg_price: Decimal | None = None
     available: Decimal | None = None
     "What can be sold, where the venue says so."
+    others_net_qty: Decimal = ZERO
+    "What other books of the node hold of it, by their fills: an account may be shared."
+    others_settled: bool = True
+    "Whether nothing of theirs is under way that the venue may not show yet."
+    others_foreign_net_qty: Decimal | None = None
+    "What they take for foreign; None while none of them knows."
+
+    @property
+    def share_net_qty(self) -> Decimal:
+        """Return what is not another book's: this one's, foreign, or drift."""
+        return self.net_qty - self.others_net_qty
+
+
+class Balance(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an account owns and owes of one currency. None is what the venue did not say, which is not zero."""
+
+    currency: str
+    total: Decimal
+    "Owned, orders' locks and collateral included, what was borrowed as well."
+    available: Decimal | None = None
+    "What an order could use now."
+    borrowed: Decimal | None = None
+    interest: Decimal | None = None
+    "Accrued and not yet paid, in the same currency."
+
+    @property
+    def net(self) -> Decimal:
+        """Return what is owned less what is owed."""
+        return self.total - (self.borrowed or ZERO) - (self.interest or ZERO)
+
+
+class BalancesRead(_Event, frozen=True):
+    """The balances of a leg's account. A currency without a row is unknown, never zero."""
+
+    leg_id: LegId
+    asked_ts_ns: int
+    rows: tuple[Balance, ...] = ()
 
 
 class ReadKind(Word):
     OPEN_ORDERS = "open_orders"
     TRADES = "trades"
     POSITION = "position"
+    BALANCES = "balances"
 
 
 class ReadFailed(_Event, frozen=True):
@@ -227,6 +267,48 @@ class FundingPaid(_Event, frozen=True):
     leg_id: LegId
     funding_id: str
     net_quote: Decimal
+
+
+class BorrowRateReceived(_Event, frozen=True):
+    """What the account of a leg pays for a loan."""
+
+    leg_id: LegId
+    rate: BorrowRate
+
+
+class InterestCharged(_Event, frozen=True):
+    """Interest of a loan, booked by the venue: it grows the loan, in the currency that was borrowed."""
+
+    leg_id: LegId
+    interest_id: str
+    currency: str
+    amount: Decimal
+    ">= 0."
+
+
+class Exposure(msgspec.Struct, frozen=True):
+    """What books hold of one underlying, quote."""
+
+    underlying: str
+    net: Decimal
+    "Signed notional of all legs."
+    buys: Decimal
+    "Notional of working entries that buy."
+    sells: Decimal
+
+
+class PortfolioSeen(_Event, frozen=True):
+    """What all other books of the node have, and what the accounts are worth. Only seen; a turn takes it along."""
+
+    equity: Decimal | None
+    "Of all accounts, quote; None while some part of it is unknown."
+    problems: tuple[str, ...] = ()
+    "What is unknown, in words."
+    others: tuple[Exposure, ...] = ()
+    gross: Decimal = ZERO
+    "Gross notional of the other books, if their working entries fill and are hedged."
+    orders: int = 0
+    "Their live orders."
 
 
 class LinkDown(_Event, frozen=True):
@@ -246,6 +328,27 @@ class InstrumentChanged(_Event, frozen=True):
     """The venue changed a filter."""
 
     instrument: Instrument
+
+
+class SessionsRead(_Event, frozen=True):
+    """When a venue trades in the coming days, from its exchange's calendar or its own."""
+
+    venue_id: VenueId
+    sessions: Sessions
+
+
+class LegAdded(_Event, frozen=True):
+    """A position was found in an account that the book watches: it has a leg now."""
+
+    leg: LegConfig
+
+
+class PositionsListed(_Event, frozen=True):
+    """What an account holds could be listed, or could not. What is not listed is unknown, never gone."""
+
+    account_id: AccountId
+    problem: str = ""
+    "Why not; empty when it could."
 
 
 class PositionModeRead(_Event, frozen=True):
@@ -312,9 +415,16 @@ Event = (
     | FillLookedUp
     | FundingRateReceived
     | FundingPaid
+    | BalancesRead
+    | BorrowRateReceived
+    | InterestCharged
+    | PortfolioSeen
     | LinkDown
     | LinkUp
     | InstrumentChanged
+    | SessionsRead
+    | LegAdded
+    | PositionsListed
     | PositionModeRead
     | OperatorCommanded
     | BookStarted

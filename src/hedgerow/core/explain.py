@@ -17,6 +17,7 @@ from hedgerow.core.commands import (
     HoldStarted,
     ModeChanged,
     OrderGivenUp,
+    PolicyNoted,
     QueryOrder,
     SubmitOrder,
     Turn,
@@ -104,7 +105,7 @@ class Chain:
             self.rows += rows
             self._open = True
         elif self._open and not book.is_hedged:
-            self.rows += [row for row in rows if row.what in ("fill", "held", "alarm", "mode", "order")]
+            self.rows += [row for row in rows if row.what in ("fill", "held", "alarm", "mode", "policy", "order")]
         elif not book.is_hedged or any(row.what == "fill" for row in rows):
             self._before = (self._before + rows)[-ROWS_BEFORE_MAX:]
         if book.is_hedged:
@@ -267,6 +268,8 @@ def tell_command(command: Command) -> list[tuple[str, str]]:
             return [("alarm", f"{command.alarm.kind.value} {command.alarm.subject}: {command.alarm.text}")]
         case ModeChanged():
             return [("mode", f"{command.mode.value}: {command.reason}")]
+        case PolicyNoted() if command.note:
+            return [("policy", command.note)]
         case _:
             return []
 

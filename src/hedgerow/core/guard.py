@@ -46,9 +46,9 @@ def refusal_of_entries(book: Book) -> Refused | None:
     if book.journal_failed:
         return Refused(HoldReason.JOURNAL_FAILED)
     for leg_id, ledger in state.ledgers.items():
-        if ledger.drift_net_qty != 0:
+        if ledger.drift_net_qty != ZERO:
             return Refused(HoldReason.DRIFT, (("leg", leg_id), ("drift", str(ledger.drift_net_qty))))
-    if state.links_down or state.alarms or book.unreconciled:
+    if state.links_down or state.alarms or book.unreconciled or book.unassigned:
         refused = _refusal_by_link_or_alarm(book)
         if refused is not None:
             return refused
@@ -71,6 +71,10 @@ def _refusal_by_link_or_alarm(book: Book) -> Refused | None:
             return Refused(HoldReason.POSITION_MODE, (("leg", alarm.subject),))
     for leg_id in book.unreconciled:
         return Refused(HoldReason.RECONCILING, (("leg", leg_id),))
+    for leg_id, ledger in state.ledgers.items() if book.unassigned else ():
+        # Of a shared position nothing may be added before it is known what of it is foreign to all.
+        if ledger.foreign_net_qty is None and book.legs[leg_id].shared:
+            return Refused(HoldReason.RECONCILING, (("leg", leg_id),))
     for alarm in state.alarms.values():
         if alarm.kind is AlarmKind.UNKNOWN_ORDER:
             return Refused(HoldReason.UNKNOWN_ORDER, (("order", alarm.subject),))

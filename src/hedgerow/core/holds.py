@@ -44,11 +44,28 @@ class HoldReason(Word):
     NO_SIGNAL = "no_signal"
     STALE_SIGNAL = "stale_signal"
     OUT_OF_RANGE = "out_of_range"
+    PAUSED = "paused"
+    ROUND_OVER = "round_over"
+    ROUNDS_FAILED = "rounds_failed"
+    WARMING_UP = "warming_up"
+    STOPPED = "stopped"
+    INVENTORY_LIMIT = "inventory_limit"
+    COST_BASIS = "cost_basis"
+    VOLATILITY = "volatility"
+    LOSS_LIMIT = "loss_limit"
+    PROFIT_LOCK = "profit_lock"
     # Limits and switches.
     NOTIONAL_LIMIT = "notional_limit"
     RESIDUAL_LIMIT = "residual_limit"
     ORDER_RATE_LIMIT = "order_rate_limit"
     OPEN_ORDERS_LIMIT = "open_orders_limit"
+    ORDER_NOTIONAL_LIMIT = "order_notional_limit"
+    UNIT_MISMATCH = "unit_mismatch"
+    SYMBOL_EXPOSURE_LIMIT = "symbol_exposure_limit"
+    TOTAL_EXPOSURE_LIMIT = "total_exposure_limit"
+    LEVERAGE_LIMIT = "leverage_limit"
+    PENDING_ORDERS_LIMIT = "pending_orders_limit"
+    PORTFOLIO_UNKNOWN = "portfolio_unknown"
     RECONCILING = "reconciling"
     DRIFT = "drift"
     FROZEN = "frozen"
@@ -161,6 +178,35 @@ HOLD_TEXTS: dict[HoldReason, HoldText] = {
         "A signal was older than allowed and was dropped.", "Send a new one, or raise `signal_age_s_max`."
     ),
     HoldReason.OUT_OF_RANGE: HoldText("The market has left the range.", "As the policy's out-of-range rule says."),
+    HoldReason.PAUSED: HoldText("The pause between two rounds.", "The next round begins when it is over."),
+    HoldReason.ROUND_OVER: HoldText(
+        "The single round is over.", "`hedgerow signal BOOK` begins another one; `rounds: continuous` repeats by itself."
+    ),
+    HoldReason.ROUNDS_FAILED: HoldText(
+        "Too many rounds in a row did not open.", "Read why; `hedgerow resume BOOK` lets them begin again."
+    ),
+    HoldReason.WARMING_UP: HoldText(
+        "The policy still measures the market.", "Nothing to do: it begins when it has seen enough."
+    ),
+    HoldReason.STOPPED: HoldText(
+        "A stop was hit, and what led to it still holds.", "Nothing is entered until it no longer does."
+    ),
+    HoldReason.INVENTORY_LIMIT: HoldText(
+        "The book holds as much as it may; nothing more is entered.", "Its exits make room; see the policy's limits."
+    ),
+    HoldReason.COST_BASIS: HoldText(
+        "The market is too far on the wrong side of the average cost to add to it.",
+        "Entries return when the market does; exits go on.",
+    ),
+    HoldReason.VOLATILITY: HoldText(
+        "The market moves too much to enter.", "Entries return when it calms down; exits go on."
+    ),
+    HoldReason.LOSS_LIMIT: HoldText(
+        "The book has lost too much to enter.", "Entries return when the loss shrinks; exits go on."
+    ),
+    HoldReason.PROFIT_LOCK: HoldText(
+        "The profit that was asked for is realized; nothing more is entered.", "Raise `profit_lock` to go on."
+    ),
     HoldReason.NOTIONAL_LIMIT: HoldText(
         "The order would take the book above its notional limit.",
         "Raise `risk.max_notional`, or wait for exits.",
@@ -175,6 +221,33 @@ HOLD_TEXTS: dict[HoldReason, HoldText] = {
     ),
     HoldReason.OPEN_ORDERS_LIMIT: HoldText(
         "The book has as many open orders as it may.", "Raise `risk.max_open_orders`, or wait."
+    ),
+    HoldReason.ORDER_NOTIONAL_LIMIT: HoldText(
+        "One order is worth more than one order may be.",
+        "Check its size and the instrument's multiplier; else raise `risk.max_order_notional`.",
+    ),
+    HoldReason.UNIT_MISMATCH: HoldText(
+        "Both legs are of one underlying, and their prices are too far apart to be per the same unit.",
+        "Check `multiplier` of both instruments: a contract may be more, or less, than one unit.",
+    ),
+    HoldReason.SYMBOL_EXPOSURE_LIMIT: HoldText(
+        "All books together could hold too much of one underlying for the equity there is.",
+        "Raise `risk.symbol_exposure_ratio_max`, or wait for exits; `hedgerow status` shows the totals.",
+    ),
+    HoldReason.TOTAL_EXPOSURE_LIMIT: HoldText(
+        "All books together could hold too much, over all underlyings, for the equity there is.",
+        "Raise `risk.total_exposure_ratio_max`, or wait for exits; `hedgerow status` shows the totals.",
+    ),
+    HoldReason.LEVERAGE_LIMIT: HoldText(
+        "The positions of all books could come to too many times the equity.",
+        "Raise `risk.leverage_max`, add funds, or wait for exits.",
+    ),
+    HoldReason.PENDING_ORDERS_LIMIT: HoldText(
+        "All books together have as many live orders as they may.", "Raise `risk.pending_orders_max`, or wait."
+    ),
+    HoldReason.PORTFOLIO_UNKNOWN: HoldText(
+        "A limit over all books cannot be checked, because a balance or a price is unknown, which is not zero.",
+        "The numbers say which; it goes on when the venue answers.",
     ),
     HoldReason.RECONCILING: HoldText(
         "The venue's orders, trades and positions are being read; entries wait for the answers.",
@@ -248,6 +321,28 @@ class AlarmKind(Word):
     FORCE_CLOSE = "force_close"
     POSITION_MODE = "position_mode"
     JOURNAL = "journal"
+    # What a policy raises and clears by itself.
+    OUT_OF_RANGE = "out_of_range"
+    NO_EXIT_LEVEL = "no_exit_level"
+    POSITIONS_UNREAD = "positions_unread"
+    NO_BID = "no_bid"
+    LEG_BLIND = "leg_blind"
+    ROUND_FAILED = "round_failed"
+    CLOSE_FAILED = "close_failed"
+
+
+# They stand exactly as long as the policy's target names them.
+POLICY_ALARMS = frozenset(
+    {
+        AlarmKind.OUT_OF_RANGE,
+        AlarmKind.NO_EXIT_LEVEL,
+        AlarmKind.POSITIONS_UNREAD,
+        AlarmKind.NO_BID,
+        AlarmKind.LEG_BLIND,
+        AlarmKind.ROUND_FAILED,
+        AlarmKind.CLOSE_FAILED,
+    }
+)
 
 
 class Alarm(msgspec.Struct, frozen=True, omit_defaults=True):

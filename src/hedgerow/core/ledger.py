@@ -14,6 +14,16 @@ from hedgerow.model.position import Position
 
 # Funding comes a few times a day, and venues repeat it only around a reconnect.
 FUNDING_IDS_MAX = 64
+# Interest comes once an hour at the most, and a venue repeats it as funding.
+INTEREST_IDS_MAX = 64
+# Reads that come faster than the cursor needs are not noted one by one.
+YOUNG_CURSORS_MAX = 8
+NO_POSITION = Position()
+
+
+def lot_of(slot: str) -> str:
+    """Return the lot that fills of a slot's orders move: `7:buy` and `7:sell` enter and exit lot `7`."""
+    return slot.partition(":")[0]
 
 
 class Ledger(msgspec.Struct):
@@ -22,13 +32,17 @@ class Ledger(msgspec.Struct):
     leg_id: LegId
     position: Position = Position()
     lots: dict[str, Position] = {}
-    "Slot -> what the fills of its orders add up to; a slot that came back to zero is dropped."
+    "Lot -> what the fills of its slots add up to; see `lot_of`. One that came back to zero keeps its realized P&L."
     fees: dict[str, Decimal] = {}
     "Currency -> fees paid. A fee in the base asset is valued in quote at its fill's price."
     funding: Decimal = ZERO
     "Funding received less funding paid, quote."
     funding_ids: list[str] = []
     "The latest funding ids, oldest first."
+    interest: dict[str, Decimal] = {}
+    "Currency -> interest charged for loans. In the base asset it is valued in quote at the last fill's price."
+    interest_ids: list[str] = []
+    "The latest ids of interest, oldest first."
     volume: Decimal = ZERO
     "Notional traded, quote."
     fills: int = 0
@@ -38,9 +52,12 @@ class Ledger(msgspec.Struct):
     booked_ts_ns: int = 0
     "When our latest fill was booked, by our clock."
     trade_cursor: str = ""
-    "Where the next read of trades starts; moved by reads only, so that a dropped stream frame is still found."
+    """Where the next read of trades starts; moved by reads only, so that a dropped stream frame is still found, and
+    only as far as one went that is older than the venue's visibility, so that a trade that it hid is found too."""
+    young_cursors: list[tuple[int, str]] = []
+    "(when it was asked, where it ended) of reads of trades that are not old enough, oldest first."
     trades_ts_ns: int = 0
-    "When the read of trades that last brought news was asked."
+    "When the read of trades that `trade_cursor` comes from was asked: trades shown then are not read again."
     foreign_net_qty: Decimal | None = None
     "What the account holds beyond this book; None until its position was read once."
     drift_net_qty: Decimal = ZERO
@@ -52,11 +69,10 @@ class Ledger(msgspec.Struct):
         net_qty = fill.net_qty(instrument.base)
         self.position = self.position.moved(net_qty, fill.price, instrument.multiplier)
         if slot:
-            lot = self.lots.get(slot, Position()).moved(net_qty, fill.price, instrument.multiplier)
-            if lot.net_qty == 0:
-                self.lots.pop(slot, None)
-            else:
-                self.lots[slot] = lot
+            name = lot_of(slot)
+            self.lots[name] = self.lots.get(name, NO_POSITION).moved(net_qty, fill.price, instrument.multiplier)
+        elif self.lots:
+            self._close_lots(net_qty, fill.price, instrument.multiplier)
         self._charge(fill, leg)
         self.volume += fill.price * fill.qty * instrument.multiplier
         self.fills += 1
@@ -69,9 +85,20 @@ class Ledger(msgspec.Struct):
         if fill.fee_currency == leg.instrument.base:
             multiplier = leg.instrument.multiplier
             self.position = self.position.moved(-fill.fee, fill.price, multiplier)
-            if slot in self.lots:
-                self.lots[slot] = self.lots[slot].moved(-fill.fee, fill.price, multiplier)
+            name = lot_of(slot)
+            if name in self.lots:
+                self.lots[name] = self.lots[name].moved(-fill.fee, fill.price, multiplier)
         self._charge(fill, leg)
+
+    def _close_lots(self, net_qty: Decimal, price: Decimal, multiplier: Decimal) -> None:
+        """A fill of no slot, e.g. of a flatten or a liquidation, closes the lots that it offsets, oldest first."""
+        for name, lot in self.lots.items():
+            if lot.net_qty * net_qty < ZERO:
+                closing = -lot.net_qty if abs(lot.net_qty) <= abs(net_qty) else net_qty
+                self.lots[name] = lot.moved(closing, price, multiplier)
+                net_qty -= closing
+                if net_qty == ZERO:
+                    return
 
     def _charge(self, fill: Fill, leg: LegConfig) -> None:
         if not fill.fee:
@@ -91,7 +118,54 @@ class Ledger(msgspec.Struct):
         del self.funding_ids[:-FUNDING_IDS_MAX]
         return True
 
+    def charge_interest(self, interest_id: str, currency: str, amount: Decimal, leg: LegConfig) -> bool:
+        """Book one charge of interest; return False when it was booked before."""
+        if interest_id in self.interest_ids:
+            return False
+        self.interest_ids.append(interest_id)
+        del self.interest_ids[:-INTEREST_IDS_MAX]
+        instrument = leg.instrument
+        if currency == instrument.base:
+            price = self.last_price or ZERO
+            self.position = self.position.moved(-amount, price, instrument.multiplier)
+            currency, amount = instrument.quote, amount * price * instrument.multiplier
+        self.interest[currency] = self.interest.get(currency, ZERO) + amount
+        return True
+
+    def read_trades(self, asked_ts_ns: int, cursor: str, lag_ns: int) -> bool:
+        """Note how far a read of trades went; return whether anything changed.
+
+        Args:
+            asked_ts_ns: when the read was asked.
+            cursor: where it ended.
+            lag_ns: how long the venue may hide a trade that is older than one it shows. What a read of this moment
+                starts from, it has shown in full as of so long ago.
+        """
+        young = self.young_cursors
+        noted_ns, noted = young[-1] if young else (0, self.trade_cursor)
+        changed = cursor != noted and asked_ts_ns >= noted_ns + lag_ns // YOUNG_CURSORS_MAX
+        if changed:
+            young.append((asked_ts_ns, cursor))
+        old = 0
+        while old < len(young) and young[old][0] + lag_ns <= asked_ts_ns:
+            old += 1
+        if old:
+            self.trades_ts_ns, self.trade_cursor = young[old - 1]
+            del young[:old]
+        return changed or old > 0
+
     def adopt(self, net_qty: Decimal, price: Decimal, leg: LegConfig) -> None:
         """Take over a position that the book did not trade."""
         self.position = self.position.moved(net_qty, price, leg.instrument.multiplier)
         self.last_price = price
+
+    def release(self) -> None:
+        """Give back what was adopted: from now on it is foreign, at no profit and no loss."""
+        self.foreign_net_qty = (self.foreign_net_qty or ZERO) + self.position.net_qty
+        self.position = Position(realized=self.position.realized)
+        self.lots = {}
+
+    def tell_apart_anew(self) -> None:
+        """Forget what was foreign: the next read of the position decides it again."""
+        self.foreign_net_qty = None
+        self.drift_net_qty = ZERO

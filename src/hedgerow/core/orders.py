@@ -142,6 +142,12 @@ def evidence_from_ns(order: Order, leg: LegConfig) -> int:
     return max(order.submitted_ts_ns + leg.lease_ms * NS_PER_MS, order.unclear_ts_ns) + visibility_ns
 
 
+def proof_window_ns(leg: LegConfig, timing: Timing) -> int:
+    """Return how long the proof of an order that was never taken needs, when the venue answers every question."""
+    asks_ms = (timing.negatives_min + 1) * timing.ask_spacing_ms_max
+    return (timing.ack_timeout_ms + leg.lease_ms + leg.visibility_ms + asks_ms) * NS_PER_MS
+
+
 def is_proven_gone(order: Order, timing: Timing) -> bool:
     """Return whether enough spaced negatives from independent reads are in to give an unknown order up."""
     return (

@@ -26,6 +26,9 @@ SLICES_MAX = 8
 # A venue whose position lags refuses reduce-only orders; our fills know better, so after these tries it goes out plain.
 REDUCE_ONLY_TRIES_MAX = 4
 
+# A price may have moved so much since the last trade: a larger exit is above the minimum notional in any case.
+DOUBT_RATIO = 2
+
 # An account that pays fees in what it sells, or was drawn on by hand, cannot sell all that the fills add up to: after
 # so many refusals for want of balance each further try asks for a step less, down to half.
 FULL_EXITS_MAX = 3
@@ -48,7 +51,16 @@ REFUSAL_HOLDS: dict[RejectClass, HoldReason] = {
 }
 
 # A policy's own reasons to wait with an entry; a book that is not running has a better one.
-WAITS_FOR_ENTRY = frozenset({HoldReason.GATED, HoldReason.NO_SIGNAL, HoldReason.STALE_SIGNAL})
+WAITS_FOR_ENTRY = frozenset(
+    {
+        HoldReason.GATED,
+        HoldReason.NO_SIGNAL,
+        HoldReason.STALE_SIGNAL,
+        HoldReason.PAUSED,
+        HoldReason.ROUND_OVER,
+        HoldReason.ROUNDS_FAILED,
+    }
+)
 
 RULE_HOLDS: dict[Rule, HoldReason] = {
     Rule.STEP: HoldReason.OFF_STEP,
@@ -72,6 +84,8 @@ class Plan:
         "One entry leaves per turn; the next one is judged on a book that counts it."
         self.cancels_wait = False
         "A cancel is wanted for an order that cannot be canceled yet."
+        self.is_blocked = False
+        "Something that the policy wants is held back; what the policy itself holds back does not count."
         self.entries_refused = guard.refusal_of_entries(book)
 
     def submit(
@@ -118,6 +132,7 @@ class Plan:
 
     def hold(self, hold: Hold) -> None:
         """Keep the first reason per slot: the checks run in order of precedence."""
+        self.is_blocked = True
         self.holds.setdefault(hold.key, hold)
 
 
@@ -130,15 +145,17 @@ def plan(book: Book, target: Target) -> Plan:
     refused = result.entries_refused
     for hold in target.holds:
         told = refused is not None and book.mode is not Mode.RUNNING and hold.reason in WAITS_FOR_ENTRY
-        result.hold(Hold(refused.reason, hold.leg_id, hold.slot, refused.numbers) if refused and told else hold)
-    wanted = {(want.leg_id, want.slot) for want in target.resting}
-    for orders in book.live.values():
+        own = Hold(refused.reason, hold.leg_id, hold.slot, refused.numbers) if refused and told else hold
+        result.holds.setdefault(own.key, own)
+    unwanted = book.slots.keys() - {(want.leg_id, want.slot) for want in target.resting} if book.slots else ()
+    for orders in book.live.values() if unwanted else ():
         for order in orders.values():
-            if order.slot and (order.leg_id, order.slot) not in wanted:
+            if (order.leg_id, order.slot) in unwanted:
                 withdrawn = order.role is Role.ENTRY and refused is not None
                 result.cancel(order, refused.reason.value if refused and withdrawn else "unwanted")
     for net in target.nets:
         _net(book, net, result)
+    result.wanted_entries = {(want.leg_id, want.slot) for want in target.resting if want.role is Role.ENTRY}
     for want in target.resting:
         _resting(book, want, result)
     return result
@@ -199,14 +216,14 @@ def _net(book: Book, net: NetTarget, result: Plan) -> None:
     """Order what is missing to a net target, and take back what would overshoot it."""
     owed = net.net_qty - book.net_qty(net.leg_id)
     working = list(book.working(net.leg_id))
-    if owed == 0 and not working:
+    if owed == ZERO and not working:
         return
-    side = Side.BUY if owed > 0 else Side.SELL
+    side = Side.BUY if owed > ZERO else Side.SELL
     same_side = ZERO
     for order in working:
         if order.side is side:
             same_side += order.leaves_qty
-    covered = _take_back(net, side, abs(owed), same_side, working, result)
+    covered = _take_back(net, side, abs(owed), same_side, working, result) if working else None
     free = abs(owed) - same_side
     if free > 0 and book.state.parked:
         doubt = _parked_doubt(book, net, side)
@@ -287,11 +304,11 @@ def _close_shortfall(book: Book, net: NetTarget, side: Side, free: Decimal, resu
         result.hold(refusal_hold(net.leg_id, "", refusal))
         return
     mark = book.mark(net.leg_id)
-    if mark is None and net.role is Role.HEDGE:
+    if mark is None and (net.role is Role.HEDGE or _is_doubtful(book, net.leg_id, free)):
         result.hold(Hold(HoldReason.NO_MARK_PRICE, net.leg_id, "", (("owed", f"{side.value} {free}"),)))
         return
     limit_price = _limit_price(book, net, side)
-    reduces = net.role is Role.EXIT and instrument.can_reduce_only
+    reduces = net.role is Role.EXIT and instrument.can_reduce_only and not leg.shared
     post_only = isinstance(net.style, Making)
     waiting = TimeInForce.GTC if post_only or limit_price is None else TimeInForce.IOC
     if net.role is Role.EXIT:
@@ -332,6 +349,14 @@ def _close_shortfall(book: Book, net: NetTarget, side: Side, free: Decimal, resu
     result.hold(Hold(reason, net.leg_id, "", (("owed", f"{side.value} {free}"), ("limit", str(limit)))))
 
 
+def _is_doubtful(book: Book, leg_id: LegId, qty: Decimal) -> bool:
+    """Whether, before the first quote, nobody can say if the venue takes an exit so small."""
+    instrument, last_price = book.legs[leg_id].instrument, book.ledger(leg_id).last_price
+    if instrument.min_notional == 0:
+        return False
+    return last_price is None or instrument.notional(qty, last_price) < instrument.min_notional * DOUBT_RATIO
+
+
 def _legal(
     instrument: Instrument,
     qty: Decimal,
@@ -367,8 +392,10 @@ def _limit_price(book: Book, net: NetTarget, side: Side) -> Decimal | None:
     instrument = book.legs[net.leg_id].instrument
     if isinstance(net.style, Making):
         return instrument.passive_price(net.style.limit_price, side)
+    if net.style.slippage_bps_max is None:
+        return None
     quote, mark = book.quote(net.leg_id), book.mark(net.leg_id)
-    if net.style.slippage_bps_max is None or quote is None or mark is None:
+    if quote is None or mark is None:
         return None
     far = (quote.ask if side is Side.BUY else quote.bid) or mark
     price = instrument.capped_price(far * (1 + side.sign * net.style.slippage_bps_max * BPS), side)
@@ -382,7 +409,7 @@ def _limit_price(book: Book, net: NetTarget, side: Side) -> Decimal | None:
 
 def _resting(book: Book, want: Resting, result: Plan) -> None:
     """Keep, replace or submit the order of one slot."""
-    standing = [order for order in book.working(want.leg_id) if order.slot == want.slot]
+    standing = list(book.standing(want.leg_id, want.slot))
     refused = result.entries_refused if want.role is Role.ENTRY else None
     if refused is not None and (not standing or refused.reason in WITHDRAWS):
         result.hold(Hold(refused.reason, want.leg_id, want.slot, refused.numbers))
@@ -438,17 +465,33 @@ def _resting_qty(book: Book, want: Resting, refusal: Refusal | None, result: Pla
     qty = want.qty if instrument.max_qty is None else min(want.qty, instrument.max_qty)
     if want.role is Role.EXIT:
         held = book.net_qty(want.leg_id) * -want.side.sign
-        free = max(held - book.working_qty(want.leg_id, want.side), ZERO)
+        free = max(held - _closing(book, want, result), ZERO)
         if free < qty:
             numbers = (("wanted", str(want.qty)), ("held", str(held)), ("free", str(free)))
             result.hold(Hold(HoldReason.INSUFFICIENT_HOLDINGS, want.leg_id, want.slot, numbers))
             qty = free
         qty = _affordable(qty, refusal, instrument, book.mark(want.leg_id))
     qty = instrument.floor_qty(qty)
-    reduces = want.reduce_only and instrument.can_reduce_only
+    reduces = want.reduce_only and instrument.can_reduce_only and not book.legs[want.leg_id].shared
     broken, as_reducing = _legal(instrument, qty, want.limit_price, book.mark(want.leg_id), reduces, refusal)
     if broken is None:
         return qty, as_reducing
     numbers = (("wanted", str(want.qty)), ("would_be", str(broken.value)), ("limit", str(broken.limit)))
     result.hold(Hold(RULE_HOLDS[broken.rule], want.leg_id, want.slot, numbers))
     return None
+
+
+def _closing(book: Book, want: Resting, result: Plan) -> Decimal:
+    """What else may close the position that an exit is for: what works on its side, and what this plan sends.
+
+    An entry that the policy wants on that side does not close; its fills open a lot of their own.
+    """
+    total = ZERO
+    for order in book.working(want.leg_id):
+        entering = order.role is Role.ENTRY and (order.leg_id, order.slot) in result.wanted_entries
+        if order.side is want.side and not entering:
+            total += order.leaves_qty
+    for command in result.commands:
+        if type(command) is SubmitOrder and command.leg_id == want.leg_id and command.side is want.side:
+            total += command.qty if command.role is not Role.ENTRY else ZERO
+    return total

@@ -19,7 +19,7 @@ from hedgerow.core.commands import (
     Read,
 )
 from hedgerow.core.config import NS_PER_MS
-from hedgerow.core.events import PositionRead, ReadKind
+from hedgerow.core.events import PositionRead, ReadKind, TradesRead
 from hedgerow.core.holds import Alarm, AlarmKind
 from hedgerow.model.ids import LegId, VenueOrderId
 from hedgerow.model.numbers import ZERO, floor_to
@@ -43,8 +43,9 @@ def read_due_ns(book: Book, leg_id: LegId, kind: ReadKind) -> int:
 
 
 def next_read_ns(book: Book) -> int:
-    """Return when the next read of any leg is due."""
-    return min(read_due_ns(book, leg_id, kind) for leg_id in book.legs for kind in ReadKind)
+    """Return when the next read of any leg is due; a book without any leg yet looks again as often as it reads."""
+    due = (read_due_ns(book, leg_id, kind) for leg_id in book.legs for kind in ReadKind)
+    return min(due, default=book.now_ns + book.config.timing.full_read_ms * NS_PER_MS)
 
 
 def ask_whose_ns(book: Book, venue_order_id: VenueOrderId) -> int:
@@ -63,22 +64,22 @@ def due_reads(book: Book) -> list[Command]:
     ]
 
 
-def compare(book: Book, read: PositionRead) -> list[Command]:
-    """Return what a position read leads to once the holdings are assigned: drift, or the end of it."""
-    ledger = book.ledger(read.leg_id)
-    if ledger.foreign_net_qty is None:
+def witnessed(book: Book, read: TradesRead) -> list[Command]:
+    """Return what positions and trades together lead to once the holdings are assigned: drift, or the end of it."""
+    witness = book.witness(read.leg_id)
+    drift = witness.drift
+    shown = book.positions_read.get(read.leg_id)
+    if drift is None or shown is None or drift == book.ledger(read.leg_id).drift_net_qty:
         return []
-    drift = read.net_qty - ledger.position.net_qty - ledger.foreign_net_qty
-    # Venues show positions in their own quantum; less than a step is rounding.
-    if abs(drift) < book.legs[read.leg_id].instrument.step:
-        drift = ZERO
-    before = book.previous_positions.get(read.leg_id)
-    if drift == ledger.drift_net_qty:
-        return []
+    if drift != 0 and book.legs[read.leg_id].adopt_later:
+        return _adopted_later(book, shown, drift) if witness.is_exact else []
+    return _noted(book, shown, drift)
+
+
+def _noted(book: Book, read: PositionRead, drift: Decimal) -> list[Command]:
     if drift == 0:
         return [DriftNoted(read.leg_id, ZERO), AlarmCleared(f"{AlarmKind.DRIFT.value}/{read.leg_id}")]
-    if before is None or before.net_qty != read.net_qty or not _is_settled(book, before):
-        return []
+    ledger = book.ledger(read.leg_id)
     text = (
         f"venue shows {read.net_qty}, our fills add up to {ledger.position.net_qty}, "
         f"known foreign {ledger.foreign_net_qty}: {drift} is unexplained"
@@ -86,38 +87,102 @@ def compare(book: Book, read: PositionRead) -> list[Command]:
     return [DriftNoted(read.leg_id, drift), AlarmRaised(Alarm(AlarmKind.DRIFT, read.leg_id, text))]
 
 
+def _adopted_later(book: Book, read: PositionRead, change: Decimal) -> list[Command]:
+    """Take over what other hands changed: what they added so that our average becomes the venue's, what they took at
+    the last price. It waits for a price, and for our own orders to end, whose fills must not be taken for theirs.
+    """
+    if book.live[read.leg_id]:
+        return []
+    ledger = book.ledger(read.leg_id)
+    instrument = book.legs[read.leg_id].instrument
+    held = ledger.position.net_qty
+    price = book.mark(read.leg_id) or ledger.last_price or read.avg_price
+    if held * change >= 0 and read.avg_price is not None:
+        cost = read.avg_price * (held + change) * instrument.multiplier - ledger.position.net_cost
+        bought = cost / (change * instrument.multiplier)
+        price = bought if bought > 0 else read.avg_price
+    return [] if price is None else [PositionAdopted(read.leg_id, change, price)]
+
+
 def _is_settled(book: Book, read: PositionRead) -> bool:
     """Whether nothing of ours is under way that the venue's position may not show yet."""
     settle_ns = book.config.timing.drift_settle_ms * NS_PER_MS
-    if read.asked_ts_ns < book.ledger(read.leg_id).booked_ts_ns + settle_ns:
+    if not read.others_settled or read.asked_ts_ns < book.ledger(read.leg_id).booked_ts_ns + settle_ns:
         return False
+    return not _has_unclear(book, read.leg_id)
+
+
+def is_shown(book: Book, leg_id: LegId, asked_ts_ns: int) -> bool:
+    """Return whether a position that was asked for then shows all that this book traded on the leg."""
+    if book.ledger(leg_id).fills == 0 and not book.live[leg_id]:
+        return True
+    visible_ns = book.ledger(leg_id).booked_ts_ns + book.legs[leg_id].visibility_ms * NS_PER_MS
+    return asked_ts_ns >= visible_ns and leg_id not in book.unreconciled and not _has_unclear(book, leg_id)
+
+
+def _has_unclear(book: Book, leg_id: LegId) -> bool:
     unclear = (OrderStatus.UNKNOWN, OrderStatus.SETTLING, OrderStatus.SUBMITTING)
-    return not any(order.status in unclear for order in book.working(read.leg_id))
+    return any(order.status in unclear for order in book.working(leg_id))
 
 
 def assign(book: Book) -> list[Command]:
-    """Once every leg was read, decide what of the accounts' holdings is the book's and what is foreign."""
-    if any(leg_id not in book.positions_read for leg_id in book.legs):
-        return []
+    """Decide what of the accounts' holdings is the book's and what is foreign.
+
+    Of legs that hedge one another once both were read, of any other leg once it was: one account that cannot be read
+    blocks no other.
+    """
+    rule = book.config.hedge
+    together = () if rule is None else (rule.lead, rule.hedge)
+    unread = [leg_id for leg_id in book.legs if not _is_assignable(book, leg_id)]
     commands: list[Command] = []
     for leg_id, leg in book.legs.items():
         ledger = book.ledger(leg_id)
-        if ledger.foreign_net_qty is not None:
+        if ledger.foreign_net_qty is not None or leg_id in unread:
+            continue
+        if leg_id in together and any(other in unread for other in together):
             continue
         read = book.positions_read[leg_id]
-        beyond = read.net_qty - ledger.position.net_qty
+        if leg.shared:
+            commands += _assign_shared(book, read)
+            continue
+        beyond = read.share_net_qty - ledger.position.net_qty
         adopted = _adoptable(book, leg_id) if leg.adopt and ledger.fills == 0 else ZERO
+        if leg.adopt_later:
+            adopted = beyond
         price = read.avg_price or book.mark(leg_id)
         if adopted != 0 and price is not None:
             commands.append(PositionAdopted(leg_id, adopted, price))
             beyond -= adopted
         elif adopted != 0:
-            return []
-        commands.append(ForeignNoted(leg_id, beyond))
-        if beyond != 0:
-            text = f"the account holds {beyond} beyond this book; it is shown and never traded"
-            commands.append(AlarmRaised(Alarm(AlarmKind.FOREIGN_POSITION, leg_id, text)))
+            if leg_id in together:
+                return []
+            continue
+        commands += _foreign(leg_id, beyond)
     return commands
+
+
+def _foreign(leg_id: LegId, beyond: Decimal) -> list[Command]:
+    noted = ForeignNoted(leg_id, beyond)
+    if beyond == 0:
+        return [noted]
+    text = f"the account holds {beyond} beyond this book; it is shown and never traded"
+    return [noted, AlarmRaised(Alarm(AlarmKind.FOREIGN_POSITION, leg_id, text))]
+
+
+def _assign_shared(book: Book, read: PositionRead) -> list[Command]:
+    """What is foreign to one book of a shared position is foreign to each; none of them adopts any of it."""
+    beyond = read.others_foreign_net_qty
+    if beyond is None:
+        if not read.others_settled or not is_shown(book, read.leg_id, read.asked_ts_ns):
+            return []
+        beyond = read.share_net_qty - book.net_qty(read.leg_id)
+    return _foreign(read.leg_id, beyond)
+
+
+def _is_assignable(book: Book, leg_id: LegId) -> bool:
+    """Whether the leg's position was read, after all that this book has traded on it."""
+    read = book.positions_read.get(leg_id)
+    return read is not None and (not book.ledger(leg_id).fills or is_shown(book, leg_id, read.asked_ts_ns))
 
 
 def _adoptable(book: Book, leg_id: LegId) -> Decimal:

@@ -7,40 +7,47 @@ is stopped here, where all events pass.
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import chain
 
 from hedgerow.core.events import (
+    Balance,
+    BalancesRead,
+    BorrowRateReceived,
     Event,
     FillLookedUp,
     FillReceived,
     FundingPaid,
     FundingRateReceived,
+    InterestCharged,
     OpenOrdersRead,
+    OrderAccepted,
     OrderReported,
     PositionRead,
     QuoteReceived,
     TradesRead,
 )
-from hedgerow.model.market import Level
+from hedgerow.model.market import Level, Quote
 from hedgerow.model.order import Fill
 
 # No price or qty of any market lies outside; products of two and 10^-12 quanta still fit into 28 digits.
 LARGEST = Decimal("1e12")
 SMALLEST = Decimal("1e-12")
+LOWEST = -LARGEST
 
 
 def is_sane(event: Event) -> bool:
     """Return whether every number of the event can be."""
     match event:
+        case OrderAccepted():
+            return True
+        case OrderReported():
+            return event.cum_qty is None or (_is_amount(event.cum_qty) and event.cum_qty >= 0)
         case FillReceived() | FillLookedUp():
             return _is_fill(event.fill)
         case QuoteReceived():
-            return all(_is_level(level) for level in event.quote.bids) and all(
-                _is_level(level) for level in event.quote.asks
-            )
+            return is_sane_quote(event.quote)
         case TradesRead():
-            return all(_is_fill(fill) for fill in event.fills)
-        case OrderReported():
-            return event.cum_qty is None or (_is_amount(event.cum_qty) and event.cum_qty >= 0)
+            return all(map(_is_fill, event.fills))
         case OpenOrdersRead():
             return all(_is_amount(row.qty) and _is_amount(row.cum_qty) for row in event.orders)
         case PositionRead():
@@ -50,17 +57,35 @@ def is_sane(event: Event) -> bool:
             return _is_amount(event.net_quote)
         case FundingRateReceived():
             return _is_amount(event.rate.rate) and event.rate.interval_s > 0
+        case BorrowRateReceived():
+            return _is_amount(event.rate.rate) and event.rate.rate >= 0 and event.rate.interval_s > 0
+        case InterestCharged():
+            return _is_amount(event.amount) and event.amount >= 0
+        case BalancesRead():
+            return all(map(_is_balance, event.rows))
         case _:
             return True
 
 
+def _is_balance(row: Balance) -> bool:
+    return all(_is_amount(each) for each in (row.total, row.available, row.borrowed, row.interest) if each is not None)
+
+
+def is_sane_quote(quote: Quote) -> bool:
+    """Return whether every price and qty of the quote can be."""
+    return _are_levels(quote.bids) and _are_levels(quote.asks)
+
+
 def _is_fill(fill: Fill) -> bool:
-    fee = fill.fee is None or _is_amount(fill.fee)
-    return fee and _is_positive(fill.qty) and _is_positive(fill.price)
+    # Every trade passes here again with each read that shows it, so the tests below are written out.
+    qty, price, fee = fill.qty, fill.price, fill.fee
+    if not (qty.is_finite() and SMALLEST <= qty <= LARGEST and price.is_finite() and SMALLEST <= price <= LARGEST):
+        return False
+    return fee is None or (fee.is_finite() and LOWEST <= fee <= LARGEST)
 
 
-def _is_level(level: Level) -> bool:
-    return _is_positive(level[0]) and _is_positive(level[1])
+def _are_levels(levels: tuple[Level, ...]) -> bool:
+    return all(map(_is_positive, chain.from_iterable(levels)))
 
 
 def _is_positive(value: Decimal) -> bool:
@@ -68,4 +93,4 @@ def _is_positive(value: Decimal) -> bool:
 
 
 def _is_amount(value: Decimal) -> bool:
-    return value.is_finite() and -LARGEST <= value <= LARGEST
+    return value.is_finite() and LOWEST <= value <= LARGEST

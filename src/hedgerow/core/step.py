@@ -10,13 +10,15 @@ from __future__ import annotations
 import msgspec
 
 from hedgerow.core import reconcile
-from hedgerow.core.apply import apply_commands, apply_decision, apply_event, apply_turn
+from hedgerow.core.apply import apply_commands, apply_decision, apply_event, apply_quote, apply_turn
 from hedgerow.core.book import Book, BookState
 from hedgerow.core.commands import Command, Read, Turn
 from hedgerow.core.config import NS_PER_MS, NS_PER_S, BookConfig
 from hedgerow.core.decide import decide, is_old_news
-from hedgerow.core.events import Event
+from hedgerow.core.events import Event, QuoteReceived
+from hedgerow.core.sanity import is_sane_quote
 from hedgerow.core.target import Strategy
+from hedgerow.model.market import Quote
 from hedgerow.model.order import OrderStatus, Role
 
 
@@ -41,6 +43,9 @@ def step(book: Book, event: Event) -> Stepped:
     """Apply one event, decide, and return what must now be made durable and then done."""
     if event.ts_ns > book.now_ns:
         book.now_ns = event.ts_ns
+    if type(event) is QuoteReceived and book.now_ns < book.idle_until_ns and _is_slept_through(book, event.quote):
+        apply_quote(book, event.quote)
+        return NOTHING
     changed = apply_event(book, event)
     if not changed and is_old_news(book, event):
         return NOTHING
@@ -48,12 +53,15 @@ def step(book: Book, event: Event) -> Stepped:
     commands = decision.commands
     apply_commands(book, commands)
     apply_decision(book, decision.target, decision.cancels_wait, decision.look_again)
+    if decision.is_idle:
+        book.idle_until_ns = _idle_until_ns(book)
     if not changed and (not commands or all(type(command) is Read for command in commands)):
         return Stepped(None, commands) if commands else NOTHING
     apply_turn(book)
     quotes = tuple(book.unjournaled.values()) if book.unjournaled else ()
     book.unjournaled.clear()
-    return Stepped(Turn(book.config.book_id, book.now_ns, book.kept or event, commands, quotes), commands)
+    portfolio, book.unjournaled_portfolio = book.unjournaled_portfolio, None
+    return Stepped(Turn(book.config.book_id, book.now_ns, book.kept or event, commands, quotes, portfolio), commands)
 
 
 def fold(book: Book, turn: Turn) -> None:
@@ -61,16 +69,44 @@ def fold(book: Book, turn: Turn) -> None:
     book.now_ns = turn.ts_ns
     for quote in turn.quotes:
         book.quotes[quote.instrument_id] = quote
+    book.portfolio = turn.portfolio or book.portfolio
     apply_event(book, turn.event)
     book.unjournaled.clear()
+    book.unjournaled_portfolio = None
     apply_commands(book, turn.commands)
     apply_turn(book)
+
+
+def _is_slept_through(book: Book, quote: Quote) -> bool:
+    """Return whether a quote that comes to an idle book is sound, newer than the last, and inside the wake prices."""
+    before = book.quotes.get(quote.instrument_id)
+    bid, ask = quote.bid, quote.ask
+    if before is None or quote.ts_ns < before.ts_ns or bid is None or ask is None or not is_sane_quote(quote):
+        return False
+    for wake in book.target.wake_prices or ():
+        if book.legs[wake.leg_id].instrument.id == quote.instrument_id and not wake.spans(quote):
+            return False
+    # What a crossed market means is not for prices to say.
+    return bid <= ask
+
+
+def _idle_until_ns(book: Book) -> int:
+    """Return until when nothing but events can change an idle book; 0 while anything is being followed up."""
+    state = book.state
+    wake_ns = book.target.wake_ts_ns
+    if book.unclear or state.parked or state.residual_since_ns or book.unassigned:
+        return 0
+    if book.reads_due_ns <= book.now_ns or (wake_ns is not None and wake_ns <= book.now_ns):
+        return 0
+    return next_due_ns(book) or 0
 
 
 def next_due_ns(book: Book) -> int | None:
     """Return when `TimeReached` is to be delivered, later than now; None when nothing waits for time."""
     if book.look_again:
         return book.now_ns + 1
+    if book.idle_until_ns:
+        return book.idle_until_ns
     timing, limits = book.config.timing, book.config.limits
     due = [book.reads_due_ns]
     for order_id in book.unclear:
@@ -81,13 +117,16 @@ def next_due_ns(book: Book) -> int | None:
             due.append(order.ask_ts_ns)
         if order.unclear_ts_ns:
             due.append(order.unclear_ts_ns + timing.unknown_alarm_ms * NS_PER_MS)
+    has_entry = False
     for live in book.live.values():
         for order in live.values():
             if not order.slot:
                 due.append(order.submitted_ts_ns + timing.hold_after_ms * NS_PER_MS)
             elif order.role is Role.ENTRY:
-                # Its standing depends on every leg's price being fresh.
-                due.extend(quote.ts_ns + limits.stale_ms * NS_PER_MS + 1 for quote in book.quotes.values())
+                has_entry = True
+    if has_entry:
+        # An entry's standing depends on every leg's price being fresh.
+        due += [quote.ts_ns + limits.stale_ms * NS_PER_MS + 1 for quote in book.quotes.values()]
     for refusal in book.state.refusals.values():
         due.append(refusal.retry_ts_ns)
     for fill in book.state.parked:
@@ -99,4 +138,5 @@ def next_due_ns(book: Book) -> int | None:
         due.append(book.entry_ts_ns[0] + NS_PER_S)
     if book.target.wake_ts_ns is not None:
         due.append(book.target.wake_ts_ns)
-    return min((ts_ns for ts_ns in due if ts_ns > book.now_ns), default=None)
+    now_ns = book.now_ns
+    return min([ts_ns for ts_ns in due if ts_ns > now_ns], default=None)

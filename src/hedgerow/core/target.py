@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from hedgerow.core.holds import Hold
+from hedgerow.core.holds import Alarm, Hold
 from hedgerow.model.ids import LegId
+from hedgerow.model.market import Quote
 from hedgerow.model.order import Role, Side, TimeInForce
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ class Resting(msgspec.Struct, frozen=True):
     """One resting order that should stand, in its slot. The planner submits, keeps, or replaces it."""
 
     slot: str
-    "Stable name, unique in the target, e.g. `entry` or `grid/3/buy`."
+    "Stable name, unique in the target, e.g. `entry` or `7:sell`; up to a colon it names the lot that its fills move."
     leg_id: LegId
     side: Side
     qty: Decimal
@@ -58,6 +59,23 @@ class NetTarget(msgspec.Struct, frozen=True):
     "HEDGE or EXIT."
 
 
+class WakePrice(msgspec.Struct, frozen=True):
+    """While a leg's best bid is at least `low` and its best ask at most `high`, its quotes do not change the target."""
+
+    leg_id: LegId
+    low: Decimal | None = None
+    "None: no bid is too low."
+    high: Decimal | None = None
+    "None: no ask is too high."
+
+    def spans(self, quote: Quote) -> bool:
+        """Return whether `quote` lies inside. A quote without a bid or an ask does not."""
+        bid, ask = quote.bid, quote.ask
+        if bid is None or ask is None:
+            return False
+        return (self.low is None or bid >= self.low) and (self.high is None or ask <= self.high)
+
+
 class Target(msgspec.Struct, frozen=True):
     """All that should be true of a book now. What is not in it should not stand."""
 
@@ -71,6 +89,17 @@ class Target(msgspec.Struct, frozen=True):
     "When the policy wants to look again though nothing happened; None: only on events."
     flatten_reason: str = ""
     "Not empty: bring every leg to zero, verify it, and freeze."
+    alarms: tuple[Alarm, ...] = ()
+    "The policy's own alarms: raised when they first stand here, cleared when they no longer do."
+    unhedged_reason: str = ""
+    "Not empty: the residual is what the policy wants now, and this says why. It raises no alarm by its age."
+    note: str = ""
+    "What the memory says, for people; written with it when it changes. Empty: nothing to tell."
+    shown_legs: tuple[LegId, ...] = ()
+    "Legs whose venue must show what our fills add up to: their positions are read at once, and again until they do."
+    wake_prices: tuple[WakePrice, ...] | None = None
+    """What the policy promises of quotes: until `wake_ts_ns`, or any other event, the target stays as it is while each leg
+    named here stays inside its prices; quotes of legs not named never change it. None promises nothing."""
 
 
 class Strategy(Protocol):

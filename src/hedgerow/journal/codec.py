@@ -44,6 +44,21 @@ _decode = msgspec.json.Decoder(Turn).decode
 _decode_plain = msgspec.json.Decoder(Plain).decode
 
 
+class _Tagged(msgspec.Struct, frozen=True):
+    what: str
+
+
+class _Frame(msgspec.Struct, frozen=True):
+    """What every turn of every version has."""
+
+    book_id: str
+    ts_ns: int
+    event: _Tagged
+
+
+_decode_frame = msgspec.json.Decoder(_Frame).decode
+
+
 class Record(msgspec.Struct, frozen=True, gc=False):
     """One turn in its place in the journal."""
 
@@ -109,8 +124,23 @@ def decode(version: int, body: bytes) -> Turn:
                 raise JournalCorrupt(f"codec version {old} never existed; restore the journal from a copy")
             plain = UPCASTERS[old](plain)
         return msgspec.convert(plain, Turn)
+    except msgspec.ValidationError as error:
+        if _has_frame(body):
+            raise JournalTooNew(
+                f"it is newer than this hedgerow, which does not know all of it ({error}); use a newer one"
+            ) from error
+        raise JournalCorrupt(f"the body is no turn: {error}; restore the journal from a copy") from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise JournalCorrupt(f"the body is no turn: {error}; restore the journal from a copy") from error
+
+
+def _has_frame(body: bytes) -> bool:
+    """Whether a body begins to be a turn. Then what is unknown in it is not damage, which the hash would have shown."""
+    try:
+        _decode_frame(body)
+    except msgspec.MsgspecError:
+        return False
+    return True
 
 
 def link(before: bytes, seq: int, epoch: int, version: int, book_id: str, body: bytes) -> bytes:

@@ -24,6 +24,8 @@ class Verified(msgspec.Struct, frozen=True):
     last_seq: int
     head_hash: str
     "Of the last record, in hex: two copies with the same one are the same."
+    notes: tuple[str, ...] = ()
+    "What could not be checked, and why."
 
 
 class Exported(msgspec.Struct, frozen=True):
@@ -56,7 +58,7 @@ def verify(path: Path, progress: Callable[[int], None] | None = None) -> Verifie
             head = record.hash.hex()
             if progress is not None and records % PROGRESS_EVERY == 0:
                 progress(record.seq)
-        return Verified(records, store.last_seq, head)
+        return Verified(records, store.last_seq, head, tuple(store.notes))
     finally:
         store.close()
 

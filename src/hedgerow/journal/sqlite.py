@@ -129,6 +129,8 @@ class SqliteStore:
         self._dead: JournalError | None = None
         self._untidy_bytes = 0
         self._anchor: Anchor | None = None
+        self._noted: Mark | None = None
+        "What this store last wrote into the anchor."
         self._ballast: Ballast | None = None
         self._read_only = read_only
         self._owned = not isinstance(where, sqlite3.Connection)
@@ -275,6 +277,11 @@ class SqliteStore:
             self._check_mark(mark, last_seq, first_bad)
         if first_bad:
             self._cut(first_bad)
+        if mark is None and self._anchor is not None and end > 0:
+            self.notes.append(
+                f"{self.name} has no readable anchor {self._anchor.path}:"
+                " that its end was cut off, or that it is an old copy, could not be noticed"
+            )
         return last_seq, good
 
     def _check_mark(self, mark: Mark, last_seq: int, first_bad: int) -> None:
@@ -361,10 +368,12 @@ class SqliteStore:
         """
         rows, self._rows = self._rows, []
         snapshots, self._snapshots = self._snapshots, []
-        return self.write(rows, snapshots)
+        self.write(rows, snapshots)
+        self._write_anchor()
+        return self.last_seq
 
     def write(self, rows: list[Row], snapshots: list[Snapshot]) -> int:
-        """Make rows of `chain` durable, as `commit` does, for a writer that keeps its own chain in another thread."""
+        """Make rows of `chain` durable, as `commit` does, for a writer with a chain of its own, which calls `tidy` later."""
         self._alive()
         if not rows and not snapshots:
             return self.last_seq
@@ -385,7 +394,6 @@ class SqliteStore:
         self._untidy_bytes += COMMIT_BYTES + sum(len(row[5]) for row in rows) + sum(len(s.body) for s in snapshots)
         if rows:
             self.last_seq, self._last_hash = rows[-1][0], rows[-1][4]
-            self._write_anchor()
         return self.last_seq
 
     def _write(self, rows: list[Row], snapshots: list[Snapshot]) -> None:
@@ -429,11 +437,12 @@ class SqliteStore:
         self._chain = self.chain()
 
     def tidy(self) -> None:
-        """Move the write-ahead log into the main file if it has grown; for between commits, when there is time.
+        """Do what nobody waits for after a commit: note it in the anchor, and move a grown log into the main file.
 
         Raises:
             JournalError: it failed. What was committed is safe in the log; the store is dead.
         """
+        self._write_anchor()
         if self._untidy_bytes < TIDY_BYTES or not self._owned or self.is_low:
             return
         self._alive()
@@ -459,10 +468,12 @@ class SqliteStore:
                 self._connection.close()
 
     def _write_anchor(self) -> None:
-        if self._anchor is None:
+        mark = Mark(self.epoch, self.last_seq, self._last_hash)
+        if self._anchor is None or mark == self._noted:
             return
         try:
-            self._anchor.write(Mark(self.epoch, self.last_seq, self._last_hash))
+            self._anchor.write(mark)
+            self._noted = mark
         except OSError as error:
             # The records are durable without it; an anchor that lags behind only says less.
             self.notes.append(f"{self.name}: {self._anchor.path} cannot be written any more: {error}")
@@ -538,6 +549,25 @@ class SqliteStore:
             return False
         except UNREADABLE as error:
             raise self._told(error, "cannot be searched for a fill") from error
+
+    def book_ids(self, end_seq: int) -> list[BookId]:
+        """Return the books that have a record up to a seq. Reads the journal in pieces; commits go on in between.
+
+        Raises:
+            JournalError: it cannot be read.
+        """
+        found: dict[BookId, None] = {}
+        try:
+            for start in range(0, end_seq, SCAN_LEN):
+                with self._lock:
+                    rows = self._connection.execute(
+                        "SELECT DISTINCT book_id FROM turn WHERE seq > ? AND seq <= ?",
+                        (start, min(start + SCAN_LEN, end_seq)),
+                    ).fetchall()
+                found |= dict.fromkeys(BookId(book_id) for (book_id,) in rows)
+        except UNREADABLE as error:
+            raise self._told(error, "cannot be searched for books") from error
+        return list(found)
 
     def _raw_rows(self, after_seq: int) -> Iterator[RawRow]:
         while True:

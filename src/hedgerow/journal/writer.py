@@ -1,8 +1,14 @@
-"""The journal's thread: whatever was appended while the last commit ran goes into the next, in one transaction."""
+"""The journal's thread: whatever was appended while the last commit ran goes into the next, in one transaction.
+
+On a quick disk a caller with nothing else to do commits in its own thread (`flush`): waking another one and being woken
+by it takes as long as half a commit.
+"""
 
 from __future__ import annotations
 
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
 
@@ -15,6 +21,9 @@ from hedgerow.model.ids import BookId
 QUEUE_LEN_MAX = 65_536
 # Turns of one commit: some 2 MiB, so that the first of them does not wait long for the last.
 GROUP_LEN_MAX = 4_096
+# `flush` leaves more than so many turns, and a disk whose commits take longer than this, to the thread.
+FLUSH_LEN_MAX = 64
+FLUSH_NS_MAX = 1_000_000
 
 
 class JournalWriter:
@@ -44,9 +53,14 @@ class JournalWriter:
         self._on_durable = on_durable
         self._on_error = on_error
         self._queue_len_max = queue_len_max
-        # A row, a snapshot, or None for the end.
-        self._queue: SimpleQueue[Row | Snapshot | None] = SimpleQueue()
-        self._put = self._queue.put
+        self._items: deque[Row | Snapshot] = deque()
+        "Appended and not yet written. Taken out only under `_writing`, so that what is written keeps its order."
+        self._writing = threading.Lock()
+        self._wakes: SimpleQueue[None] = SimpleQueue()
+        "One for each item, put after it, and one for the end."
+        self._is_closing = False
+        self._commit_ns = 0
+        "How long the slowest of the latest commits took."
         self._room = threading.Event()
         self._was_low = store.is_low
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -73,6 +87,19 @@ class JournalWriter:
         self._put(chain.add(turn.book_id, encode(turn)))
         return chain.seq
 
+    def flush(self) -> int:
+        """Make durable what was appended, here and now, if that is quick; return the last durable seq.
+
+        What is left to the thread, because it is at it already, or because the disk is slow, `on_durable` tells.
+        """
+        quick = self._commit_ns < FLUSH_NS_MAX and len(self._items) <= FLUSH_LEN_MAX
+        if quick and self.error is None and self._writing.acquire(blocking=False):
+            try:
+                self._guarded(self._write_group)
+            finally:
+                self._writing.release()
+        return self.durable_seq
+
     def save_snapshot(self, book_id: BookId, body: bytes) -> None:
         """Save a book's state as of the last turn appended, in the transaction of that turn or the next one."""
         if self.error is None:
@@ -84,10 +111,15 @@ class JournalWriter:
         Raises:
             JournalError: what was appended is not all durable; `durable_seq` says how far.
         """
-        self._put(None)
+        self._is_closing = True
+        self._wakes.put(None)
         self._thread.join()
         if self.error is not None:
             raise type(self.error)(str(self.error))
+
+    def _put(self, item: Row | Snapshot) -> None:
+        self._items.append(item)
+        self._wakes.put(None)
 
     def _wait_for_room(self) -> None:
         while self.backlog_len >= self._queue_len_max and self.error is None:
@@ -99,12 +131,15 @@ class JournalWriter:
             raise type(self.error)(str(self.error))
 
     def _run(self) -> None:
+        self._guarded(self._write_groups)
+
+    def _guarded(self, write: Callable[[], None]) -> None:
         error: JournalError | None = JournalBroken(
             f"{self._store.name}: the writing thread broke after record {self.durable_seq};"
             " start again, and report what it printed"
         )
         try:
-            self._write_groups()
+            write()
             error = None
         except JournalError as told:
             error = told
@@ -116,22 +151,38 @@ class JournalWriter:
                 self._on_error(error)
 
     def _write_groups(self) -> None:
-        queue, store = self._queue, self._store
+        wakes, store = self._wakes, self._store
         while True:
-            group = [queue.get()]
-            group += [queue.get_nowait() for _ in range(min(queue.qsize(), GROUP_LEN_MAX - 1))]
-            rows = [item for item in group if type(item) is tuple]
-            durable_seq = store.write(rows, [item for item in group if isinstance(item, Snapshot)])
-            if durable_seq > self.durable_seq:
-                self.durable_seq = durable_seq
-                self._room.set()
-                self._on_durable(durable_seq)
-            # After the telling: nobody waits for the log to be moved.
-            store.tidy()
-            if store.is_low and not self._was_low:
-                self._was_low = True
-                self._on_error(
-                    JournalLow(f"{store.name}: the disk is full and the ballast is freed; free disk space now")
-                )
-            if group[-1] is None:
+            wakes.get()
+            for _ in range(wakes.qsize()):
+                wakes.get_nowait()
+            # Asked before the items are: what was appended before the end is written before the end.
+            is_closing = self._is_closing
+            with self._writing:
+                while self._items and self.error is None:
+                    before_seq = self.durable_seq
+                    self._write_group()
+                    if self.durable_seq > before_seq:
+                        self._on_durable(self.durable_seq)
+                if self.error is not None:
+                    return
+                # After the telling: nobody waits for the log to be moved.
+                store.tidy()
+            if is_closing:
                 return
+
+    def _write_group(self) -> None:
+        """Write what waits, in one transaction. Only under `_writing`."""
+        items, store = self._items, self._store
+        group = [items.popleft() for _ in range(min(len(items), GROUP_LEN_MAX))]
+        if not group:
+            return
+        started_ns = time.monotonic_ns()
+        self.durable_seq = store.write(
+            [item for item in group if type(item) is tuple], [item for item in group if isinstance(item, Snapshot)]
+        )
+        self._commit_ns = max(time.monotonic_ns() - started_ns, self._commit_ns * 7 // 8)
+        self._room.set()
+        if store.is_low and not self._was_low:
+            self._was_low = True
+            self._on_error(JournalLow(f"{store.name}: the disk is full and the ballast is freed; free disk space now"))

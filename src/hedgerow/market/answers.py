@@ -111,6 +111,16 @@ class FundingReport(msgspec.Struct, frozen=True, gc=False):
     venue_ts_ns: int
 
 
+class InterestReport(msgspec.Struct, frozen=True, gc=False):
+    """Interest of one loan, booked by the venue: the loan grows by it."""
+
+    interest_id: str
+    currency: str
+    amount: Decimal
+    "> 0."
+    venue_ts_ns: int
+
+
 class PositionReport(msgspec.Struct, frozen=True, gc=False):
     """A position after it changed. Sent only where the venue's rules say so."""
 
@@ -126,4 +136,4 @@ class CancelAccepted(msgspec.Struct, frozen=True):
     report: OrderReport
 
 
-Report = OrderReport | TradeReport | FundingReport | PositionReport
+Report = OrderReport | TradeReport | FundingReport | InterestReport | PositionReport

@@ -29,7 +29,7 @@ class SavedOrder(msgspec.Struct, frozen=True):
 
 
 class SavedHolding(msgspec.Struct, frozen=True):
-    """One perpetual position."""
+    """One position, or what a balance cost."""
 
     net_qty: Decimal
     net_cost: Decimal
@@ -42,6 +42,7 @@ class SavedSeat(msgspec.Struct, frozen=True):
     orders: list[SavedOrder]
     "Oldest first."
     trades: list[TradeReport]
+    cost: SavedHolding | None = None
 
 
 class SavedAccount(msgspec.Struct, frozen=True):
@@ -72,7 +73,8 @@ def save(exchange: SimExchange) -> SavedExchange:
                 SavedOrder(order.id, order.request, order.leaves_qty, order.status, order.reason)
                 for order in seat.by_venue_id.values()
             ]
-            seats[InstrumentId(instrument_id)] = SavedSeat(holdings, orders, list(seat.trades))
+            cost = None if seat.cost is None else SavedHolding(seat.cost.net_qty, seat.cost.net_cost)
+            seats[InstrumentId(instrument_id)] = SavedSeat(holdings, orders, list(seat.trades), cost)
         accounts[account_id] = SavedAccount(dict(account.balances), seats)
     trade_ids = {instrument_id: market.next_trade_id for instrument_id, market in exchange._markets.items()}
     return SavedExchange(exchange.venue_id, exchange._next_order_id, trade_ids, exchange._venue_trades, accounts)
@@ -103,6 +105,8 @@ def restore(exchange: SimExchange, saved: SavedExchange) -> None:
                 continue
             for side, held in seat_was.holdings.items():
                 seat.holdings[side].net_qty, seat.holdings[side].net_cost = held.net_qty, held.net_cost
+            if seat.cost is not None and seat_was.cost is not None:
+                seat.cost.net_qty, seat.cost.net_cost = seat_was.cost.net_qty, seat_was.cost.net_cost
             seat.trades = list(seat_was.trades)
             for row in seat_was.orders:
                 ended = row.status is not OrderStatus.OPEN

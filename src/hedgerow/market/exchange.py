@@ -16,6 +16,7 @@ from hedgerow.market.answers import (
     Accepted,
     CancelAccepted,
     FundingReport,
+    InterestReport,
     OrderReport,
     OrderRequest,
     PositionMode,
@@ -26,7 +27,7 @@ from hedgerow.market.answers import (
     TradeReport,
 )
 from hedgerow.market.fees import FEE_QUANTUM, Fees, in_base
-from hedgerow.market.funds import lock_balance, lock_margin, must_liquidate
+from hedgerow.market.funds import lock_balance, lock_margin, must_liquidate, safe_distances
 from hedgerow.market.limits import NS_PER_S, Meter
 from hedgerow.market.matching import BookSide
 from hedgerow.market.rules import (
@@ -49,9 +50,10 @@ from hedgerow.market.rules import (
 from hedgerow.market.state import Account, Holding, Market, Seat, VenueOrder
 from hedgerow.model.ids import AccountId, InstrumentId, VenueId
 from hedgerow.model.instrument import FeeCurrency, Instrument
-from hedgerow.model.market import FundingRate, Level, Quote
+from hedgerow.model.market import BorrowRate, FundingRate, Level, Quote
 from hedgerow.model.numbers import ONE, ZERO
 from hedgerow.model.order import OrderStatus, OrderType, Side, TimeInForce
+from hedgerow.model.session import Sessions, day_close_ns, session_at
 
 DAY_NS = 86_400 * NS_PER_S
 
@@ -85,9 +87,15 @@ class SimExchange:
             assert not market.is_perp or instrument.fee_currency is FeeCurrency.QUOTE, instrument.id
             self._markets[instrument.id] = market
         self._accounts: dict[AccountId, Account] = {}
+        self._borrow_rates: dict[str, BorrowRate] = {}
         self._day_orders: dict[str, VenueOrder] = {}
         self._out: list[tuple[AccountId, Report]] = []
         self._venue_trades = 0
+        self._sessions: Sessions | None = None
+
+    def set_sessions(self, sessions: Sessions) -> None:
+        """Trade in these sessions only: between them orders are refused, resting ones stay and do not trade."""
+        self._sessions = sessions
 
     def open_account(
         self,
@@ -110,6 +118,17 @@ class SimExchange:
         for market in self._markets.values():
             account.sit(market, self._rules.history_max)
         self._accounts[account_id] = account
+
+    def endow(self, account_id: AccountId, instrument_id: InstrumentId, net_qty: Decimal, price: Decimal) -> None:
+        """Let an account hold a position that it brought along, bought or sold short at `price`."""
+        seat = self._accounts[account_id].seats[instrument_id]
+        instrument = seat.market.instrument
+        for holding in seat.holdings.values():
+            holding.trade(net_qty, price, instrument.multiplier)
+            return
+        seat.account.balances[instrument.base] += net_qty
+        if seat.cost is not None:
+            seat.cost.trade(net_qty, price, instrument.multiplier)
 
     # What customers ask for
 
@@ -194,12 +213,13 @@ class SimExchange:
         return {side: holding.net_qty for side, holding in holdings.items()}
 
     def avg_price(self, account_id: AccountId, instrument_id: InstrumentId) -> Decimal | None:
-        """Return the average entry price of a perpetual's net position; None when flat, or not a perpetual."""
+        """Return the average entry price of a net position; None when flat, or a balance of coins."""
         seat = self._accounts[account_id].seats[instrument_id]
-        net_qty = sum([holding.net_qty for holding in seat.holdings.values()], ZERO)
+        holdings = list(seat.holdings.values()) if seat.cost is None else [seat.cost]
+        net_qty = sum([holding.net_qty for holding in holdings], ZERO)
         if not net_qty:
             return None
-        net_cost = sum([holding.net_cost for holding in seat.holdings.values()], ZERO)
+        net_cost = sum([holding.net_cost for holding in holdings], ZERO)
         return net_cost / (net_qty * seat.market.instrument.multiplier)
 
     def balances(self, account_id: AccountId) -> dict[str, Decimal]:
@@ -218,6 +238,29 @@ class SimExchange:
         return out
 
     # What the market does
+
+    def show_part(self, instrument_id: InstrumentId) -> None:
+        """Take what the market shows from now on as its best levels only: of worse prices it says nothing.
+
+        An order there stands behind all that is shown at its price when that first is.
+        """
+        market = self._markets[instrument_id]
+        market.bids.is_partial = market.asks.is_partial = True
+
+    def note_price(self, instrument_id: InstrumentId, price: Decimal) -> None:
+        """Take a price at which others traded last, with nobody here."""
+        self._markets[instrument_id].last_price = price
+
+    def resting(self, instrument_id: InstrumentId) -> list[VenueOrder]:
+        """Return all accounts' resting orders, bids and then asks, the best first, and by age at one price."""
+        market = self._markets[instrument_id]
+        return [
+            order
+            for side in (market.bids, market.asks)
+            if side.order_count
+            for level in reversed(side.levels)
+            for order in level.orders.values()
+        ]
 
     def quote(self, instrument_id: InstrumentId, depth: int = 1) -> Quote:
         """Return the best `depth` levels of each side, accounts' orders included, as of the last time seen."""
@@ -272,7 +315,7 @@ class SimExchange:
         market = self._markets[instrument_id]
         market.last_price = price
         side = market.bids if aggressor is Side.SELL else market.asks
-        if not side.order_count or market.is_halted:
+        if not side.order_count or self._is_closed(market):
             return
         key = side.key(price)
         level = side.first_owned(key)
@@ -314,16 +357,26 @@ class SimExchange:
         assert rate.interval_s > 0, rate
         market.funding = rate
 
+    def set_borrow_rate(self, rate: BorrowRate) -> None:
+        """Set what loans of a currency cost from now on; interest is charged after each whole interval."""
+        assert rate.interval_s > 0, rate
+        self._borrow_rates[rate.currency] = rate
+
+    def borrow_rate(self, currency: str) -> BorrowRate | None:
+        """Return what a loan costs, and since when the interval runs; None where loans are free."""
+        return self._borrow_rates.get(currency)
+
     def next_due_ns(self) -> int | None:
         """Return when `advance` next has something to do by the clock, or None. Liquidation follows prices instead."""
         due = [market.funding.next_funding_ts_ns for market in self._markets.values() if market.funding is not None]
+        due += [rate.ts_ns + rate.interval_s * NS_PER_S for rate in self._borrow_rates.values()]
         oldest = next(iter(self._day_orders.values()), None)
         if oldest is not None:
             due.append(oldest.expires_ts_ns)
         return min(due, default=None)
 
     def advance(self, now_ns: int) -> None:
-        """Let time pass: expire DAY orders, pay funding, liquidate accounts below their maintenance margin."""
+        """Let time pass: expire DAY orders, pay funding, charge interest, liquidate accounts below their margin."""
         self._see(now_ns)
         while self._day_orders:
             order = next(iter(self._day_orders.values()))
@@ -333,10 +386,33 @@ class SimExchange:
         for market in self._markets.values():
             while market.funding is not None and market.funding.next_funding_ts_ns <= now_ns:
                 self._pay_funding(market, market.funding)
+        for rate in list(self._borrow_rates.values()):
+            while (due_ns := rate.ts_ns + rate.interval_s * NS_PER_S) <= now_ns:
+                self._charge_interest(rate, due_ns)
+                rate = self._borrow_rates[rate.currency]
         for account in self._accounts.values():
             for quote, seats in account.perp_seats.items():
                 if must_liquidate(account, quote, self._rules.maintenance_ratio):
                     self._liquidate(seats)
+
+    def safe_prices(self, instrument_id: InstrumentId) -> tuple[Decimal | None, Decimal | None]:
+        """Return (low, high): no account is liquidated while this mark, and that of each other perpetual, is between.
+
+        As of the prices and positions now; None is no bound.
+        """
+        market = self._markets[instrument_id]
+        mark = market.mark()
+        low: Decimal | None = None
+        high: Decimal | None = None
+        if mark is None or not market.is_perp:
+            return None, None
+        for seat in market.seats:
+            for net_qty, distance in safe_distances(seat, self._rules.maintenance_ratio):
+                if net_qty > ZERO:
+                    low = mark - distance if low is None else max(low, mark - distance)
+                else:
+                    high = mark + distance if high is None else min(high, mark + distance)
+        return low, high
 
     def force_liquidate(self, account_id: AccountId, instrument_id: InstrumentId) -> None:
         """Let the venue close an account's whole position in a perpetual at the mark, and cancel its orders there."""
@@ -418,7 +494,7 @@ class SimExchange:
 
     def _refusal(self, seat: Seat, request: OrderRequest) -> Refused | None:
         market = seat.market
-        if market.is_halted:
+        if self._is_closed(market):
             return CLOSED_MARKET
         instrument = market.instrument
         needs_mark = request.limit_price is None or instrument.band_up is not None or instrument.band_down is not None
@@ -434,8 +510,10 @@ class SimExchange:
                 return NEEDLESS_REDUCE_ONLY
             if _only_reduces(request) and request.qty > holding.reducible_qty(request.side):
                 return NOT_REDUCING
-        elif request.reduce_only:
+        elif request.reduce_only and not instrument.can_reduce_only:
             return NEEDLESS_REDUCE_ONLY
+        elif request.reduce_only and request.qty > -request.side.sign * seat.net_qty():
+            return NOT_REDUCING
         elif request.position_side is not PositionSide.BOTH:
             return POSITION_SIDE_MISMATCH
         if request.client_order_id in seat.open:
@@ -497,10 +575,22 @@ class SimExchange:
         if order.holding is not None and _only_reduces(request):
             seat.reducing[order.id] = order
         if request.time_in_force is TimeInForce.DAY:
-            offset_ns = self._rules.day_end_s * NS_PER_S
-            order.expires_ts_ns = ((self._now_ns - offset_ns) // DAY_NS + 1) * DAY_NS + offset_ns
+            order.expires_ts_ns = self._day_end_ns()
             self._day_orders[order.id] = order
         self._out.append((seat.account.id, order.report(self._now_ns)))
+
+    def _day_end_ns(self) -> int:
+        """Return when DAY orders of now expire: at the close of the exchange's day, or by the venue's rule."""
+        session = None if self._sessions is None else session_at(self._sessions, self._now_ns)
+        close_ns = None if session is None else day_close_ns(self._sessions or (), session.day)
+        if close_ns is not None:
+            return close_ns
+        offset_ns = self._rules.day_end_s * NS_PER_S
+        return ((self._now_ns - offset_ns) // DAY_NS + 1) * DAY_NS + offset_ns
+
+    def _is_closed(self, market: Market) -> bool:
+        """Return whether a market is halted, or its venue between two sessions."""
+        return market.is_halted or (self._sessions is not None and session_at(self._sessions, self._now_ns) is None)
 
     def _end_incoming(self, order: VenueOrder, status: OrderStatus, reason: str) -> None:
         order.status = status
@@ -589,6 +679,8 @@ class SimExchange:
             realized = holding.trade(net_qty, price, instrument.multiplier)
             balances[instrument.quote] += realized - fee
             return fee, instrument.quote
+        if seat.cost is not None:
+            seat.cost.trade(net_qty, price, instrument.multiplier)
         notional = price * qty * instrument.multiplier
         balances[instrument.base] += net_qty
         balances[instrument.quote] += -notional if side is Side.BUY else notional
@@ -612,7 +704,9 @@ class SimExchange:
     def _uncross(self, market: Market) -> None:
         """Let resting orders trade with what the market shows at or through their price, at their price."""
         bids, asks = market.bids, market.asks
-        if not bids.levels or not asks.levels or bids.levels[-1].price < asks.levels[-1].price or market.is_halted:
+        if not bids.levels or not asks.levels or bids.levels[-1].price < asks.levels[-1].price:
+            return
+        if self._is_closed(market):
             return
         for ours, theirs in ((bids, asks), (asks, bids)):
             while (shown := theirs.first_shown()) is not None:
@@ -623,6 +717,15 @@ class SimExchange:
                 qty = min(order.leaves_qty, shown.qty)
                 theirs.consume(shown, qty)
                 self._fill_resting(ours, order, qty)
+
+    def _charge_interest(self, rate: BorrowRate, due_ns: int) -> None:
+        for account in self._accounts.values():
+            amount = (-account.balances.get(rate.currency, ZERO) * rate.rate).quantize(FEE_QUANTUM)
+            if amount > ZERO:
+                account.balances[rate.currency] -= amount
+                report = InterestReport(f"{rate.currency}@{due_ns}", rate.currency, amount, due_ns)
+                self._out.append((account.id, report))
+        self._borrow_rates[rate.currency] = msgspec.structs.replace(rate, ts_ns=due_ns)
 
     def _pay_funding(self, market: Market, rate: FundingRate) -> None:
         instrument = market.instrument

@@ -49,6 +49,35 @@ def available_margin(account: Account, quote: str) -> Decimal:
 
 def must_liquidate(account: Account, quote: str, maintenance_ratio: Decimal) -> bool:
     """Return whether the account's equity in `quote` no longer covers the maintenance margin of its positions."""
+    equity, maintenance = _cover(account, quote, maintenance_ratio)
+    return maintenance > 0 and equity < maintenance
+
+
+def safe_distances(seat: Seat, maintenance_ratio: Decimal) -> list[tuple[Decimal, Decimal]]:
+    """Return (signed qty, how far the mark may go against it) of each position of a seat.
+
+    Within that distance the account is not liquidated, as long as its other positions stay within theirs: each may
+    use up the same part of what the equity covers beyond the maintenance margin.
+    """
+    held = [holding for holding in seat.holdings.values() if holding.net_qty]
+    if not held:
+        return []
+    instrument = seat.market.instrument
+    equity, maintenance = _cover(seat.account, instrument.quote, maintenance_ratio)
+    positions = sum(
+        1
+        for each in seat.account.perp_seats[instrument.quote]
+        for holding in each.holdings.values()
+        if holding.net_qty
+    )
+    part = max(equity - maintenance, ZERO) / positions
+    # A short's margin grows as the price goes against it.
+    per_unit = instrument.multiplier * (ONE + maintenance_ratio)
+    return [(holding.net_qty, part / (abs(holding.net_qty) * per_unit)) for holding in held]
+
+
+def _cover(account: Account, quote: str, maintenance_ratio: Decimal) -> tuple[Decimal, Decimal]:
+    """Return (equity, maintenance margin) of the account's perpetual positions in `quote`."""
     equity = account.balances[quote]
     maintenance = ZERO
     for seat in account.perp_seats[quote]:
@@ -57,7 +86,7 @@ def must_liquidate(account: Account, quote: str, maintenance_ratio: Decimal) -> 
                 value = _value(seat, holding)
                 equity += value - holding.net_cost
                 maintenance += abs(value) * maintenance_ratio
-    return maintenance > 0 and equity < maintenance
+    return equity, maintenance
 
 
 def _value(seat: Seat, holding: Holding) -> Decimal:

@@ -32,6 +32,9 @@ class Queued(Protocol):
 
 Q = TypeVar("Q", bound=Queued)
 
+UNKNOWN_QTY = Decimal("Infinity")
+"Ahead of an order at a price of which nothing is known yet: longer than any queue."
+
 
 class PriceLevel(Generic[Q]):
     """One price: what the market shows there, and accounts' orders in order of arrival."""
@@ -63,10 +66,14 @@ class PriceLevel(Generic[Q]):
 class BookSide(Generic[Q]):
     """The bids or the asks. `keys` rise, the best is last: a key is a bid's price, or minus an ask's price."""
 
-    __slots__ = ("_is_bid", "keys", "levels", "order_count")
+    __slots__ = ("_is_bid", "_worst_key", "is_partial", "keys", "levels", "order_count")
 
     def __init__(self, side: Side) -> None:
         self._is_bid = side is Side.BUY
+        self._worst_key: Decimal | None = None
+        "With `is_partial`: the worst price that the market shows."
+        self.is_partial = False
+        "The market shows its best levels only: at worse prices the queue is not empty but unknown."
         self.keys: list[Decimal] = []
         self.levels: list[PriceLevel[Q]] = []
         self.order_count = 0
@@ -100,16 +107,20 @@ class BookSide(Generic[Q]):
             level.qty = ZERO
         self.levels = kept
         self.keys = [level.key for level in kept]
+        self._worst_key = None
         for price, qty in levels:
             self.set_level(price, qty)
         for level in kept:
-            level.shorten_queue()
+            if self._knows(level.key):
+                level.shorten_queue()
 
     def set_level(self, price: Decimal, qty: Decimal) -> None:
         """Let the market show `qty` at `price`; zero removes it. A queue is never longer than its level."""
         key = price if self._is_bid else -price
         keys = self.keys
         index = self._index(key)
+        if self.is_partial and qty and (self._worst_key is None or key < self._worst_key):
+            self._worst_key = key
         if index < len(keys) and keys[index] == key:
             level = self.levels[index]
             if level.orders:
@@ -143,7 +154,7 @@ class BookSide(Generic[Q]):
             self.keys.insert(index, key)
             self.levels.insert(index, PriceLevel(key, order.price, ZERO))
         level = self.levels[index]
-        order.ahead_qty = level.qty
+        order.ahead_qty = level.qty if self._knows(key) else UNKNOWN_QTY
         level.orders[order.id] = order
         self.order_count += 1
 
@@ -182,9 +193,9 @@ class BookSide(Generic[Q]):
         shown_qty = level.qty
         if level.orders:
             order = level.head()
-            if not order.ahead_qty:
+            if not order.ahead_qty or not shown_qty:
                 return level.price, min(qty, order.leaves_qty), order
-            shown_qty = order.ahead_qty
+            shown_qty = min(shown_qty, order.ahead_qty)
         taken_qty = qty if qty < shown_qty else shown_qty
         level.qty -= taken_qty
         if level.orders:
@@ -247,6 +258,10 @@ class BookSide(Generic[Q]):
         level.advance_queue(qty)
         if not level.qty and not level.orders:
             self._drop(level)
+
+    def _knows(self, key: Decimal) -> bool:
+        """Whether what the market shows says how long the queue at a price is."""
+        return not self.is_partial or (self._worst_key is not None and key >= self._worst_key)
 
     def _drop(self, level: PriceLevel[Q]) -> None:
         index = self._index(level.key)

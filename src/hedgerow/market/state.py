@@ -141,6 +141,7 @@ class Seat:
         "account",
         "by_client_id",
         "by_venue_id",
+        "cost",
         "holdings",
         "market",
         "open",
@@ -168,6 +169,9 @@ class Seat:
             sides = (PositionSide.LONG, PositionSide.SHORT)
         self.holdings = {side: Holding(side) for side in sides}
         "Position side to position; empty where balances are the position."
+        tracked = market.instrument.kind in (InstrumentKind.STOCK, InstrumentKind.OPTION)
+        self.cost = Holding(PositionSide.BOTH) if tracked else None
+        "What a balance of stocks or options cost, as brokers tell it; None where venues tell no such thing."
 
     def net_qty(self) -> Decimal:
         """Return the signed position; the whole base balance where there are no positions."""

@@ -143,6 +143,7 @@ class Tape:
     def __init__(self, path: Path | str, instrument_id: InstrumentId) -> None:
         self.path = Path(path)
         self.instrument_id = instrument_id
+        self._file: BinaryIO | None = None
         first = next(self._frames(), None)
         if first is None:
             raise TapeError(self.path, 0, "is empty; a tape has one '<receive time in ns> <frame>' per line")
@@ -160,12 +161,16 @@ class Tape:
         if not follower.seen:
             raise TapeError(self.path, line, "ends without a depth, bookTicker or trade frame of Binance in it")
 
+    def position(self) -> int:
+        """Return how many bytes of the file the latest iteration has read."""
+        return 0 if self._file is None or self._file.closed else self._file.tell()
+
     def _frames(self) -> Iterator[tuple[int, int, _Frame]]:
         line = 0
         last_ts_ns = 0
         try:
-            with _open(self.path) as file:
-                for raw in file:
+            with self.path.open("rb") as self._file:
+                for raw in _plain(self._file):
                     line += 1
                     stamp, _, text = raw.partition(b" ")
                     if not stamp.isdigit() or not text:
@@ -300,10 +305,10 @@ class _Follower:
         return self._top if self._last_id is not None and self._top_id > self._last_id else None
 
 
-def _open(path: Path) -> BinaryIO:
-    with path.open("rb") as file:
-        is_gzip = file.read(2) == b"\x1f\x8b"
-    return cast(BinaryIO, gzip.open(path)) if is_gzip else path.open("rb")
+def _plain(file: BinaryIO) -> BinaryIO:
+    is_gzip = file.read(2) == b"\x1f\x8b"
+    file.seek(0)
+    return cast(BinaryIO, gzip.open(file)) if is_gzip else file
 
 
 def _levels(rows: str | int | list[tuple[str, str]]) -> tuple[Level, ...]:

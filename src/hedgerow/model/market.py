@@ -41,6 +41,17 @@ class Quote(msgspec.Struct, frozen=True, omit_defaults=True):
         return (self.bids[0][0] + self.asks[0][0]) / 2
 
 
+class BorrowRate(msgspec.Struct, frozen=True):
+    """What an account pays for a loan of one currency."""
+
+    currency: str
+    ts_ns: int
+    rate: Decimal
+    "Ratio of the loan per interval, >= 0."
+    interval_s: int
+    "Length of one interval, over which interest is charged once."
+
+
 class FundingRate(msgspec.Struct, frozen=True):
     """What longs pay shorts at the next funding time of a perpetual."""
 

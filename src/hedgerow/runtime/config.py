@@ -79,6 +79,8 @@ def understand(
         tuple(meaning.markets),
         shape.sim.seed,
         state or folder / (shape.state or STATE_FOLDER),
+        tuple(meaning.warnings),
+        tuple(meaning.watches),
     )
 
 

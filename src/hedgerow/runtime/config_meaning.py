@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,14 +12,20 @@ from msgspec.structs import replace
 
 from hedgerow.core.config import BookConfig, HedgeRule, LegConfig, Limits, Timing
 from hedgerow.market.fees import Fees
-from hedgerow.model.ids import AccountId, BookId, InstrumentId, LegId, VenueId
+from hedgerow.market.sessions import ALWAYS_OPEN, UnknownCalendar, check_calendar
+from hedgerow.model.ids import AccountId, BookId, InstrumentId, LegId, VenueId, base36
 from hedgerow.model.instrument import FeeCurrency, Instrument, InstrumentKind
 from hedgerow.model.numbers import BPS, ceil_to, floor_to
+from hedgerow.model.occ import parse_occ
+from hedgerow.model.session import Sessions
+from hedgerow.runtime.config_funds import entering, shortages
 from hedgerow.runtime.config_problems import param_text
 from hedgerow.runtime.config_shape import FileShape, InstrumentShape, RiskShape, TimingShape, VenueShape
 from hedgerow.runtime.config_text import KeyPath, Problem, did_you_mean, dotted
+from hedgerow.runtime.dispatch import RESERVE_PERCENT, Budget
 from hedgerow.runtime.node_config import AccountConfig, MarketConfig, VenueConfig
 from hedgerow.runtime.presets import START_PRICES, preset
+from hedgerow.runtime.watch import KINDS, WORDS, Watch
 from hedgerow.strategies import POLICIES
 from hedgerow.strategies.params import parse as parse_params
 
@@ -35,8 +42,8 @@ class Meaning:
     def __init__(self, shape: FileShape, folder: Path, tapes: Mapping[str, Path]) -> None:
         self.problems: list[Problem] = []
         self._shape = shape
-        self.accounts = [self._account(name) for name in shape.accounts]
         self._instruments: dict[InstrumentId, Instrument] = {}
+        self.accounts = [self._account(name) for name in shape.accounts]
         self._venue_ids = {account.venue_id for account in self.accounts}
         for name, venue in shape.venues.items():
             if name not in self._venue_ids:
@@ -44,9 +51,16 @@ class Meaning:
                 self._wrong("unknown_venue", f"no account is at venue '{name}'", ("venues", name), help_, at_key=True)
             for symbol in venue.instruments:
                 self._instrument(VenueId(name), symbol)
-        self.books = [book for name in shape.books if (book := self._book(name)) is not None]
+        self.watches: list[Watch] = []
+        "Accounts that books watch, each with a book of its own."
+        self._names: dict[BookId, str] = {}
+        "Book -> its name in the file: one entry with several accounts makes several books."
+        self.books = [book for name in shape.books for book in self._books(name)]
+        self.warnings: list[str] = []
+        "What works and may not go well, a line each."
         self._check_tags()
         self._check_sharing()
+        self._check_funds()
         self.venues = [self._venue(venue_id, folder, tapes) for venue_id in sorted(self._venue_ids)]
         for name in tapes:
             if name not in self._venue_ids:
@@ -70,7 +84,26 @@ class Meaning:
                 told = f"{name}: a fee of {rate} basis points is {rate / 100} %"
                 self._wrong("unit", told, ("accounts", name, "fees", key), "0.04 % are 4 basis points")
         fees = Fees(shape.fees.maker_bps * BPS, shape.fees.taker_bps * BPS)
-        return AccountConfig(AccountId(name), venue_of(name), dict(shape.balance), fees, shape.leverage)
+        return AccountConfig(
+            AccountId(name), venue_of(name), dict(shape.balance), fees, shape.leverage, self._positions(name)
+        )
+
+    def _positions(self, name: str) -> dict[InstrumentId, tuple[Decimal, Decimal]]:
+        """What an account brings along, by instrument."""
+        held: dict[InstrumentId, tuple[Decimal, Decimal]] = {}
+        for symbol, position in self._shape.accounts[name].positions.items():
+            path: KeyPath = ("accounts", name, "positions", symbol)
+            instrument = self._instrument(venue_of(name), symbol)
+            if instrument is None:
+                told = f"{dotted(path)}: nothing is known of '{symbol}'"
+                help_ = f"list it: venues.{venue_of(name)}.instruments.{symbol}"
+                self._wrong("unknown_symbol", told, path, help_, at_key=True)
+            elif position.qty % instrument.step != 0:
+                told = f"{dotted(path)}: {position.qty} is off the step {instrument.step}"
+                self._wrong("contradiction", told, (*path, "qty"), f"use a multiple of {instrument.step}")
+            else:
+                held[instrument.id] = (position.qty, position.price)
+        return held
 
     def _venue(self, venue_id: VenueId, folder: Path, tapes: Mapping[str, Path]) -> VenueConfig:
         shape = self._shape.venues.get(venue_id, VenueShape())
@@ -79,15 +112,37 @@ class Meaning:
             tape = folder / shape.tape
         if tape is not None and not tape.is_file():
             path: KeyPath = ("venues", venue_id, "tape") if venue_id not in tapes else ()
-            self._wrong(
-                "missing_tape", f"{venue_id}: there is no tape {tape}", path, "paths start from the config's folder"
-            )
+            what = f"{tape} is no file" if tape.exists() else f"there is no tape {tape}"
+            start = "the current folder" if venue_id in tapes else "the config's folder"
+            self._wrong("missing_tape", f"{venue_id}: {what}", path, f"paths start from {start}")
         instruments = tuple(i for i in self._instruments.values() if i.venue_id == venue_id)
         if tape is not None and len(instruments) > 1:
             told = f"{venue_id}: a tape holds one symbol, but the venue has {', '.join(i.id for i in instruments)}"
             help_ = "give each symbol a venue of its own"
             self._wrong("contradiction", told, ("venues", venue_id), help_, at_key=True)
-        return VenueConfig(venue_id, instruments, tape, shape.latency_ms)
+        budget, calendar = self._budget(venue_id, shape), self._calendar(venue_id)
+        return VenueConfig(venue_id, instruments, tape, shape.latency_ms, budget, calendar)
+
+    def _calendar(self, venue_id: VenueId) -> str | None:
+        """The calendar of a venue with trading hours; None for one that never closes, and when there is none such."""
+        calendar = self._shape.venues.get(venue_id, VenueShape()).calendar
+        if calendar is None or calendar == ALWAYS_OPEN:
+            return None
+        try:
+            check_calendar(calendar)
+        except UnknownCalendar as error:
+            path: KeyPath = ("venues", venue_id, "calendar")
+            self._wrong("unknown_calendar", f"{dotted(path)}: {error.problem}", path, error.help)
+            return None
+        return calendar
+
+    def _budget(self, venue_id: VenueId, shape: VenueShape) -> Budget:
+        most = shape.requests_per_s
+        reserve = most * RESERVE_PERCENT // 100 if shape.reserve is None else shape.reserve
+        if reserve >= most:
+            told = f"venues.{venue_id}: a reserve of {reserve} of {most} requests per second leaves none for entries"
+            self._wrong("contradiction", told, ("venues", venue_id, "reserve"), f"use less than {most}")
+        return Budget(most, most, reserve)
 
     def _markets(self) -> list[MarketConfig]:
         told = self._shape.sim.markets
@@ -147,7 +202,7 @@ class Meaning:
             shape.max_qty,
             notional,
             exempt,
-            shape.multiplier or Decimal(1),
+            shape.multiplier or known.multiplier,
             shape.band_down,
             shape.band_up,
             shape.fee_currency or FeeCurrency.QUOTE,
@@ -177,13 +232,105 @@ class Meaning:
         if up is not None and up <= 1:
             self._wrong("contradiction", f"{name}: band_up {up} is not above the mark", (*path, "band_up"), "e.g. 1.1")
 
+    def _books(self, name: str) -> list[BookConfig]:
+        """The books of one entry: one, or one for each account that it watches."""
+        shape = self._shape.books[name]
+        path: KeyPath = ("books", name)
+        if not shape.accounts and not shape.legs:
+            help_ = "legs: what it trades; or, for exits, `accounts` to watch"
+            self._wrong("missing", f"{dotted(path)}: missing key 'legs'", path, help_, at_key=True)
+            return []
+        book = self._book(name)
+        if not shape.accounts:
+            if shape.model_fields_set & {"watch", "adopt", "manual"}:
+                told = f"{dotted(path)}: watch, adopt and manual belong to `accounts`"
+                help_ = "name the accounts, or write `adopt: true` in a leg"
+                self._wrong("contradiction", told, path, help_, at_key=True)
+            return [book] if book is not None else []
+        if shape.legs or not POLICIES[shape.policy].finds_legs:
+            told = f"{dotted(path)}: `accounts` finds its legs by itself"
+            help_ = "leave `legs` out" if shape.legs else "give this policy `legs`: only exits watches accounts"
+            self._wrong("contradiction", told, (*path, "accounts"), help_, at_key=True)
+            return []
+        return [] if book is None else self._watching(name, book)
+
+    def _watching(self, name: str, book: BookConfig) -> list[BookConfig]:
+        """One book for each account, and what it watches there."""
+        shape = self._shape.books[name]
+        path: KeyPath = ("books", name)
+        self._check_watched(name)
+        books: list[BookConfig] = []
+        for index, account in enumerate(shape.accounts):
+            at: KeyPath = (*path, "accounts", index)
+            venue_id = venue_of(account)
+            if account not in self._shape.accounts:
+                help_ = did_you_mean(account, self._shape.accounts)
+                self._wrong("unknown_account", f"{dotted(at)}: there is no account '{account}'", at, help_)
+                continue
+            first = next((watch for watch in self.watches if watch.account_id == account), None)
+            if first is not None:
+                told = f"{dotted(at)}: {account} is watched by {first.book_id} already"
+                self._wrong("contradiction", told, at, "watch each account once")
+                continue
+            venue = self._shape.venues.get(venue_id, VenueShape())
+            if venue.calendar is None:
+                told = f"venues.{venue_id}: missing key 'calendar', and {name} goes by its hours"
+                help_ = "XNYS for US stocks and options; 24/7 for a venue that never closes"
+                self._wrong("missing", told, ("venues", venue_id), help_, at_key=True)
+            book_id = BookId(f"{name}-{re.sub('[^a-z0-9]+', '-', account.lower())}")
+            # The account's own part must last while accounts come and go, so it is made from its name.
+            tag = book.tag[:4] + base36(int.from_bytes(hashlib.sha256(account.encode()).digest()[:8]))[:4]
+            self._names[book_id] = name
+            others = frozenset(
+                InstrumentId(f"{venue_id}:{leg.symbol}")
+                for other in self._shape.books.values()
+                for leg in other.legs.values()
+                if leg.account == account
+            )
+            books.append(replace(book, book_id=book_id, tag=tag, sessions=self._hours((venue_id,))))
+            self.watches.append(
+                Watch(
+                    book_id,
+                    AccountId(account),
+                    frozenset(shape.watch),
+                    frozenset(shape.adopt),
+                    frozenset(shape.manual),
+                    others,
+                    venue.lease_ms,
+                    venue.visibility_ms,
+                )
+            )
+        return books
+
+    def _check_watched(self, name: str) -> None:
+        """Whether each word means something: a misspelt one would quietly watch nothing."""
+        shape = self._shape.books[name]
+        for key, words in (("watch", shape.watch), ("adopt", shape.adopt), ("manual", shape.manual)):
+            for index, word in enumerate(words):
+                path: KeyPath = ("books", name, key, index)
+                if word not in WORDS and preset(word).kind not in KINDS:
+                    told = f"{dotted(path[:-1])}: '{word}' is no symbol of a stock or an option"
+                    self._wrong("unknown_symbol", told, path, "e.g. all, stock, option, SPY or SPY261120C00600000")
+                elif key != "watch" and not _is_covered(word, shape.watch):
+                    told = f"{dotted(path[:-1])}: {word} is not watched"
+                    self._wrong("contradiction", told, path, "add it to `watch`, or take it out here")
+
+    def _hours(self, venue_ids: Iterable[VenueId]) -> dict[VenueId, Sessions]:
+        """The venues that have trading hours; their tables are read at the start."""
+        return {
+            venue_id: ()
+            for venue_id in venue_ids
+            if self._shape.venues.get(venue_id, VenueShape()).calendar not in (None, ALWAYS_OPEN)
+        }
+
     def _book(self, name: str) -> BookConfig | None:
         shape = self._shape.books[name]
         path: KeyPath = ("books", name)
         before = len(self.problems)
         legs = [leg for leg_name in shape.legs if (leg := self._leg(name, leg_name)) is not None]
         self._check_legs(name, legs)
-        hedge = HedgeRule(LEAD, HEDGE, shape.ratio) if {LEAD, HEDGE} <= shape.legs.keys() else None
+        lead, hedging = (LegId(each) for each in POLICIES[shape.policy].legs)
+        hedge = HedgeRule(lead, hedging, shape.ratio) if {lead, hedging} <= shape.legs.keys() else None
         if shape.ratio == 0:
             self._wrong("contradiction", f"{dotted(path)}: ratio 0 hedges nothing", (*path, "ratio"), "use -1")
         limits = replace(Limits(), **_told(self._shape.risk) | _told(shape.risk))
@@ -193,7 +340,8 @@ class Meaning:
         tag = shape.tag or re.sub("[^a-z0-9]", "", name)[:8]
         if len(self.problems) > before:
             return None
-        book = BookConfig(BookId(name), tag, shape.policy, params, tuple(legs), hedge, limits, timing)
+        hours = self._hours(leg.instrument.venue_id for leg in legs)
+        book = BookConfig(BookId(name), tag, shape.policy, params, tuple(legs), hedge, limits, timing, hours)
         self._check_policy(book, path)
         return book
 
@@ -219,7 +367,16 @@ class Meaning:
                 self._wrong("unknown_symbol", told, (*path, "symbol"), help_)
             return None
         account_id = AccountId(shape.account)
-        return LegConfig(LegId(name), account_id, instrument, shape.adopt, venue.lease_ms, venue.visibility_ms)
+        return LegConfig(
+            LegId(name),
+            account_id,
+            instrument,
+            shape.adopt,
+            lease_ms=venue.lease_ms,
+            visibility_ms=venue.visibility_ms,
+            # What is watched for somebody else goes on being his: he adds to it and takes away.
+            adopt_later=shape.adopt and POLICIES[self._shape.books[book].policy].finds_legs,
+        )
 
     def _check_legs(self, book: str, legs: list[LegConfig]) -> None:
         seen: dict[tuple[AccountId, InstrumentId], LegId] = {}
@@ -235,8 +392,11 @@ class Meaning:
                     at_key=True,
                 )
             seen[key] = leg.id
-        for name in (LEAD, HEDGE):
-            other = HEDGE if name == LEAD else LEAD
+        policy = POLICIES[self._shape.books[book].policy]
+        lead, hedge = policy.legs
+        for name, other in ((lead, hedge), (hedge, lead)):
+            if name == lead and policy.stands_alone:
+                continue
             names = self._shape.books[book].legs
             if name in names and other not in names:
                 told = f"books.{book}.legs: there is a {name} leg and no {other} leg"
@@ -263,14 +423,15 @@ class Meaning:
             self._wrong("meaning", f"{dotted(path)}: {error.key}: {error.problem}", at, error.help, at_key=at == path)
         key = next((key for key in SIZE_PARAMS if hasattr(params, key)), None)
         if book.hedge is not None and key is not None:
-            size: Decimal = getattr(params, key)
-            self._check_size(book, (*path, key), size)
-            self._check_worth(book, path, size)
+            size: Decimal | None = getattr(params, key)
+            if size is not None:
+                self._check_size(book, (*path, key), size)
+                self._check_worth(book, path, size)
 
     def _check_size(self, book: BookConfig, path: KeyPath, size: Decimal) -> None:
         """Whether the hedge leg can take what one lead order brings."""
         assert book.hedge is not None, book.book_id
-        lead, hedge = book.leg(LEAD).instrument, book.leg(HEDGE).instrument
+        lead, hedge = book.leg(book.hedge.lead).instrument, book.leg(book.hedge.hedge).instrument
         owed = abs(book.hedge.ratio) * size * lead.multiplier / hedge.multiplier
         if floor_to(owed, hedge.step) < hedge.min_qty:
             need = ceil_to(hedge.min_qty * hedge.multiplier / lead.multiplier / abs(book.hedge.ratio), lead.step)
@@ -281,13 +442,12 @@ class Meaning:
     def _check_worth(self, book: BookConfig, path: KeyPath, size: Decimal) -> None:
         """Whether one order is worth enough for both venues, and the limits leave room for it."""
         assert book.hedge is not None, book.book_id
-        lead = book.leg(LEAD).instrument
-        market = self._shape.sim.markets.get(lead.base)
-        price = market.price if market is not None else START_PRICES.get(lead.base)
+        lead, hedge = book.leg(book.hedge.lead).instrument, book.leg(book.hedge.hedge).instrument
+        price = self._price(lead.base)
         if price is None:
             return
         notional = lead.notional(size, price)
-        for leg, worth in ((lead, notional), (book.leg(HEDGE).instrument, notional * abs(book.hedge.ratio))):
+        for leg, worth in ((lead, notional), (hedge, notional * abs(book.hedge.ratio))):
             # Half and double, here and below: a tape may begin at another price than the one assumed.
             if worth * 2 < leg.min_notional:
                 told = (
@@ -303,28 +463,60 @@ class Meaning:
                 told = f"{dotted(where)}: {limit} is less than {order}"
                 self._wrong("contradiction", told, where, "raise it, or use smaller orders: no entry could ever leave")
 
+    def _check_funds(self) -> None:
+        """Whether the accounts can pay for what the books may come to hold."""
+        parsed = ((book, parse_params(POLICIES[book.policy].params_type, book.params)) for book in self.books)
+        plans = [plan for book, params in parsed if (plan := entering(book, params)) is not None]
+        for short in shortages(plans, {account.id: account for account in self.accounts}, self._price):
+            path: KeyPath = ("books", short.book.book_id, "legs", short.leg_id)
+            if short.is_wrong:
+                self._wrong("funds", f"{dotted(path)}: {short.text}", path, short.help, at_key=True)
+            else:
+                self.warnings.append(f"{dotted(path)}: {short.text}; {short.help}")
+
+    def _price(self, base: str) -> Decimal | None:
+        market = self._shape.sim.markets.get(base)
+        return market.price if market is not None else START_PRICES.get(base)
+
     def _check_tags(self) -> None:
         taken: dict[str, BookId] = {}
         for book in self.books:
             if book.tag in taken:
                 told = f"books {taken[book.tag]} and {book.book_id} have the same tag '{book.tag}' in their order ids"
-                at_key = self._shape.books[book.book_id].tag is None
-                path: KeyPath = ("books", book.book_id) if at_key else ("books", book.book_id, "tag")
+                name = self._names.get(book.book_id, book.book_id)
+                at_key = self._shape.books[name].tag is None
+                path: KeyPath = ("books", name) if at_key else ("books", name, "tag")
                 self._wrong(
                     "duplicate_tag", told, path, "give one of them another tag: 1 to 8 of a-z and 0-9", at_key=at_key
                 )
             taken[book.tag] = book.book_id
 
     def _check_sharing(self) -> None:
-        """Each position has one book: what another one trades there would look like drift."""
-        taken: dict[tuple[AccountId, InstrumentId], BookId] = {}
+        """Books that share a position know of one another; what the account held before belongs to none of them."""
+        taken: dict[tuple[AccountId, InstrumentId], list[BookId]] = {}
         for book in self.books:
             for leg in book.legs:
-                first = taken.setdefault((leg.account_id, leg.instrument.id), book.book_id)
-                if first != book.book_id:
-                    told = f"books {first} and {book.book_id} both trade {leg.instrument.id} in {leg.account_id}"
+                taken.setdefault((leg.account_id, leg.instrument.id), []).append(book.book_id)
+        for index, book in enumerate(self.books):
+            legs = tuple(
+                replace(leg, shared=len(taken[leg.account_id, leg.instrument.id]) > 1)
+                for leg in book.legs
+            )
+            for leg in legs:
+                if leg.shared and (leg.adopt or leg.adopt_later):
+                    others = ", ".join(taken[leg.account_id, leg.instrument.id])
+                    told = f"books {others} all trade {leg.instrument.id} in {leg.account_id}, and {book.book_id} adopts"
                     path: KeyPath = ("books", book.book_id, "legs", leg.id)
-                    self._wrong("shared_leg", told, path, "give one of them an account of its own", at_key=True)
+                    help_ = "give it an account of its own, or take `adopt` out: nobody can say whose the holdings are"
+                    self._wrong("shared_leg", told, path, help_, at_key=True)
+            self.books[index] = replace(book, legs=legs)
+
+
+def _is_covered(word: str, watched: Iterable[str]) -> bool:
+    """Whether what a word means is watched, in part at least."""
+    contract = parse_occ(word)
+    names = {word} if contract is None else {word, contract.underlying}
+    return word in WORDS or not names.isdisjoint(watched) or not set(WORDS).isdisjoint(watched)
 
 
 def venue_of(account: str) -> VenueId:

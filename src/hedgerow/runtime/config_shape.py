@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from pydantic_core import PydanticCustomError
 
 from hedgerow.model.instrument import FeeCurrency, InstrumentKind
+from hedgerow.runtime.dispatch import PER_S
 
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
@@ -43,7 +44,16 @@ BookName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 LegName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,15}$")]
 Tag = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,8}$")]
 Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,31}$")]
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,12}$")]
+# An option's own name is what is bought with it.
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9.]{1,21}$")]
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Symbols = Annotated[list[Symbol], BeforeValidator(_listed)]
+"One word, or a list of them."
 
 
 class Shape(BaseModel):
@@ -61,12 +71,22 @@ class FeesShape(Shape):
     taker_bps: Number = Field(default=Decimal(0), description="Fee of an order that takes, basis points.")
 
 
+class PositionShape(Shape):
+    """What an account of a simulated venue brings along."""
+
+    qty: Number = Field(description="Signed: + long, - short.")
+    price: Positive = Field(description="What one unit cost, or brought, on average.")
+
+
 class AccountShape(Shape):
     """One account, under its id `VENUE/NAME`."""
 
     venue: Literal["sim"] = Field(description="What kind of venue is behind it; `sim` is the simulated exchange.")
     mode: Literal["sim"] = Field(default="sim", description="`sim`: no money, no network.")
     balance: dict[Currency, NotNegative] = Field(default_factory=dict, description="Currency: what it owns at first.")
+    positions: dict[Symbol, PositionShape] = Field(
+        default_factory=dict, description="Symbol: what it holds at first, beside its balance."
+    )
     fees: FeesShape = Field(default=FeesShape(), description="Fee rates of the account.")
     leverage: Positive = Field(default=Decimal(1), description="Notional of perpetuals per unit of collateral.")
     key: str | None = Field(default=None, description="The key, by reference: env:NAME, file:PATH or cmd:COMMAND.")
@@ -98,7 +118,19 @@ class VenueShape(Shape):
     tape: str | None = Field(
         default=None, description="File of recorded frames that feeds it; else a synthetic market does."
     )
+    calendar: str | None = Field(
+        default=None,
+        description="Its exchange's calendar, e.g. XNYS for US stocks and options; 24/7, or left out, never closes.",
+    )
     latency_ms: NotNegative = Field(default=Decimal(5), description="Mean way of a request or report, one way.")
+    requests_per_s: Annotated[Integer, Field(gt=0, le=10_000)] = Field(
+        default=PER_S, description="Requests per second that each of its accounts may get; so many at once after a rest."
+    )
+    reserve: Annotated[Integer, Field(ge=0, le=10_000)] | None = Field(
+        default=None,
+        description="Of those at once, kept from entries for hedges, exits and cancels, half of it from questions too; "
+        "40 % when left out.",
+    )
     lease_ms: Milliseconds = Field(default=2_000, description="After this long it can no longer take a submit.")
     visibility_ms: Milliseconds = Field(
         default=2_000, description="How long it may fail to show an order or trade that exists."
@@ -165,7 +197,21 @@ class BookShape(Shape):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     policy: str = Field(description="How it trades.")
-    legs: dict[LegName, LegShape] = Field(min_length=1, description="`lead` moves first, `hedge` offsets.")
+    legs: dict[LegName, LegShape] = Field(
+        default_factory=dict, description="`lead` moves first, `hedge` offsets; `pair`: `long` and `short`."
+    )
+    accounts: list[AccountName] = Field(
+        default_factory=list, description="`exits`, instead of `legs`: accounts to watch, each a book of its own."
+    )
+    watch: Symbols = Field(
+        default=["all"], description="With `accounts`: what is watched: `all`, `stock`, `option`, or symbols."
+    )
+    adopt: Symbols = Field(
+        default=[], description="With `accounts`: what may be closed, in the same words; nothing when left out."
+    )
+    manual: Symbols = Field(
+        default=[], description="With `accounts`: what is never touched, whatever `adopt` says, in the same words."
+    )
     ratio: Number = Field(
         default=Decimal(-1), description="Base units of hedge per base unit of lead; -1 offsets in full."
     )

@@ -8,26 +8,32 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Protocol
 
 import msgspec
+from msgspec.structs import replace
 
+from hedgerow.core import reconcile
 from hedgerow.core.book import Book
 from hedgerow.core.commands import REQUESTS, CancelOrder, Command, LookUpFill, Turn
 from hedgerow.core.config import NS_PER_MS
 from hedgerow.core.events import (
     Event,
     Faulted,
+    FundingPaid,
     FundingRateReceived,
     Heartbeat,
     JournalFailed,
     OrderRejected,
+    PositionRead,
     QuoteReceived,
     TimeReached,
 )
 from hedgerow.core.step import next_due_ns, step
 from hedgerow.journal.errors import JournalError
 from hedgerow.model.ids import BookId, LegId
+from hedgerow.model.numbers import ZERO
 from hedgerow.runtime.dispatch import Dispatch, priority_of
 from hedgerow.venues.clock import Clock, Timer
 from hedgerow.venues.gateway import Gateway
@@ -175,6 +181,8 @@ class Cycle:
     def _step(self, book_id: BookId, event: Event) -> None:
         running = self._running[book_id]
         book = running.book
+        if isinstance(event, PositionRead | FundingPaid) and book.legs[event.leg_id].shared:
+            event = self._shared(book, event)
         try:
             stepped = step(book, event)
             if stepped.turn is None:
@@ -188,6 +196,30 @@ class Cycle:
         # A broken rule of ours: stop before it costs anything. This is the one place that takes everything.
         except Exception as error:
             self._fault(running, event, error)
+
+    def _shared(self, book: Book, event: PositionRead | FundingPaid) -> Event:
+        """Tell what of a shared position other books hold by their fills, or pass on this book's part of its funding."""
+        leg = book.legs[event.leg_id]
+        asked_ns = event.asked_ts_ns if isinstance(event, PositionRead) else event.ts_ns
+        net_qty, is_shown = ZERO, True
+        foreign_net_qty: Decimal | None = None
+        for running in self._running.values():
+            other = running.book
+            leg_id = other.leg_of(leg.account_id, leg.instrument.id)
+            if other is not book and leg_id is not None and leg_id in other.state.ledgers:
+                net_qty += other.net_qty(leg_id)
+                is_shown = is_shown and reconcile.is_shown(other, leg_id, asked_ns)
+                if foreign_net_qty is None:
+                    foreign_net_qty = other.ledger(leg_id).foreign_net_qty
+        if isinstance(event, PositionRead):
+            return replace(
+                event,
+                others_net_qty=net_qty,
+                others_settled=is_shown,
+                others_foreign_net_qty=foreign_net_qty,
+            )
+        own = book.net_qty(leg.id)
+        return replace(event, net_quote=event.net_quote * own / (own + net_qty) if own + net_qty else ZERO)
 
     def _append(self, running: _Running, turn: Turn) -> None:
         seq = self._journal.append(turn)
@@ -233,7 +265,8 @@ class Cycle:
                 if isinstance(command, LookUpFill):
                     self._look_up(turn.book_id, command)
             told.append((pending.seq, turn))
-        self._watcher.turned(told)
+        if told:
+            self._watcher.turned(told)
         # Prices may have waited for the disk.
         if self._passing and not self._is_stepping:
             self._drain()

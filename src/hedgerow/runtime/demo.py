@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import shlex
 import shutil
 import signal
 import sys
@@ -30,8 +31,10 @@ from hedgerow.model.order import Side
 from hedgerow.runtime.clock import LoopClock, Origin, origin_now
 from hedgerow.runtime.config import load
 from hedgerow.runtime.engine import Orders
+from hedgerow.runtime.folder import JOURNAL_FILE, SOCKET_PATH_MAX
 from hedgerow.runtime.node import EXIT_DONE, EXIT_INTERRUPTED, EXIT_RESIDUAL
 from hedgerow.runtime.node_config import NodeConfig
+from hedgerow.runtime.outlet import Outlet
 from hedgerow.runtime.simulated import open_venues
 from hedgerow.runtime.story import Line, Story, duration, told
 from hedgerow.runtime.truth import Unhedged, Venues
@@ -92,8 +95,12 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     "The folder with the journal of this run."
 
 
-class _Failed(Exception):
-    """The demo cannot go on; the text says why."""
+class DemoFailed(Exception):
+    """The demo cannot begin, or cannot go on; the text says why, the code is one of the table of errors."""
+
+    def __init__(self, detail: str, code: str = "HR-502") -> None:
+        super().__init__(detail)
+        self.code = code
 
 
 def run_demo(
@@ -107,40 +114,42 @@ def run_demo(
 ) -> int:
     """Run the demo and return the exit code: 0 hedged, 1 something is wrong, 3 not hedged, 130 interrupted.
 
+    It also ends, in order, when nobody reads `out` any more.
+
     Args:
         seed: decides market and faults.
         seconds: how long it runs, by its own clock; None takes the usual time.
         fast: lets its clock run faster than life.
         as_json: prints one object to `out` and nothing else.
         state: keeps the journal there, in place of a new folder among the temporary files.
+
+    Raises:
+        DemoFailed: it could not begin, and nothing was changed; or it broke off.
     """
+    if state is not None and (state / JOURNAL_FILE).exists():
+        raise DemoFailed(f"{state} holds a journal already", "HR-503")
     folder = state or Path(tempfile.mkdtemp(prefix="hedgerow-demo-"))
-    demo = _Demo(seed, max(seconds or SECONDS, SECONDS_MIN), FAST_SPEED if fast else 1, as_json, out, err, folder)
-    try:
-        return asyncio.run(demo.run())
-    except _Failed as error:
-        print(f"hedgerow: the demo failed: {error}; its journal is in {folder}", file=err, flush=True)
-        return EXIT_WRONG
+    demo = _Demo(seed, max(seconds or SECONDS, SECONDS_MIN), FAST_SPEED if fast else 1, as_json, folder)
+    return asyncio.run(demo.run(out, err))
 
 
 class _Demo:
     """One run of the demo."""
 
-    def __init__(
-        self, seed: int, seconds: int, speed: int, as_json: bool, out: TextIO, err: TextIO, folder: Path
-    ) -> None:
+    def __init__(self, seed: int, seconds: int, speed: int, as_json: bool, folder: Path) -> None:
         self._seed = seed
         self._seconds = seconds
         self._speed = speed
         self._as_json = as_json
-        self._out = out
-        self._err = err
         self._folder = folder
         self._rng = random.Random(f"{seed} script")
         self._restarts = 0
         self._faults = 0
         self._killed = False
         self._interrupted = asyncio.Event()
+        self._is_heard = True
+        "Somebody reads what is told."
+        self._outlet: Outlet
         self._errors: list[Exception] = []
         self._config: NodeConfig
         self._origin: Origin
@@ -149,15 +158,23 @@ class _Demo:
         self._engine: asyncio.subprocess.Process | None = None
         self._pipes: list[asyncio.Task[None]] = []
 
-    async def run(self) -> int:
+    async def run(self, out: TextIO, err: TextIO) -> int:
         """Play the script, stop in order, and tell what it came to."""
         loop = asyncio.get_running_loop()
+        self._outlet = Outlet(out, err, lambda: _call_in(loop, self._unheard))
+        try:
+            return await self._run(loop)
+        finally:
+            self._outlet.close()
+
+    async def _run(self, loop: asyncio.AbstractEventLoop) -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._interrupted.set)
         self._open()
         server = SimServer(self._venues)
         # A folder of its own, because the path of a socket must be short.
-        socket_folder = Path(tempfile.mkdtemp(prefix="hr-"))
+        is_short = len(os.fsencode(tempfile.gettempdir())) < SOCKET_PATH_MAX // 2
+        socket_folder = Path(tempfile.mkdtemp(prefix="hr-", dir=None if is_short else "/tmp"))
         try:
             self._socket = socket_folder / SOCKET_FILE
             await server.start(self._socket)
@@ -177,27 +194,33 @@ class _Demo:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
 
+    def _unheard(self) -> None:
+        """The reader went away (`| head`): a demo that nobody watches ends."""
+        self._is_heard = False
+        self._interrupted.set()
+
     def _open(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         world = self._folder / WORLD_FILE
         world.write_text(files("hedgerow.runtime").joinpath("demo_world.yaml").read_text("utf-8"), "utf-8")
         config = load(world, self._folder)
         self._config = msgspec.structs.replace(config, seed=self._seed)
-        if self._config.journal.exists():
-            raise _Failed(f"{self._folder} holds a journal already; name a new folder")
         self._origin = origin_now(self._speed)
         self._clock = LoopClock(asyncio.get_running_loop(), self._origin, self._errors.append)
         self._venues = open_venues(self._config, self._clock, spreads_bps=SPREADS_BPS)
 
     # Telling.
 
+    def _failed(self, why: str) -> DemoFailed:
+        return DemoFailed(f"the demo broke off: {why}; its journal is in {self._folder}")
+
     def _note(self, text: str) -> None:
         if not self._as_json:
-            print(text, file=self._err, flush=True)
+            self._outlet.note(text)
 
     def _say(self, text: str) -> None:
         if not self._as_json:
-            print(text, file=self._out, flush=True)
+            self._outlet.say(text)
 
     def _chaos(self, text: str) -> None:
         self._faults += 1
@@ -249,11 +272,11 @@ class _Demo:
         try:
             code = await asyncio.wait_for(self._engine.wait(), STOP_LIMIT_S)
         except TimeoutError:
-            raise _Failed(f"the engine did not stop within {STOP_LIMIT_S} s") from None
+            raise self._failed(f"the engine did not stop within {STOP_LIMIT_S} s") from None
         await asyncio.gather(*self._pipes)
         # It may have been told to stop before it was ready to hear it; what that left is judged below.
         if code not in (EXIT_DONE, EXIT_RESIDUAL, -signal.SIGTERM):
-            raise _Failed(f"the engine ended with exit code {code}")
+            raise self._failed(f"the engine ended with exit code {code}")
 
     async def _make_sure_it_ended(self) -> None:
         if self._engine is not None and self._engine.returncode is None:
@@ -362,14 +385,14 @@ class _Demo:
         while not is_true() and not self._interrupted.is_set():
             self._check()
             if self._clock.now_ns() > limit_ns:
-                raise _Failed(what)
+                raise self._failed(what)
             await asyncio.sleep(POLL_S)
 
     def _check(self) -> None:
         if self._errors:
             raise self._errors[0]
         if self._engine is not None and self._engine.returncode is not None and not self._killed:
-            raise _Failed(f"the engine ended by itself, with exit code {self._engine.returncode}")
+            raise self._failed(f"the engine ended by itself, with exit code {self._engine.returncode}")
 
     # What it came to.
 
@@ -387,14 +410,14 @@ class _Demo:
         found = {book.book_id: venues.unhedged(book, end_ns) for book in self._config.books}
         result = self._result(story, venues, found)
         if self._as_json:
-            print(msgspec.json.encode(result).decode(), file=self._out, flush=True)
+            self._outlet.say(msgspec.json.encode(result).decode())
         else:
             self._tell(result, found)
         if result.disagreements:
             return EXIT_WRONG
         if not result.ok:
             return EXIT_NOT_HEDGED
-        return EXIT_INTERRUPTED if self._interrupted.is_set() else EXIT_DONE
+        return EXIT_INTERRUPTED if self._interrupted.is_set() and self._is_heard else EXIT_DONE
 
     def _result(self, story: Story, venues: Venues, found: dict[BookId, Unhedged]) -> Result:
         worst_id, worst = max(found.items(), key=lambda item: item[1].worst_notional)
@@ -451,8 +474,13 @@ class _Demo:
             self._say(f"  DISAGREE    {text}")
         if not result.disagreements:
             self._say("  venues and journal agree: every trade, position and cent")
-        state = f"--state {result.state}"
+        state = f"--state {shlex.quote(result.state)}"
         self._say(f"next:  ./hr explain {result.explain} {state}\n       ./hr status {state}\n       ./hr --help")
+
+
+def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    """Called in another thread."""
+    loop.call_soon_threadsafe(call)
 
 
 def _environment() -> dict[str, str]:

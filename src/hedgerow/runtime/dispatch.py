@@ -15,6 +15,10 @@ from hedgerow.model.order import Role
 from hedgerow.venues.clock import Clock, Timer
 from hedgerow.venues.gateway import Gateway, Request
 
+# Binance's spot limit of 100 orders in 10 s is kept by the books' own rate; this bounds bursts of every kind.
+PER_S = 50
+RESERVE_PERCENT = 40
+
 CANCEL, HEDGE, EXIT, QUESTION, ENTRY = range(5)
 "Priorities: lower leaves first."
 _OF_ROLE = {Role.HEDGE: HEDGE, Role.EXIT: EXIT, Role.ENTRY: ENTRY}
@@ -23,11 +27,10 @@ _OF_ROLE = {Role.HEDGE: HEDGE, Role.EXIT: EXIT, Role.ENTRY: ENTRY}
 class Budget(msgspec.Struct, frozen=True):
     """How many requests one venue account may get."""
 
-    per_s: int = 50
-    "Binance's spot limit of 100 orders in 10 s is kept by the books' own rate; this bounds bursts of every kind."
-    burst: int = 50
+    per_s: int = PER_S
+    burst: int = PER_S
     "May leave at once after a quiet time."
-    reserve: int = 20
+    reserve: int = PER_S * RESERVE_PERCENT // 100
     "Of the burst, kept from entries; half of it is kept from questions too."
 
 

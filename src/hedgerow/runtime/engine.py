@@ -18,6 +18,8 @@ from hedgerow.model.ids import LegId
 from hedgerow.runtime.clock import Origin
 from hedgerow.runtime.config import load
 from hedgerow.runtime.node import Node, Work
+from hedgerow.runtime.node_config import NodeConfig
+from hedgerow.runtime.outlet import Outlet
 from hedgerow.runtime.story import Story, told
 from hedgerow.venues.gateway import Gateway
 from hedgerow.venues.sim_gateway import Line, SimGateway
@@ -41,14 +43,19 @@ async def run_engine(orders: Orders) -> int:
     config = load(Path(orders.config), Path(orders.state))
     story = Story()
 
+    outlet = Outlet(sys.stdout, sys.stderr)
+    try:
+        return await _run(config, orders, story, outlet)
+    finally:
+        outlet.close()
+
+
+async def _run(config: NodeConfig, orders: Orders, story: Story, outlet: Outlet) -> int:
     def show(turns: list[tuple[int, Turn]]) -> None:
         for line in story.follow(turns):
-            print(told(line), flush=True)
+            outlet.say(told(line))
 
-    def note(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
-
-    node = Node(config.books, config.journal, orders.origin, note, show)
+    node = Node(config.books, config.journal, orders.origin, outlet.note, show, config.budgets)
     story.begin(node.books.values())
     lines: dict[tuple[str, LegId], Line] = {}
     gateways: dict[tuple[str, LegId], Gateway] = {}
@@ -65,7 +72,7 @@ async def run_engine(orders: Orders) -> int:
                 tasks[f"line of {book.book_id} {leg.id}"] = line.listen
     except OSError as error:
         node.abandon()
-        note(f"the simulated venues cannot be reached: {error}")
+        outlet.note(f"the simulated venues cannot be reached: {error}")
         return EXIT_UNREACHABLE
 
     def gateway_of(book: BookConfig, leg_id: LegId) -> Gateway:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
-from hedgerow.core.book import Book, BookState
+from hedgerow.core.book import Book, BookState, is_used
 from hedgerow.core.commands import LookUpFill, Mode, Turn
-from hedgerow.core.config import NS_PER_S, BookConfig
-from hedgerow.core.events import Action, BookStarted, Event, Faulted, FillLookedUp, OperatorCommanded
+from hedgerow.core.config import NS_PER_S, BookConfig, LegConfig
+from hedgerow.core.events import Action, BookStarted, Event, Faulted, FillLookedUp, LegAdded, OperatorCommanded
 from hedgerow.core.step import empty_book, fold
 from hedgerow.journal.errors import JournalError, JournalLow
 from hedgerow.journal.sqlite import SqliteStore
 from hedgerow.journal.writer import JournalWriter
-from hedgerow.model.ids import AccountId, BookId, LegId
+from hedgerow.model.ids import AccountId, BookId, LegId, VenueId
 from hedgerow.model.order import Role
 from hedgerow.runtime.clock import LoopClock, Origin
 from hedgerow.runtime.cycle import Cycle
 from hedgerow.runtime.dispatch import Budget, Dispatch
+from hedgerow.runtime.story import Silent
+from hedgerow.runtime.watch import Watch
 from hedgerow.strategies import make
 from hedgerow.venues.gateway import Gateway
 
@@ -35,9 +39,11 @@ POLL_S = 0.01
 LAG_CHECK_S = 0.25
 # An event loop that stands for so long misses heartbeats and hedges late.
 LAG_TOLD_S = 0.25
-# Who freezes and halts on the way down; the start after it lifts what this one did, and restores what was before.
+# Who freezes and halts on the way down: `node:stop from MODE: WHY`, with what was before. The start after it lifts what
+# this one did, and restores what was before.
 STOPPER = "node:stop from "
 STARTER = "node:start"
+KEEPER = "node:start, as before it: "
 _RESTORES = {Mode.RUNNING: Action.RESUME, Mode.FROZEN: Action.FREEZE, Mode.FLATTENING: Action.FLATTEN}
 
 Note = Callable[[str], None]
@@ -83,6 +89,9 @@ def check_legs(book: Book, config: BookConfig) -> None:
         if ledger.position.net_qty == 0 and not book.live.get(leg_id):
             continue
         old, new = before[leg_id], after.get(leg_id)
+        if new is None and old.found:
+            # It stays by itself until it is closed.
+            continue
         if new is None or (new.account_id, new.instrument.id) != (old.account_id, old.instrument.id):
             raise LegsChanged(
                 f"book {config.book_id}: leg {leg_id} holds {ledger.position.net_qty} of {old.instrument.id} in"
@@ -110,6 +119,39 @@ def recover(store: SqliteStore, config: BookConfig) -> Recovered:
     return Recovered(book, faulted)
 
 
+def stopped_from(book: Book) -> tuple[Mode, str] | None:
+    """Return what mode a book was in, and why, when a stop of its node halted it; None when it was not so."""
+    _, is_stop, before = book.state.mode_reason.partition(STOPPER)
+    if not is_stop:
+        return None
+    mode, _, reason = before.partition(": ")
+    # Anybody may call himself what he likes.
+    return (Mode(mode), reason) if mode in {known.value for known in Mode} else None
+
+
+def holds_something(book: Book) -> bool:
+    """Whether a book has a position, or an order that is not proven gone."""
+    return any(ledger.position.net_qty for ledger in book.state.ledgers.values()) or _has_live(book)
+
+
+def recall(store: SqliteStore, book_id: BookId) -> Book:
+    """Return a book of the journal that no config is at hand for, only to be looked at. Raises JournalError."""
+    book, after_seq = None, 0
+    snapshot = store.load_snapshot(book_id)
+    if snapshot is not None:
+        with contextlib.suppress(msgspec.MsgspecError):
+            book, after_seq = Book(_decode_state(snapshot.body), Silent()), snapshot.seq
+    for record in store.turns(after_seq, book_id):
+        turn = record.turn
+        if book is None:
+            # Every book begins with its start, which carries its config.
+            assert isinstance(turn.event, BookStarted), turn
+            book = empty_book(turn.event.config, Silent())
+        fold(book, turn)
+    assert book is not None, book_id
+    return book
+
+
 class Node:
     """Books, journal and gateways in one event loop."""
 
@@ -120,20 +162,27 @@ class Node:
         origin: Origin,
         note: Note,
         on_turns: Callable[[list[tuple[int, Turn]]], None] | None = None,
-        budget: Budget | None = None,
+        budgets: Mapping[VenueId, Budget] | None = None,
+        on_ready: Callable[[], None] | None = None,
+        watches: Iterable[Watch] = (),
     ) -> None:
         """Open and read the journal. Nothing is sent before `run`.
 
         Args:
             note: takes a line for people.
             on_turns: told of turns once they are durable and their requests have left.
+            budgets: venue -> how many requests each of its accounts may get; the usual where it is not told.
+            on_ready: told once, when every book has read from its venues what it needs to trade.
+            watches: accounts in which books find their legs.
 
         Raises:
             JournalError: it cannot be used.
         """
         self._note = note
         self._on_turns = on_turns
-        self._budget = budget or Budget()
+        self._on_ready = on_ready
+        self._budgets = budgets or {}
+        self._watches = {watch.book_id: watch for watch in watches}
         self._loop = asyncio.get_running_loop()
         self.clock = LoopClock(self._loop, origin, self._failed)
         self.store = SqliteStore(journal)
@@ -141,7 +190,7 @@ class Node:
             recovered = [recover(self.store, config) for config in configs]
             for each, config in zip(recovered, configs, strict=True):
                 check_legs(each.book, config)
-            self.last_seq = self.store.last_seq
+            self.last_seq = self._recovered_seq = self.store.last_seq
             self.clock.set_forward(max((each.book.state.last_ts_ns for each in recovered), default=0))
             self.epoch = self.store.start_epoch(max(1, self.clock.now_ns() // NS_PER_S - EPOCHS_BEGIN_S))
         except BaseException:
@@ -154,6 +203,9 @@ class Node:
         self._faulted = {each.book.config.book_id for each in recovered if each.faulted}
         self._gateways: list[Gateway] = []
         self._doors: dict[AccountId, Dispatch] = {}
+        self._lines: dict[BookId, tuple[dict[LegId, Gateway], dict[LegId, Dispatch]]] = {}
+        "Of each book that runs, its legs' gateways, and the doors to them."
+        self._gateway_of: GatewayOf | None = None
         self._writer = JournalWriter(self.store, self._durable, self._journal_told)
         self._cycle = Cycle(self.clock, self._writer, self._look_up, self)
         self.started_ts_ns = self.clock.now_ns()
@@ -162,7 +214,10 @@ class Node:
         self._exit = EXIT_DONE
         self._is_dead = False
         "The cycle ended by itself: there is nothing to stop in order."
-        self._look_ups: set[asyncio.Task[None]] = set()
+        self._errands: set[asyncio.Task[None]] = set()
+        "Short tasks whose end is not the node's."
+        self.removed: dict[BookId, Book] = {}
+        "Books of the journal that the config no longer has and that still hold something, as they were left."
         self.lag_max_s = 0.0
         self.failure: Exception | None = None
         "What a timer's call raised, of the venues or of ours, and why the node stopped."
@@ -176,6 +231,22 @@ class Node:
     def operate(self, book_id: BookId, command: OperatorCommanded) -> None:
         """Put an operator's order into the book's inbox."""
         self._cycle.deliver(book_id, command)
+
+    def hear(self, book_id: BookId, event: Event) -> None:
+        """Put what was learned beside the gateways into the book's inbox."""
+        self._cycle.deliver(book_id, event)
+
+    def add_leg(self, book_id: BookId, leg: LegConfig) -> None:
+        """Give a book that runs another leg, unless it has one for this."""
+        book = self.books[book_id]
+        if leg.id in book.legs or book.leg_of(leg.account_id, leg.instrument.id) is not None:
+            return
+        assert self._gateway_of is not None, book_id
+        gateways, doors = self._lines[book_id]
+        gateways[leg.id] = self._gateway_of(replace(book.config, legs=(*book.config.legs, leg)), leg.id)
+        doors[leg.id] = self._door(leg)
+        self._cycle.deliver(book_id, LegAdded(self.clock.now_ns(), leg))
+        self._start_leg(book_id, leg)
 
     def turns(self) -> Iterator[tuple[int, Turn]]:
         """Yield every durable turn with its seq, oldest first. For another thread. Raises JournalError."""
@@ -209,6 +280,8 @@ class Node:
             self._start_books(gateway_of)
             running = {asyncio.create_task(work(), name=name) for name, work in tasks.items()}
             running.add(asyncio.create_task(self._watch_lag(), name="loop watchdog"))
+            self._send_out(self._tell_ready(), "ready")
+            self._send_out(self._look_for_removed(), "look for removed books")
             if service is not None:
                 running.add(asyncio.create_task(service.run(), name="api"))
             await self._until_stop(running)
@@ -232,34 +305,52 @@ class Node:
         self._stop_asked.set()
 
     def _start_books(self, gateway_of: GatewayOf) -> None:
+        self._gateway_of = gateway_of
         for book_id, book in self.books.items():
-            config = self._configs[book_id]
-            gateways = {leg.id: gateway_of(config, leg.id) for leg in config.legs}
-            doors = {leg.id: self._door(leg.account_id) for leg in config.legs}
+            gateways, doors = self._lines[book_id] = ({}, {})
             self._cycle.add(book, gateways, doors)
             now_ns = self.clock.now_ns()
+            config = self._with_found(book)
             self._cycle.deliver(book_id, BookStarted(now_ns, self.epoch, config, book_id in self._faulted))
+            for leg in book.config.legs:
+                gateways[leg.id] = gateway_of(book.config, leg.id)
+                doors[leg.id] = self._door(leg)
             self._restore(book)
-            for leg in config.legs:
-                gateway = gateways[leg.id]
-                self._gateways.append(gateway)
-                gateway.start(leg.id, leg.instrument, self._deliver_to(book_id))
+            for leg in book.config.legs:
+                self._start_leg(book_id, leg)
+
+    def _with_found(self, book: Book) -> BookConfig:
+        """The book's config, with what it has in legs that were found, as the config judges them now."""
+        config = self._configs[book.config.book_id]
+        watch = self._watches.get(config.book_id)
+        found = [leg for leg in book.config.legs if leg.found]
+        if watch is None or not found:
+            return config
+        judged = [watch.leg(leg.instrument) or replace(leg, adopt=False, adopt_later=False) for leg in found]
+        return replace(config, legs=(*config.legs, *(leg for leg in judged if is_used(book, leg.id))))
+
+    def _start_leg(self, book_id: BookId, leg: LegConfig) -> None:
+        gateway = self._lines[book_id][0][leg.id]
+        self._gateways.append(gateway)
+        gateway.start(leg.id, leg.instrument, self._deliver_to(book_id))
 
     def _deliver_to(self, book_id: BookId) -> Callable[[LegId, Event], None]:
         deliver = self._cycle.deliver
         return lambda _leg_id, event: deliver(book_id, event)
 
-    def _door(self, account_id: AccountId) -> Dispatch:
-        if account_id not in self._doors:
-            self._doors[account_id] = Dispatch(self.clock, self._budget)
-        return self._doors[account_id]
+    def _door(self, leg: LegConfig) -> Dispatch:
+        if leg.account_id not in self._doors:
+            budget = self._budgets.get(leg.instrument.venue_id, Budget())
+            self._doors[leg.account_id] = Dispatch(self.clock, budget)
+        return self._doors[leg.account_id]
 
     def _restore(self, book: Book) -> None:
         """Lift what the last stop did; what an operator or a fault did stays."""
-        _, is_ours, before = book.state.mode_reason.partition(STOPPER)
-        if not is_ours:
-            return
-        self._operate(book, _RESTORES[Mode(before)], STARTER)
+        before = stopped_from(book)
+        if before is not None:
+            mode, reason = before
+            kept = reason.rpartition(KEEPER)[2]
+            self._operate(book, _RESTORES[mode], KEEPER + kept if kept and mode is not Mode.RUNNING else STARTER)
 
     def _operate(self, book: Book, action: Action, principal: str) -> None:
         self._cycle.deliver(book.config.book_id, OperatorCommanded(self.clock.now_ns(), action, principal))
@@ -286,7 +377,7 @@ class Node:
         """Withdraw entries, let hedges end, then withdraw everything: what rests would fill with nobody to hedge it."""
         live = sum(len(orders) for book in self.books.values() for orders in book.live.values())
         self._note(f"stopping  no new orders; {live} live order(s) to end")
-        before = {book_id: book.mode for book_id, book in self.books.items()}
+        before = {book_id: (book.mode, book.state.mode_reason) for book_id, book in self.books.items()}
         deadline_ns = self.clock.now_ns() + STOP_NS
         while not self._is_over(deadline_ns):
             self._order_all(before, Action.FREEZE, frozenset({Mode.RUNNING, Mode.HALTED}))
@@ -294,14 +385,15 @@ class Node:
             self._order_all(before, Action.HALT, frozenset({Mode.RUNNING, Mode.FROZEN}))
             await self._until(lambda: not any(_has_live(book) for book in self.books.values()), deadline_ns)
             # An exit may have filled on its way out; then the hedge leg must follow once more.
-            if all(book.is_hedged or before[book_id] is Mode.HALTED for book_id, book in self.books.items()):
+            if all(book.is_hedged or before[book_id][0] is Mode.HALTED for book_id, book in self.books.items()):
                 break
         self._tell_left()
 
-    def _order_all(self, before: dict[BookId, Mode], action: Action, modes: frozenset[Mode]) -> None:
+    def _order_all(self, before: dict[BookId, tuple[Mode, str]], action: Action, modes: frozenset[Mode]) -> None:
         for book_id, book in self.books.items():
-            if book.mode in modes and before[book_id] is not Mode.HALTED and not self._is_dead:
-                self._operate(book, action, f"{STOPPER}{before[book_id].value}")
+            mode, reason = before[book_id]
+            if book.mode in modes and mode is not Mode.HALTED and not self._is_dead:
+                self._operate(book, action, f"{STOPPER}{mode.value}: {reason}")
 
     async def _until(self, is_true: Callable[[], bool], deadline_ns: int) -> None:
         # Looked at again and again: books are plain state, and nobody is told of all that moves them.
@@ -332,7 +424,9 @@ class Node:
         for task in running:
             if task.get_name() != "api":
                 task.cancel()
-        await asyncio.gather(*running, *self._look_ups, return_exceptions=True)
+        for errand in self._errands:
+            errand.cancel()
+        await asyncio.gather(*running, *self._errands, return_exceptions=True)
         try:
             self._writer.close()
         except JournalError:
@@ -391,13 +485,16 @@ class Node:
             self._loop.call_soon_threadsafe(self._guarded, self._cycle.journal_broke, error)
 
     def _look_up(self, book_id: BookId, command: LookUpFill) -> None:
-        task = asyncio.create_task(self._looked_up(book_id, command), name="look up a fill")
-        # Kept, or the collector may end it half-way.
-        self._look_ups.add(task)
-        task.add_done_callback(self._look_up_ended)
+        self._send_out(self._looked_up(book_id, command), "look up a fill")
 
-    def _look_up_ended(self, task: asyncio.Task[None]) -> None:
-        self._look_ups.discard(task)
+    def _send_out(self, errand: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(errand, name=name)
+        # Kept, or the collector may end it half-way.
+        self._errands.add(task)
+        task.add_done_callback(self._errand_ended)
+
+    def _errand_ended(self, task: asyncio.Task[None]) -> None:
+        self._errands.discard(task)
         error = None if task.cancelled() else task.exception()
         if isinstance(error, Exception):
             self._failed(error)
@@ -412,6 +509,39 @@ class Node:
             self._cycle.journal_broke(error)
             return
         self._cycle.deliver(book_id, FillLookedUp(self.clock.now_ns(), fill, booked))
+
+    async def _tell_ready(self) -> None:
+        """Tell when every book knows its orders, trades and positions and its links are up."""
+        while not all(_is_ready(book) for book in self.books.values()):  # noqa: ASYNC110
+            await asyncio.sleep(POLL_S)
+        if self._on_ready is not None:
+            self._on_ready()
+
+    async def _look_for_removed(self) -> None:
+        """Find what a book that was removed or renamed has left: nobody hedges it. Beside the books: it may be long."""
+        try:
+            self.removed = await asyncio.to_thread(self._removed_books)
+        except JournalError as error:
+            self._note(f"removed books were not looked for: {error}")
+        for book_id, book in self.removed.items():
+            held = [
+                f"{book.net_qty(leg_id):+f} {leg.instrument.id} in {leg.account_id}"
+                for leg_id, leg in book.legs.items()
+                if book.net_qty(leg_id)
+            ]
+            live = sum(len(orders) for orders in book.live.values())
+            if live:
+                held.append(f"{live} order(s) not proven gone")
+            self._note(
+                f"REMOVED   {book_id} is not in the config any more, and by the journal it still has {', '.join(held)}:"
+                " nobody hedges or exits that. Put the book back under this name, and flatten it before it goes"
+            )
+
+    def _removed_books(self) -> dict[BookId, Book]:
+        """Called in another thread."""
+        gone = [book_id for book_id in self.store.book_ids(self._recovered_seq) if book_id not in self.books]
+        found = {book_id: recall(self.store, book_id) for book_id in gone}
+        return {book_id: book for book_id, book in found.items() if holds_something(book)}
 
     async def _watch_lag(self) -> None:
         """Find out when the loop stands still."""
@@ -432,6 +562,10 @@ def _is_level(book: Book) -> bool:
         if any(order.role is Role.ENTRY or not order.slot for order in orders.values()):
             return False
     return book.is_hedged and book.mode is not Mode.FLATTENING
+
+
+def _is_ready(book: Book) -> bool:
+    return not (book.unreconciled or book.unassigned or book.state.links_down)
 
 
 def _has_live(book: Book) -> bool:

@@ -9,9 +9,11 @@ import msgspec
 
 from hedgerow.core.config import BookConfig
 from hedgerow.market.fees import Fees
-from hedgerow.model.ids import AccountId, VenueId
+from hedgerow.model.ids import AccountId, InstrumentId, VenueId
 from hedgerow.model.instrument import Instrument
+from hedgerow.runtime.dispatch import Budget
 from hedgerow.runtime.folder import JOURNAL_FILE
+from hedgerow.runtime.watch import Watch
 
 
 class AccountConfig(msgspec.Struct, frozen=True):
@@ -24,6 +26,8 @@ class AccountConfig(msgspec.Struct, frozen=True):
     fees: Fees
     leverage: Decimal
     "Notional of perpetual positions per unit of collateral, > 0."
+    positions: dict[InstrumentId, tuple[Decimal, Decimal]] = {}
+    "Instrument -> (net qty, average price) that it brings along."
 
 
 class MarketConfig(msgspec.Struct, frozen=True):
@@ -49,6 +53,10 @@ class VenueConfig(msgspec.Struct, frozen=True):
     "Recorded frames that feed it; None for a synthetic market."
     latency_ms: Decimal
     "Mean way of a request or report, one way."
+    budget: Budget = Budget()
+    "How many requests each of its accounts may get."
+    calendar: str | None = None
+    "Its exchange's calendar; None for a venue that never closes."
 
 
 class NodeConfig(msgspec.Struct, frozen=True):
@@ -66,6 +74,10 @@ class NodeConfig(msgspec.Struct, frozen=True):
     seed: int
     state: Path
     "The state folder."
+    warnings: tuple[str, ...] = ()
+    "What works and may not go well, a line each."
+    watches: tuple[Watch, ...] = ()
+    "Accounts of which every position is looked at, each by a book of its own."
 
     @property
     def journal(self) -> Path:
@@ -75,6 +87,16 @@ class NodeConfig(msgspec.Struct, frozen=True):
     def account(self, account_id: AccountId) -> AccountConfig:
         """Return the account of that id, which exists."""
         return next(account for account in self.accounts if account.id == account_id)
+
+    @property
+    def budgets(self) -> dict[VenueId, Budget]:
+        """Return venue -> how many requests each of its accounts may get."""
+        return {venue.id: venue.budget for venue in self.venues}
+
+    @property
+    def calendars(self) -> dict[VenueId, str]:
+        """Return venue with trading hours -> its exchange's calendar."""
+        return {venue.id: venue.calendar for venue in self.venues if venue.calendar is not None}
 
     def venue(self, venue_id: VenueId) -> VenueConfig:
         """Return the venue of that id, which exists."""

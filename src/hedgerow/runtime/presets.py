@@ -8,6 +8,8 @@ from decimal import Decimal
 import msgspec
 
 from hedgerow.model.instrument import InstrumentKind
+from hedgerow.model.numbers import ONE
+from hedgerow.model.occ import parse_occ
 
 
 class Preset(msgspec.Struct, frozen=True):
@@ -20,6 +22,7 @@ class Preset(msgspec.Struct, frozen=True):
     step: Decimal | None = None
     min_notional: Decimal = Decimal(0)
     reduce_only_exempt: bool = False
+    multiplier: Decimal = ONE
 
 
 _QUOTES = ("USDT", "USDC", "USD", "EUR")
@@ -31,7 +34,10 @@ START_PRICES = {"BTC": Decimal(60_000), "ETH": Decimal(3_000), "SOL": Decimal(15
 
 
 def preset(symbol: str, kind: InstrumentKind | None = None) -> Preset:
-    """Return what `symbol` says: `BTC-USD` is spot, `BTC-PERP` a perpetual in USD, `BTCUSDT` spot, `SPY` a stock.
+    """Return what `symbol` says.
+
+    `BTC-USD` is spot, `BTC-PERP` a perpetual in USD, `BTCUSDT` spot, `SPY` a stock, and
+    `SPY261120C00600000` an option on it.
 
     Args:
         symbol: as the venue writes it.
@@ -39,6 +45,9 @@ def preset(symbol: str, kind: InstrumentKind | None = None) -> Preset:
     """
     base, quote, seems = _read(symbol)
     kind = kind or seems
+    if kind is InstrumentKind.OPTION and parse_occ(symbol) is not None:
+        # A US contract is for 100 shares, unless it was adjusted: then the config says so.
+        return Preset(kind, symbol, "USD", Decimal("0.01"), Decimal(1), multiplier=Decimal(100))
     if kind is InstrumentKind.STOCK:
         return Preset(kind, base, quote, Decimal("0.01"), Decimal(1))
     if kind is InstrumentKind.PERP:
@@ -62,6 +71,8 @@ def _read(symbol: str) -> tuple[str | None, str | None, InstrumentKind | None]:
     for quote in _QUOTES:
         if not dash and symbol.endswith(quote) and len(symbol) > len(quote):
             return symbol[: -len(quote)], quote, InstrumentKind.SPOT
-    if re.fullmatch(r"[A-Z]{1,5}", symbol):
+    if parse_occ(symbol) is not None:
+        return symbol, "USD", InstrumentKind.OPTION
+    if re.fullmatch(r"[A-Z]{1,5}(\.[A-Z])?", symbol):
         return symbol, "USD", InstrumentKind.STOCK
     return None, None, None

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+from hedgerow.core.book import Book
 from hedgerow.core.events import Action, OperatorCommanded
 from hedgerow.model.ids import BookId
+from hedgerow.strategies import takes_signals
 
 POLL_S = 0.5
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -28,20 +30,20 @@ class Books(Protocol):
     """What takes signals: the node."""
 
     @property
-    def books(self) -> Collection[BookId]: ...
+    def books(self) -> Mapping[BookId, Book]: ...
 
     def now_ns(self) -> int: ...
 
     def operate(self, book_id: BookId, command: OperatorCommanded) -> None: ...
 
 
-def read_signal(line: str, line_no: int, books: Collection[BookId], now_ns: int) -> tuple[BookId, OperatorCommanded]:
+def read_signal(line: str, line_no: int, books: Mapping[BookId, Book], now_ns: int) -> tuple[BookId, OperatorCommanded]:
     """Return whom a line is for and what it says.
 
     The request id comes from the line's number and text: read again after a restart, a file signals nothing twice.
 
     Raises:
-        BadSignal: not a time, or a book that does not run here.
+        BadSignal: not a time, or a book that does not run here or takes no signals.
     """
     words = line.split()
     if len(words) < 2:
@@ -55,6 +57,9 @@ def read_signal(line: str, line_no: int, books: Collection[BookId], now_ns: int)
     book_id = BookId(words[1])
     if book_id not in books:
         raise BadSignal(f"no book {words[1]} runs here; there is {', '.join(books)}")
+    config = books[book_id].config
+    if not takes_signals(config):
+        raise BadSignal(f"{book_id} is a {config.policy} that enters without signals")
     request_id = f"signals:{line_no}:{hashlib.sha256(line.encode()).hexdigest()[:12]}"
     made_ts_ns = (made - _EPOCH) // timedelta(microseconds=1) * 1_000
     detail = " ".join(words[2:]) or "enter"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -12,6 +14,8 @@ from typing import TextIO
 
 import msgspec
 
+from hedgerow.core.book import Book
+from hedgerow.core.commands import Mode
 from hedgerow.core.config import NS_PER_MS, NS_PER_S, BookConfig
 from hedgerow.market.checkpoint import SavedExchange, restore, save
 from hedgerow.market.exchange import SimExchange
@@ -19,14 +23,17 @@ from hedgerow.market.latency import Delay, Latency
 from hedgerow.market.rules import VenueRules
 from hedgerow.market.synthetic import MILLION, SyntheticMarket, SyntheticSpec, Walk
 from hedgerow.market.tape import MarketEvent, Tape, merge
-from hedgerow.model.ids import BookId, LegId, VenueId
+from hedgerow.model.ids import AccountId, BookId, LegId, VenueId
 from hedgerow.model.instrument import Instrument
 from hedgerow.model.numbers import BPS, ceil_to
 from hedgerow.runtime.clock import origin_now
+from hedgerow.runtime.hours import follow_hours, tables, with_hours
 from hedgerow.runtime.node import Node, Service, Work
 from hedgerow.runtime.node_config import MarketConfig, NodeConfig
+from hedgerow.runtime.outlet import Outlet
 from hedgerow.runtime.signals import follow_signals
 from hedgerow.runtime.story import Line, Story, told
+from hedgerow.runtime.watching import Held, Unlisted, follow_positions
 from hedgerow.venues.clock import Clock
 from hedgerow.venues.gateway import Gateway
 from hedgerow.venues.sim_gateway import SimGateway
@@ -42,6 +49,8 @@ STEPS_PER_DEVIATION = Decimal("1.732")
 HISTORY_MAX = 500
 VENUES_FILE = "venues.json"
 POLL_S = 0.05
+# Clocks of machines that keep time differ by less.
+AHEAD_TOLD_MS = 1_000
 
 
 class VenuesForgetful(Exception):
@@ -85,7 +94,10 @@ def open_exchanges(config: NodeConfig) -> dict[VenueId, SimExchange]:
         rules = VenueRules(history_max=HISTORY_MAX)
         exchanges[venue.id] = SimExchange(venue.id, venue.instruments, rules, _seed(config, f"ids {venue.id}"))
     for account in config.accounts:
-        exchanges[account.venue_id].open_account(account.id, account.balances, account.fees, leverage=account.leverage)
+        exchange = exchanges[account.venue_id]
+        exchange.open_account(account.id, account.balances, account.fees, leverage=account.leverage)
+        for instrument_id, (net_qty, price) in account.positions.items():
+            exchange.endow(account.id, instrument_id, net_qty, price)
     return exchanges
 
 
@@ -129,9 +141,14 @@ def _tape(path: Path, instruments: tuple[Instrument, ...]) -> Iterator[MarketEve
     return iter(Tape(path, instrument.id))
 
 
-def _latency(config: NodeConfig, venue_id: VenueId, mean_ms: Decimal) -> Latency:
+def delay_of(mean_ms: Decimal) -> Delay:
+    """Return the way to a simulated venue, or back, of that mean."""
     mean_ns = int(mean_ms * NS_PER_MS)
-    delay = Delay(mean_ns * 4 // 5, mean_ns * 2 // 5)
+    return Delay(mean_ns * 4 // 5, mean_ns * 2 // 5)
+
+
+def _latency(config: NodeConfig, venue_id: VenueId, mean_ms: Decimal) -> Latency:
+    delay = delay_of(mean_ms)
     return Latency(random.Random(f"{config.seed} latency {venue_id}"), delay, delay)
 
 
@@ -188,6 +205,36 @@ class _Local:
         )
         return gateway
 
+    async def positions(self, account_id: AccountId) -> tuple[Held, ...]:
+        """List what an account holds, as far as it is anything else than money. Raises Unlisted."""
+        venue_id = VenueId(account_id.partition("/")[0])
+        if self._venues.is_dark(venue_id):
+            raise Unlisted(f"{venue_id} does not answer")
+        exchange = self._venues.exchanges[venue_id]
+        held = exchange.positions(account_id)
+        return tuple(Held(exchange.instrument(instrument_id), net_qty) for instrument_id, net_qty in held.items())
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True):
+    """Every book has read what it needs, and trades."""
+
+    schema: str = "hedgerow.ready/1"
+    ts: str
+    "By the node's clock, UTC."
+    epoch: int
+    "Which run of this journal."
+    hedged: bool
+    residual: dict[BookId, Decimal]
+    "Book -> residual, hedge units."
+
+    @classmethod
+    def of(cls, node: Node) -> Ready:
+        """Return how the books of a node stand now."""
+        residual = {book_id: book.residual for book_id, book in node.books.items()}
+        hedged = all(book.is_hedged for book in node.books.values())
+        ts = f"{datetime.fromtimestamp(node.now_ns() // NS_PER_S, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        return cls(ts=ts, epoch=node.epoch, hedged=hedged, residual=residual)
+
 
 class Ran(msgspec.Struct, frozen=True, kw_only=True):
     """What a run came to, as one object."""
@@ -241,20 +288,57 @@ async def _run_node(
     seconds: float | None,
     signals: Path | None,
 ) -> int:
-    def note(text: str) -> None:
-        print(text, file=err, flush=True)
+    outlet = Outlet(out, err)
+    try:
+        return await _run(config, serve, outlet, as_json, speed, seconds, signals)
+    finally:
+        outlet.close()
+
+
+async def _run(
+    config: NodeConfig,
+    serve: Callable[[Node], Service] | None,
+    outlet: Outlet,
+    as_json: bool,
+    speed: float,
+    seconds: float | None,
+    signals: Path | None,
+) -> int:
+    note = outlet.note
 
     def show(lines: list[Line]) -> None:
         if not as_json:
             for line in lines:
-                print(told(line), file=out, flush=True)
+                outlet.say(told(line))
+
+    def ready() -> None:
+        told = Ready.of(node)
+        books = ", ".join(f"{book_id} {_standing(book)}" for book_id, book in node.books.items())
+        note(msgspec.json.encode(told).decode() if as_json else f"ready     {told.ts[11:]}  {books}")
 
     story = Story()
     counts = f"{_count(len(config.accounts), 'account')}, {_count(len(config.books), 'book')}"
     note(f"config    {config.name} ok ({counts}, sha {config.sha[:7]})")
-    node = Node(config.books, config.journal, origin_now(speed), note, lambda turns: show(story.follow(turns)))
+    for line in config.warnings:
+        note(f"warning   {line}")
+    hours = tables(config.calendars, time.time_ns())
+    node = Node(
+        with_hours(config.books, hours),
+        config.journal,
+        origin_now(speed),
+        note,
+        lambda turns: show(story.follow(turns)),
+        config.budgets,
+        on_ready=ready,
+        watches=config.watches,
+    )
     story.begin(node.books.values())
     live = sum(len(orders) for book in node.books.values() for orders in book.live.values())
+    ahead_ms = (node.now_ns() - time.time_ns()) // NS_PER_MS
+    if ahead_ms >= AHEAD_TOLD_MS:
+        note(f"clock     {ahead_ms // 1000} s ahead of this machine's: the journal ends there, time never goes back")
+    if speed != 1:
+        note(f"clock     {speed:g} times as fast as life: the times that are told leave those of this machine")
     note("mode      SIM  " + ", ".join(account.id for account in config.accounts))
     note(f"recover   journal seq {node.last_seq:,}; {live} live order(s) to be proven")
     try:
@@ -264,6 +348,12 @@ async def _run_node(
         raise
     local = _Local(venues, node.clock)
     tasks: dict[str, Work] = {"venues": partial(_move, venues, node, seconds, note)}
+    for watch in config.watches:
+        tasks[f"positions of {watch.account_id}"] = partial(follow_positions, watch, node, local.positions)
+    if hours:
+        for venue_id, sessions in hours.items():
+            venues.set_sessions(venue_id, sessions)
+        tasks["hours"] = partial(follow_hours, config.calendars, node, venues.set_sessions, note)
     if signals is not None:
         tasks["signals"] = partial(follow_signals, signals, node, note)
     code = await node.run(local.gateway, tasks, serve)
@@ -283,8 +373,13 @@ async def _run_node(
             journal_seq=node.last_seq,
             last_order=story.last_order,
         )
-        print(msgspec.json.encode(ran).decode(), file=out, flush=True)
+        outlet.say(msgspec.json.encode(ran).decode())
     return code
+
+
+def _standing(book: Book) -> str:
+    state = book.mode.value if book.mode is not Mode.RUNNING else "hedged" if book.is_hedged else "hedging"
+    return f"{state}, residual {book.residual:f}"
 
 
 def _count(number: int, noun: str) -> str:

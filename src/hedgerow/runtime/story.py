@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from hedgerow.core.book import Book, BookState
-from hedgerow.core.commands import AlarmRaised, Command, HoldChanged, HoldStarted, Mode, ModeChanged, Turn
+from hedgerow.core.commands import AlarmRaised, Command, HoldChanged, HoldStarted, Mode, ModeChanged, PolicyNoted, Turn
 from hedgerow.core.config import NS_PER_MS, NS_PER_S
 from hedgerow.core.events import (
     Action,
@@ -35,8 +35,8 @@ _encode_state = msgspec.json.Encoder().encode
 _decode_state = msgspec.json.Decoder(BookState).decode
 
 
-class _Silent:
-    """Stands in for the policy: folding never asks it."""
+class Silent:
+    """Stands in for a policy: folding never asks it."""
 
     def target(self, book: Book) -> Target:
         return Target()
@@ -47,15 +47,15 @@ class Line(msgspec.Struct, frozen=True):
 
     ts_ns: int
     what: str
-    "`fill`, `hedge`, `WAIT`, `link`, `ALARM`, `mode`, `start`, `chaos`."
+    "`fill`, `hedge`, `WAIT`, `link`, `ALARM`, `mode`, `policy`, `start`, `chaos`."
     text: str
 
 
 class _Open:
     """What is known of a book's residual while there is one."""
 
-    def __init__(self) -> None:
-        self.since_ns: int | None = None
+    def __init__(self, since_ns: int | None = None) -> None:
+        self.since_ns = since_ns
         "The venue's time of the oldest lead fill that is not offset."
         self.told: str = ""
         "The reason that was told last."
@@ -81,7 +81,9 @@ class Story:
         """Take over what the books are now, before the first turn that is followed."""
         for book in books:
             state = _decode_state(_encode_state(book.state))
-            self.books[state.config.book_id] = Book(state, _Silent())
+            self.books[state.config.book_id] = Book(state, Silent())
+            if state.residual_since_ns:
+                self._open[state.config.book_id] = _Open(state.residual_since_ns)
 
     def follow(self, turns: Iterable[tuple[int, Turn]]) -> list[Line]:
         """Return what there is to tell of the next turns."""
@@ -95,7 +97,7 @@ class Story:
         book = self.books.get(turn.book_id)
         if book is None:
             assert isinstance(event, BookStarted), turn
-            book = self.books[turn.book_id] = empty_book(event.config, _Silent())
+            book = self.books[turn.book_id] = empty_book(event.config, Silent())
         fills = [fill for fill in fills_of(event) if not _is_booked(book, fill)]
         fold(book, turn)
         lines: list[Line] = []
@@ -143,6 +145,8 @@ class Story:
             case AlarmRaised():
                 alarm = command.alarm
                 return [Line(ts_ns, "ALARM", f"{book.config.book_id}  {alarm.kind.value}  {alarm.text}")]
+            case PolicyNoted() if command.note:
+                return [Line(ts_ns, "policy", f"{book.config.book_id}  {command.note}")]
             case ModeChanged():
                 return [Line(ts_ns, "mode", f"{book.config.book_id}  {command.mode.value}: {command.reason}")]
             case _:

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from hedgerow.core.book import Book
 from hedgerow.core.commands import LookUpFill, SubmitOrder, Turn
-from hedgerow.core.config import BookConfig
 from hedgerow.core.events import BookStarted, FillLookedUp
 from hedgerow.core.step import empty_book, fold
-from hedgerow.core.target import Strategy
 from hedgerow.journal.errors import JournalError
 from hedgerow.journal.sqlite import SqliteStore
 from hedgerow.model.ids import BookId, LegId
@@ -29,6 +27,7 @@ from hedgerow.venues.gateway import Deliver, Gateway, Request
 
 if TYPE_CHECKING:
     from hedgerow.sim.line import Line
+    from hedgerow.sim.plot import Plot
     from hedgerow.sim.world import World
 
 NS_PER_MS = 1_000_000
@@ -72,20 +71,42 @@ class SimClock:
 class SimGateway:
     """What the engine's door hands requests to."""
 
-    def __init__(self, engine: Engine, line: Line) -> None:
+    def __init__(self, seat: Seat, line: Line) -> None:
         self.account_id = line.account_id
-        self._engine = engine
+        self._seat = seat
         self._line = line
 
     def start(self, leg_id: LegId, instrument: Instrument, deliver: Deliver) -> None:
-        self._line.subscribe(self._engine)
+        self._line.subscribe(self._seat)
 
     def send(self, request: Request) -> None:
-        self._engine.leaves(request)
-        self._line.send(self._engine, request)
+        self._seat.leaves(request)
+        self._line.send(self._seat, request)
 
     async def stop(self) -> None:
         raise AssertionError("a simulated engine dies, and never stops")
+
+
+class Seat:
+    """One book in one engine, as its lines reach it."""
+
+    def __init__(self, engine: Engine, plot: Plot, book: Book) -> None:
+        self.book = book
+        self.clock = engine.clock
+        self._engine = engine
+        self._plot = plot
+
+    @property
+    def dead(self) -> bool:
+        return self._engine.dead
+
+    def deliver(self, event_type: type[Any], *rest: Any) -> None:
+        """Take one event; `rest` are its fields after the time, which is when the inbox takes it."""
+        self._engine.deliver(self.book.config.book_id, event_type, *rest)
+
+    def leaves(self, request: Request) -> None:
+        """A request is about to leave the process."""
+        self._engine.leaves(self._plot, request)
 
 
 class SimWriter:
@@ -162,53 +183,64 @@ class Engine:
         self._world = world
         self._faults = world.faults
         self._connection = connection
-        self._waiting: deque[tuple[type[Any], tuple[Any, ...]]] = deque()
+        self._waiting: deque[tuple[BookId, type[Any], tuple[Any, ...]]] = deque()
         self._stalled_until_ns = 0
         self._sends = 0
         "Requests that left since the last commit."
-        self.book: Book
+        self.books: dict[BookId, Book] = {}
         self.store: SqliteStore
         self.cycle: Cycle
 
     # Life.
 
-    def start(self, config: BookConfig, strategy: Strategy) -> None:
-        """Recover from the journal and begin a run.
+    def start(self) -> None:
+        """Recover every book from the journal and begin a run.
 
         Raises:
             Crash: a fault ended it on the way.
             JournalError: the journal cannot be used now.
         """
+        world = self._world
         self.store = SqliteStore(self._connection)
-        recovered = recover(self.store, config)
-        self.book = recovered.book
-        if self._world.rng.randrange(COMPARE_ONE_IN) == 0:
-            self.compare_with_journal(strategy)
+        recovered = {plot.tag: recover(self.store, world.current_config(plot)) for plot in world.plots}
+        self.books = {plot.config.book_id: recovered[plot.tag].book for plot in world.plots}
+        if world.rng.randrange(COMPARE_ONE_IN) == 0:
+            self.compare_with_journal()
         # The wall clock may have been set back while the process was down; logical time never goes back.
-        self.clock.offset_ns = max(self.clock.offset_ns, self.book.state.last_ts_ns - self._world.now_ns)
+        latest_ns = max(book.state.last_ts_ns for book in self.books.values())
+        self.clock.offset_ns = max(self.clock.offset_ns, latest_ns - world.now_ns)
         if self._faults.strikes(Fault.CRASH_IN_RECOVERY):
             raise Crash
         epoch = self.store.start_epoch()
-        self.writer = writer = SimWriter(self, self._world, self.store)
+        self.writer = writer = SimWriter(self, world, self.store)
         self.cycle = Cycle(self.clock, writer, self._look_up, self, SNAPSHOT_EVERY_TURNS)
-        gateways: Mapping[LegId, Gateway] = {
-            leg_id: SimGateway(self, line) for leg_id, line in self._world.lines.items()
-        }
-        doors = {leg_id: Dispatch(self.clock, Budget()) for leg_id in gateways}
-        self.cycle.add(self.book, gateways, doors)
-        for leg in config.legs:
-            gateways[leg.id].start(leg.id, leg.instrument, lambda *_: None)
-        self.cycle.deliver(config.book_id, BookStarted(self.clock.now_ns(), epoch, config, recovered.faulted))
+        for plot in world.plots:
+            self._open(plot)
+        for plot in world.plots:
+            config = world.current_config(plot)
+            self.cycle.deliver(
+                config.book_id, BookStarted(self.clock.now_ns(), epoch, config, recovered[plot.tag].faulted)
+            )
         if self._faults.strikes(Fault.CRASH_IN_RECOVERY):
             raise Crash
 
-    def compare_with_journal(self, strategy: Strategy) -> None:
+    def _open(self, plot: Plot) -> None:
+        book = self.books[plot.config.book_id]
+        lines = self._world.lines[plot.tag]
+        seat = Seat(self, plot, book)
+        gateways: dict[LegId, Gateway] = {leg_id: SimGateway(seat, line) for leg_id, line in lines.items()}
+        self.cycle.add(book, gateways, {leg_id: Dispatch(self.clock, Budget()) for leg_id in gateways})
+        for leg_id, line in lines.items():
+            gateways[leg_id].start(leg_id, line.instrument, lambda *_: None)
+
+    def compare_with_journal(self) -> None:
         """Check that the state at hand is what the whole durable journal folds to."""
-        folded = empty_book(self.book.config, strategy)
-        for record in self.store.turns(0, self.book.config.book_id):
-            fold(folded, record.turn)
-        if folded.digest() != self.book.digest():
-            self._world.oracle.broken("replay", "the journal folds to another state than the one at hand")
+        for book_id, book in self.books.items():
+            folded = empty_book(book.config, book.strategy)
+            for record in self.store.turns(0, book_id):
+                fold(folded, record.turn)
+            if folded.digest() != book.digest():
+                self._world.broken("replay", f"the journal folds to another state of {book_id} than the one at hand")
 
     def die(self) -> None:
         """End here and now: what was not committed never was."""
@@ -242,28 +274,28 @@ class Engine:
 
     # Inbox.
 
-    def deliver(self, event_type: type[Any], *rest: Any) -> None:
-        """Take one event; `rest` are its fields after the time, which is when the inbox takes it."""
+    def deliver(self, book_id: BookId, event_type: type[Any], *rest: Any) -> None:
+        """Take one event of a book; `rest` are its fields after the time, which is when the inbox takes it."""
         if self.dead:
             return
         if self._world.now_ns < self._stalled_until_ns:
-            self._waiting.append((event_type, rest))
+            self._waiting.append((book_id, event_type, rest))
             return
         ts_ns = self.clock.now_ns()
         if self._faults.strikes(Fault.CLOCK_JITTER):
             ts_ns -= self._world.rng.randrange(200 * NS_PER_MS)
         self._world.events += 1
-        self.guarded(self.cycle.deliver, self.book.config.book_id, event_type(ts_ns, *rest))
+        self.guarded(self.cycle.deliver, book_id, event_type(ts_ns, *rest))
 
     def _wake(self) -> None:
         while self._waiting and not self.dead and self._world.now_ns >= self._stalled_until_ns:
-            event_type, rest = self._waiting.popleft()
-            self.deliver(event_type, *rest)
+            book_id, event_type, rest = self._waiting.popleft()
+            self.deliver(book_id, event_type, *rest)
 
     def _look_up(self, book_id: BookId, command: LookUpFill) -> None:
         fill = command.fill
         booked = self.store.find_fill(fill.account_id, fill.instrument_id, fill.trade_id, book_id)
-        self._world.call_at(self._world.now_ns, self.deliver, FillLookedUp, fill, booked)
+        self._world.call_at(self._world.now_ns, self.deliver, book_id, FillLookedUp, fill, booked)
 
     # What leaves.
 
@@ -274,8 +306,8 @@ class Engine:
         if self._sends and self._faults.strikes(Fault.CRASH_AFTER_SEND):
             raise Crash
 
-    def leaves(self, request: Request) -> None:
-        """A request is about to leave the process."""
+    def leaves(self, plot: Plot, request: Request) -> None:
+        """A request of one book is about to leave the process."""
         if self._sends and self._faults.strikes(Fault.CRASH_BETWEEN_SENDS):
             raise Crash
         self._sends += 1
@@ -284,7 +316,7 @@ class Engine:
         if isinstance(request, SubmitOrder):
             wire = (request.instrument_id, request.side.value, request.qty, request.limit_price)
         order_id = getattr(request, "order_id", "")
-        self._world.oracle.left(self._world.now_ns, type(request).__name__, order_id, wire)
+        self._world.oracles[plot.tag].left(self._world.now_ns, type(request).__name__, order_id, wire)
 
     # Watching the cycle.
 
@@ -293,7 +325,7 @@ class Engine:
 
     def faulted(self, book_id: BookId, error: Exception) -> None:
         """A rule of the engine's own broke: that is a violation, whatever the venues say."""
-        self._world.oracle.broken("assert", f"{type(error).__name__}: {str(error)[:500]}")
+        self._world.broken("assert", f"{type(error).__name__}: {str(error)[:500]}")
 
     def journal_failed(self, error: JournalError) -> None:
         """The process ends; the world starts it again."""

@@ -7,6 +7,8 @@ from decimal import Decimal
 from hedgerow.core.commands import CancelOrder, CancelOrphan, Command, QueryOrder, Read, SubmitOrder
 from hedgerow.core.config import LegConfig
 from hedgerow.core.events import (
+    Balance,
+    BalancesRead,
     CancelAnswered,
     CancelOutcome,
     Event,
@@ -29,6 +31,7 @@ from hedgerow.market.fees import Fees
 from hedgerow.market.rules import VenueRules
 from hedgerow.model.ids import ClientOrderId, TradeId, VenueOrderId
 from hedgerow.model.market import Level
+from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import Fill, Side
 from hedgerow.venues import outcomes
 
@@ -124,6 +127,10 @@ class ExchangedLeg:
                 trades = self._exchange.trades(account_id, instrument_id, int(read.cursor or 0))
                 cursor = str(trades[-1].trade_id + 1) if trades else read.cursor
                 return TradesRead(now_ns, read.leg_id, now_ns, tuple(self._fill(trade) for trade in trades), cursor)
+            case ReadKind.BALANCES:
+                owned = self._exchange.balances(account_id).items()
+                rows = tuple(Balance(currency, max(net, ZERO), borrowed=max(-net, ZERO)) for currency, net in owned)
+                return BalancesRead(now_ns, read.leg_id, now_ns, rows)
             case _:
                 held = self._exchange.positions(account_id)[instrument_id]
                 price = self._exchange.avg_price(account_id, instrument_id)

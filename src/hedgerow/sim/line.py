@@ -1,7 +1,7 @@
 """The way between engines and one simulated venue: requests, answers, a private stream and reads, with their faults.
 
 Lies within the venues' contracts: an order is taken within its lease or never, what exists is shown within the
-visibility bound, and trades appear in one order.
+visibility bound, and trades have one order, though a later one may be shown first.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import msgspec
 from hedgerow.core.commands import CancelOrder, CancelOrphan, Command, QueryOrder, Read, SubmitOrder
 from hedgerow.core.config import LegConfig
 from hedgerow.core.events import (
+    Balance,
+    BalancesRead,
     CancelAnswered,
     CancelOutcome,
     FillReceived,
@@ -40,7 +42,7 @@ from hedgerow.core.events import (
     TradesRead,
 )
 from hedgerow.market.answers import Accepted, OrderReport, OrderRequest, Refused, TradeReport
-from hedgerow.market.exchange import EXPIRED_IN_MATCH, SimExchange
+from hedgerow.market.exchange import EXPIRED_IN_MATCH
 from hedgerow.market.rules import (
     INSUFFICIENT_BALANCE,
     INSUFFICIENT_MARGIN,
@@ -55,17 +57,21 @@ from hedgerow.model.market import Level, Quote
 from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import Fill, OrderStatus, OrderType, Side, TimeInForce
 from hedgerow.sim.faults import Fault
-from hedgerow.sim.oracle import Trade
+from hedgerow.sim.oracle import Oracle, Trade
+from hedgerow.sim.plot import Plot
+from hedgerow.sim.site import Site
 from hedgerow.venues import outcomes
 
 if TYPE_CHECKING:
-    from hedgerow.sim.engine import Engine
+    from hedgerow.sim.engine import Seat
     from hedgerow.sim.world import World
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 QUOTE_DEPTH = 5
 REPLAY_LEN = 12
+OWN = "hr-"
+"What the ids of all books begin with."
 
 # Answers that say nothing of what became of an order that the venue did take: (kind, HTTP status, code, text).
 MUDDLES: tuple[tuple[Fault, int, int, str], ...] = (
@@ -101,26 +107,33 @@ class Known(msgspec.Struct):
 class Line:
     """One account at one venue, for one leg, as engines reach it."""
 
-    def __init__(self, world: World, leg: LegConfig, exchange: SimExchange) -> None:
+    def __init__(self, world: World, site: Site, plot: Plot, leg: LegConfig, oracle: Oracle) -> None:
+        self.plot = plot
         self.leg_id = leg.id
         self.account_id = leg.account_id
         self.instrument: Instrument = leg.instrument
         "With the filters now in force at the venue; engines may still have older ones."
         self.lease_ns = leg.lease_ms * NS_PER_MS
         self.visibility_ns = leg.visibility_ms * NS_PER_MS
-        self.exchange = exchange
+        self.exchange = site.exchange
+        self.is_shared = leg.shared
+        self.is_foreign_traded = False
+        "Whether anybody but the books of this world traded the instrument on the account."
         self.orders: dict[str, Known] = {}
         self.refusing: dict[Fault, int] = {}
         "What the venue refuses everything for now, and for how many reasons at once."
         self._world = world
         self._rng = world.rng
         self._faults = world.faults
-        self._oracle = world.oracle
-        self._engines: list[Engine] = []
-        self._printed: list[Fill] = []
-        "Trades as the venue shows them, in its order."
-        self._printed_ns: list[int] = []
-        self._positions: list[tuple[int, Decimal]] = [(0, exchange.positions(leg.account_id)[leg.instrument.id])]
+        self._oracle = oracle
+        self._site = site
+        self._prefix = f"hr-{plot.tag}-"
+        self._seats: list[Seat] = []
+        self._trades: list[Fill] = []
+        "All trades, in the order in which they happened: a later one may be shown before an earlier one."
+        self._shown_ns: list[int] = []
+        "From when on each trade is shown in reads."
+        self._positions: list[tuple[int, Decimal]] = [(0, self.exchange.positions(leg.account_id)[leg.instrument.id])]
         self._extra_net = ZERO
         "Position by trades that the exchange itself does not know of: overfills."
         self._stream = 0
@@ -128,7 +141,7 @@ class Line:
         self._is_cut = False
         self._is_mute = False
         self._quotes_silent = False
-        self._swapped: tuple[Engine, ClientOrderId] | None = None
+        self._swapped: tuple[Seat, ClientOrderId] | None = None
         self._expiring = ""
         self._recent: deque[tuple[type[Any], tuple[Any, ...]]] = deque(maxlen=REPLAY_LEN)
         self._stream_ns = self._rng.randrange(1, 8) * NS_PER_MS
@@ -139,27 +152,36 @@ class Line:
     def is_perp(self) -> bool:
         return self.instrument.kind is InstrumentKind.PERP
 
-    def subscribe(self, engine: Engine) -> None:
-        """Open an engine's stream: it sees what happens from now on."""
-        self._engines.append(engine)
-        if self._is_cut:
-            self._later(self._stream_ns, engine.deliver, LinkDown, self.leg_id, "not connected")
+    @property
+    def least_qty(self) -> Decimal:
+        """Return the smallest order that anybody here wants of the instrument."""
+        return min(line.plot.qty for line in self._site.beside(self))
 
-    def send(self, engine: Engine, request: Command) -> None:
+    def is_ours(self, order_id: str) -> bool:
+        """Return whether the book of this line sent the order."""
+        return order_id.startswith(self._prefix)
+
+    def subscribe(self, seat: Seat) -> None:
+        """Open an engine's stream: it sees what happens from now on."""
+        self._seats.append(seat)
+        if self._is_cut:
+            self._later(self._stream_ns, seat.deliver, LinkDown, self.leg_id, "not connected")
+
+    def send(self, seat: Seat, request: Command) -> None:
         """Take a request on its way."""
         match request:
             case SubmitOrder():
-                self._send_submit(engine, request)
+                self._send_submit(seat, request)
             case CancelOrder():
-                self._send_cancel(engine, request.order_id, "")
+                self._send_cancel(seat, request.order_id, "")
             case CancelOrphan():
-                self._send_cancel(engine, request.order_id, request.venue_order_id)
+                self._send_cancel(seat, request.order_id, request.venue_order_id)
             case QueryOrder() if request.venue_order_id is not None:
-                self._later(self._travel_ns(), self._take_question_whose, engine, request.venue_order_id)
+                self._later(self._travel_ns(), self._take_question_whose, seat, request.venue_order_id)
             case QueryOrder():
-                self._later(self._travel_ns(), self._take_query, engine, request.order_id, engine.clock.now_ns())
+                self._later(self._travel_ns(), self._take_query, seat, request.order_id, seat.clock.now_ns())
             case Read():
-                self._send_read(engine, request)
+                self._send_read(seat, request)
 
     def _later(self, delay_ns: int, call: Any, *args: Any) -> None:
         self._world.call_at(self._world.now_ns + delay_ns, call, *args)
@@ -172,28 +194,28 @@ class Line:
 
     # Submits.
 
-    def _send_submit(self, engine: Engine, request: SubmitOrder) -> None:
+    def _send_submit(self, seat: Seat, request: SubmitOrder) -> None:
         faults, order_id = self._faults, request.order_id
-        deadline_ns = engine.book.state.orders[order_id].submitted_ts_ns - engine.clock.offset_ns + self.lease_ns
+        deadline_ns = seat.book.state.orders[order_id].submitted_ts_ns - seat.clock.offset_ns + self.lease_ns
         travel_ns = self._travel_ns()
         if faults.strikes(Fault.NOT_CONNECTED):
             self._oracle.dead(order_id)
-            self._later(travel_ns, engine.deliver, OrderRejected, order_id, RejectClass.NOT_SENT, "", "refused")
+            self._later(travel_ns, seat.deliver, OrderRejected, order_id, RejectClass.NOT_SENT, "", "refused")
         elif faults.strikes(Fault.REQUEST_LOST):
             self._oracle.dead(order_id)
             if self._rng.randrange(2):
-                self._later(self._between_ms(1, 900), engine.deliver, OrderUnknown, order_id, "connection reset")
+                self._later(self._between_ms(1, 900), seat.deliver, OrderUnknown, order_id, "connection reset")
         elif faults.strikes(Fault.NEVER_TAKEN):
             self._oracle.dead(order_id)
-            self._later(travel_ns, engine.deliver, OrderUnknown, order_id, "queued")
+            self._later(travel_ns, seat.deliver, OrderUnknown, order_id, "queued")
         else:
             if faults.strikes(Fault.ACCEPT_DELAYED):
                 travel_ns = self._rng.randrange(travel_ns, self.lease_ns)
                 if self._rng.randrange(2):
-                    self._later(travel_ns // 2, engine.deliver, OrderUnknown, order_id, "timeout")
-            self._later(travel_ns, self._take_submit, engine, request, deadline_ns)
+                    self._later(travel_ns // 2, seat.deliver, OrderUnknown, order_id, "timeout")
+            self._later(travel_ns, self._take_submit, seat, request, deadline_ns)
 
-    def _take_submit(self, engine: Engine, request: SubmitOrder, deadline_ns: int) -> None:
+    def _take_submit(self, seat: Seat, request: SubmitOrder, deadline_ns: int) -> None:
         if self._world.now_ns > deadline_ns:
             answer: Accepted | Refused = Refused(400, -1021, "Timestamp for this request is outside of the recvWindow.")
         else:
@@ -203,7 +225,7 @@ class Line:
         delay_ns = self._travel_ns()
         if self._faults.strikes(Fault.FILL_BEFORE_ACK):
             delay_ns += self._between_ms(20, 900)
-        self._answer_submit(engine, request.order_id, answer, delay_ns)
+        self._answer_submit(seat, request.order_id, answer, delay_ns)
 
     def _place(self, request: SubmitOrder) -> Accepted | Refused:
         if not request.post_only and self._faults.draws(Fault.SELF_TRADE):
@@ -256,23 +278,21 @@ class Line:
             return Refused(400, -4164, "Order's notional must be no smaller.") if perp else _filter("NOTIONAL")
         return None
 
-    def _answer_submit(
-        self, engine: Engine, order_id: ClientOrderId, answer: Accepted | Refused, delay_ns: int
-    ) -> None:
+    def _answer_submit(self, seat: Seat, order_id: ClientOrderId, answer: Accepted | Refused, delay_ns: int) -> None:
         faults = self._faults
         if faults.strikes(Fault.ANSWER_LOST):
             if self._rng.randrange(2):
-                self._later(self._between_ms(1, 900), engine.deliver, OrderUnknown, order_id, "connection reset")
+                self._later(self._between_ms(1, 900), seat.deliver, OrderUnknown, order_id, "connection reset")
             return
         if self._swapped is not None or faults.draws(Fault.ANSWERS_SWAPPED):
             if self._swapped is None:
-                self._swapped = (engine, order_id)
+                self._swapped = (seat, order_id)
                 return
             # Each got the other's answer: the ids in it do not match, so it proves nothing.
             (other, other_id), self._swapped = self._swapped, None
             faults.count(Fault.ANSWERS_SWAPPED)
             self._later(delay_ns, other.deliver, OrderUnknown, other_id, "answer of another request")
-            self._later(delay_ns, engine.deliver, OrderUnknown, order_id, "answer of another request")
+            self._later(delay_ns, seat.deliver, OrderUnknown, order_id, "answer of another request")
             return
         if isinstance(answer, Accepted):
             for kind, status, code, text in MUDDLES:
@@ -281,18 +301,16 @@ class Line:
                     break
         if isinstance(answer, Accepted):
             venue_order_id = VenueOrderId(answer.venue_order_id)
-            self._later(delay_ns, engine.deliver, OrderAccepted, order_id, venue_order_id)
+            self._later(delay_ns, seat.deliver, OrderAccepted, order_id, venue_order_id)
             return
         outcome = outcomes.of_submit(answer.status, answer.code, answer.text)
         if outcome.reject_class is None:
-            self._later(
-                delay_ns, engine.deliver, OrderUnknown, order_id, f"{answer.status} {answer.code} {answer.text}"
-            )
+            self._later(delay_ns, seat.deliver, OrderUnknown, order_id, f"{answer.status} {answer.code} {answer.text}")
             return
         wait_ns = answer.retry_after_s * NS_PER_S
         self._later(
             delay_ns,
-            engine.deliver,
+            seat.deliver,
             OrderRejected,
             order_id,
             outcome.reject_class,
@@ -303,16 +321,16 @@ class Line:
 
     # Cancels.
 
-    def _send_cancel(self, engine: Engine, order_id: ClientOrderId, venue_order_id: str) -> None:
+    def _send_cancel(self, seat: Seat, order_id: ClientOrderId, venue_order_id: str) -> None:
         travel_ns = self._travel_ns()
         if self._faults.strikes(Fault.CANCEL_LOST):
-            self._later(self._between_ms(1, 900), engine.deliver, CancelAnswered, order_id, CancelOutcome.UNKNOWN)
+            self._later(self._between_ms(1, 900), seat.deliver, CancelAnswered, order_id, CancelOutcome.UNKNOWN)
             return
         if self._faults.strikes(Fault.CANCEL_DELAYED):
             travel_ns += self._between_ms(50, 2_500)
-        self._later(travel_ns, self._take_cancel, engine, order_id, venue_order_id)
+        self._later(travel_ns, self._take_cancel, seat, order_id, venue_order_id)
 
-    def _take_cancel(self, engine: Engine, order_id: ClientOrderId, venue_order_id: str) -> None:
+    def _take_cancel(self, seat: Seat, order_id: ClientOrderId, venue_order_id: str) -> None:
         if Fault.MAINTENANCE in self.refusing:
             outcome = CancelOutcome.UNKNOWN
         elif Fault.BANNED in self.refusing:
@@ -331,14 +349,14 @@ class Line:
             outcome = CancelOutcome.GONE if isinstance(answer, Refused) else CancelOutcome.ACCEPTED
         if self._faults.strikes(Fault.CANCEL_ANSWER_LOST):
             return
-        self._later(self._travel_ns(), engine.deliver, CancelAnswered, order_id, outcome)
+        self._later(self._travel_ns(), seat.deliver, CancelAnswered, order_id, outcome)
 
     # Questions.
 
-    def _take_query(self, engine: Engine, order_id: ClientOrderId, asked_ns: int) -> None:
+    def _take_query(self, seat: Seat, order_id: ClientOrderId, asked_ns: int) -> None:
         delay_ns, now_ns = self._travel_ns(), self._world.now_ns
         if self._is_deaf() or self._faults.strikes(Fault.QUERY_ERROR):
-            self._later(delay_ns, engine.deliver, OrderQueryFailed, order_id, "503")
+            self._later(delay_ns, seat.deliver, OrderQueryFailed, order_id, "503")
             return
         known = self.orders.get(order_id)
         lag_ns = self._lag_ns(Fault.ORDERS_READ_LAG)
@@ -350,14 +368,14 @@ class Line:
             hidden = now_ns - lag_ns < known.taken_ns or self._faults.strikes(Fault.NOT_FOUND_BUT_LIVE)
             state = None if hidden else state
         if known is None or state is None:
-            self._later(delay_ns, engine.deliver, OrderNotFound, order_id, asked_ns)
+            self._later(delay_ns, seat.deliver, OrderNotFound, order_id, asked_ns)
             return
         status, cum_qty = state
         self._later(
-            delay_ns, engine.deliver, OrderReported, order_id, status, cum_qty, VenueOrderId(known.venue_order_id)
+            delay_ns, seat.deliver, OrderReported, order_id, status, cum_qty, VenueOrderId(known.venue_order_id)
         )
 
-    def _take_question_whose(self, engine: Engine, venue_order_id: VenueOrderId) -> None:
+    def _take_question_whose(self, seat: Seat, venue_order_id: VenueOrderId) -> None:
         """Whose is this order? An order that traded is never purged under the venue's own id."""
         if self._is_deaf() or self._faults.strikes(Fault.QUERY_ERROR):
             return
@@ -370,9 +388,9 @@ class Line:
         if state is not None:
             order_id, (status, cum_qty) = ClientOrderId(found.client_order_id), state
             told = (order_id, status, cum_qty, venue_order_id, "", "", self.leg_id)
-            self._later(self._travel_ns(), engine.deliver, OrderReported, *told)
+            self._later(self._travel_ns(), seat.deliver, OrderReported, *told)
 
-    def _send_read(self, engine: Engine, request: Read) -> None:
+    def _send_read(self, seat: Seat, request: Read) -> None:
         if self._faults.strikes(Fault.READ_LOST):
             return
         pages = 1
@@ -380,20 +398,22 @@ class Line:
             pages = self._rng.randrange(2, 5)
         travel_ns = sum(self._travel_ns() for _ in range(pages))
         failed = any(self._faults.strikes(Fault.READ_ERROR) for _ in range(pages))
-        self._later(travel_ns, self._take_read, engine, request, engine.clock.now_ns(), failed)
+        self._later(travel_ns, self._take_read, seat, request, seat.clock.now_ns(), failed)
 
-    def _take_read(self, engine: Engine, request: Read, asked_ns: int, failed: bool) -> None:
+    def _take_read(self, seat: Seat, request: Read, asked_ns: int, failed: bool) -> None:
         row_missing = request.kind is ReadKind.POSITION and self._faults.strikes(Fault.POSITION_ROW_MISSING)
         if failed or row_missing or self._is_deaf():
-            self._later(self._travel_ns(), engine.deliver, ReadFailed, self.leg_id, request.kind, "no usable answer")
+            self._later(self._travel_ns(), seat.deliver, ReadFailed, self.leg_id, request.kind, "no usable answer")
             return
         if request.kind is ReadKind.OPEN_ORDERS:
             answer: tuple[Any, ...] = (OpenOrdersRead, self.leg_id, asked_ns, self._open_orders())
         elif request.kind is ReadKind.TRADES:
-            answer = (TradesRead, self.leg_id, asked_ns, *self._trades(request.cursor))
+            answer = (TradesRead, self.leg_id, asked_ns, *self._trades_since(request.cursor))
+        elif request.kind is ReadKind.BALANCES:
+            answer = (BalancesRead, self.leg_id, asked_ns, self._balances())
         else:
             answer = (PositionRead, self.leg_id, asked_ns, self._position())
-        self._later(self._travel_ns(), engine.deliver, *answer)
+        self._later(self._travel_ns(), seat.deliver, *answer)
 
     def _is_deaf(self) -> bool:
         return Fault.MAINTENANCE in self.refusing or Fault.BANNED in self.refusing
@@ -413,18 +433,22 @@ class Line:
                 rows.append(OpenOrder(VenueOrderId(known.venue_order_id), known.side, known.qty, state[1], name))
         return tuple(rows)
 
-    def _trades(self, cursor: str) -> tuple[tuple[Fill, ...], str]:
+    def _trades_since(self, cursor: str) -> tuple[tuple[Fill, ...], str]:
+        """Return what is shown from the cursor on, and where it ends: behind the last, whatever is hidden before."""
         as_of_ns = self._world.now_ns - self._lag_ns(Fault.TRADES_READ_LAG)
-        start = end = int(cursor or "0")
-        while end < len(self._printed) and self._printed_ns[end] <= as_of_ns:
-            end += 1
+        start = int(cursor or "0")
+        shown = [n for n in range(start, len(self._trades)) if self._shown_ns[n] <= as_of_ns]
         fills = tuple(
             msgspec.structs.replace(fill, order_id=None)
             if self._faults.strikes(Fault.CLIENT_ID_MISSING) and not fill.venue_made
             else fill
-            for fill in self._printed[start:end]
+            for fill in (self._trades[n] for n in shown)
         )
-        return fills, str(end)
+        return fills, str(shown[-1] + 1 if shown else start)
+
+    def _balances(self) -> tuple[Balance, ...]:
+        rows = self.exchange.balances(self.account_id).items()
+        return tuple(Balance(currency, max(owned, ZERO), borrowed=max(-owned, ZERO)) for currency, owned in rows)
 
     def _position(self) -> Decimal:
         as_of_ns = self._world.now_ns - self._lag_ns(Fault.POSITION_READ_LAG)
@@ -436,18 +460,18 @@ class Line:
     # What the venue did.
 
     def collect(self) -> None:
-        """Take what happened at the exchange: tell the oracle, remember it for reads, put it on the stream."""
-        reports = self.exchange.drain()
-        if not reports:
-            return
-        for _, report in reports:
-            if isinstance(report, OrderReport):
-                self._take_report(report)
-            elif isinstance(report, TradeReport):
-                self._take_trade(report)
-        self._note_position()
+        """Take what happened at the exchange, for every line that leads to it."""
+        self._site.collect()
 
-    def _note_position(self) -> None:
+    def take(self, report: OrderReport | TradeReport) -> None:
+        """Tell the oracle what happened to this account, remember it for reads, put it on the stream."""
+        if isinstance(report, OrderReport):
+            self._take_report(report)
+        else:
+            self._take_trade(report)
+
+    def note_position(self) -> None:
+        """Remember what is held now, because reads may show the past."""
         net_qty = self.exchange.positions(self.account_id)[self.instrument.id] + self._extra_net
         if net_qty != self._positions[-1][1]:
             self._positions.append((self._world.now_ns, net_qty))
@@ -461,7 +485,7 @@ class Line:
             known = self.orders[order_id] = Known(report.venue_order_id, report.side, report.qty, now_ns, [])
         known.past.append((now_ns, status, report.cum_qty))
         if status is OrderStatus.OPEN:
-            if report.cum_qty:
+            if report.cum_qty and self.is_ours(order_id):
                 self._faults.count(Fault.PARTIAL_FILL)
         else:
             self._oracle.dead(order_id)
@@ -483,7 +507,7 @@ class Line:
         self._frame(delay_ns, OrderReported, ClientOrderId(order_id), status, cum_qty, venue_order_id, report.reason)
 
     def _take_trade(self, report: TradeReport) -> None:
-        ours = self._world.is_ours(report.client_order_id)
+        ours = self.is_ours(report.client_order_id)
         fill = Fill(
             TradeId(str(report.trade_id)),
             self.account_id,
@@ -501,13 +525,22 @@ class Line:
         )
         if ours or report.venue_made:
             self._tell_oracle(fill)
+        elif not report.client_order_id.startswith(OWN):
+            self.is_foreign_traded = True
         self._print_soon(fill)
         known = self.orders.get(report.client_order_id)
-        if ours and known is not None and self._fills_up(known, report) and self._faults.strikes(Fault.OVERFILL):
+        # On a shared account the other book would have to be told of what no exchange knows.
+        if (
+            ours
+            and not self.is_shared
+            and known is not None
+            and self._fills_up(known, report)
+            and self._faults.strikes(Fault.OVERFILL)
+        ):
             self._overfill(fill)
 
     def _fills_up(self, known: Known, report: TradeReport) -> bool:
-        filled = sum((t.qty for t in self._printed if t.venue_order_id == report.venue_order_id), ZERO)
+        filled = sum((t.qty for t in self._trades if t.venue_order_id == report.venue_order_id), ZERO)
         return filled >= known.qty
 
     def _overfill(self, fill: Fill) -> None:
@@ -526,15 +559,17 @@ class Line:
         self._oracle.traded(fill.trade_id, trade)
 
     def _print_soon(self, fill: Fill) -> None:
-        if self._faults.strikes(Fault.LATE_TRADE):
-            self._later(self._rng.randrange(1, self.visibility_ns // 2), self._print, fill)
+        """Show a trade, in reads and on the stream, now or a while later."""
+        late = self._faults.strikes(Fault.LATE_TRADE)
+        delay_ns = self._rng.randrange(1, self.visibility_ns // 2) if late else 0
+        self._trades.append(fill)
+        self._shown_ns.append(self._world.now_ns + delay_ns)
+        if late:
+            self._later(delay_ns, self._stream_trade, fill)
         else:
-            self._print(fill)
+            self._stream_trade(fill)
 
-    def _print(self, fill: Fill) -> None:
-        """Show a trade: in reads from now on, and on the stream."""
-        self._printed.append(fill)
-        self._printed_ns.append(self._world.now_ns)
+    def _stream_trade(self, fill: Fill) -> None:
         shown = fill
         if not fill.venue_made and self._faults.strikes(Fault.CLIENT_ID_MISSING):
             shown = msgspec.structs.replace(shown, order_id=None)
@@ -553,8 +588,8 @@ class Line:
         self._recent.append((event_type, rest))
         if self._is_cut or self._is_mute:
             return
-        for engine in self._engines:
-            if engine.dead:
+        for seat in self._seats:
+            if seat.dead:
                 continue
             if faults.strikes(Fault.FRAME_DROPPED):
                 continue
@@ -563,17 +598,17 @@ class Line:
                 travel_ns += self._between_ms(1, 1_000)
             if faults.strikes(Fault.FRAME_DELAYED):
                 travel_ns += self._between_ms(500, 3_000)
-            self._later(travel_ns, self._arrive, engine, self._stream, event_type, rest)
+            self._later(travel_ns, self._arrive, seat, self._stream, event_type, rest)
             if faults.strikes(Fault.FRAME_REPEATED):
                 travel_ns += self._between_ms(1, 2_000)
-                self._later(travel_ns, self._arrive, engine, self._stream, event_type, rest)
+                self._later(travel_ns, self._arrive, seat, self._stream, event_type, rest)
             if faults.strikes(Fault.CACHED_REPLAY):
                 for old_type, old_rest in list(self._recent):
-                    self._later(travel_ns, self._arrive, engine, self._stream, old_type, old_rest)
+                    self._later(travel_ns, self._arrive, seat, self._stream, old_type, old_rest)
 
-    def _arrive(self, engine: Engine, stream: int, event_type: type[Any], rest: tuple[Any, ...]) -> None:
+    def _arrive(self, seat: Seat, stream: int, event_type: type[Any], rest: tuple[Any, ...]) -> None:
         if stream == self._stream:
-            engine.deliver(event_type, *rest)
+            seat.deliver(event_type, *rest)
 
     def cut(self) -> None:
         """The stream is lost, with all that was on its way; engines are told."""
@@ -612,13 +647,13 @@ class Line:
         if modes:
             self.tell_position_mode(True)
         if self._swapped is not None:
-            (engine, order_id), self._swapped = self._swapped, None
-            engine.deliver(OrderUnknown, order_id, "answer of another request")
+            (seat, order_id), self._swapped = self._swapped, None
+            seat.deliver(OrderUnknown, order_id, "answer of another request")
 
     def _tell(self, event_type: type[Any], *rest: Any) -> None:
-        self._engines = [engine for engine in self._engines if not engine.dead]
-        for engine in self._engines:
-            engine.deliver(event_type, *rest)
+        self._seats = [seat for seat in self._seats if not seat.dead]
+        for seat in self._seats:
+            seat.deliver(event_type, *rest)
 
     def show_quote(self) -> None:
         """Send the visible book to engines."""
@@ -628,18 +663,23 @@ class Line:
         bids, asks = quote.bids, quote.asks
         if self._faults.strikes(Fault.QUOTE_ONE_SIDED):
             bids, asks = ((), asks) if self._rng.randrange(2) else (bids, ())
-        for engine in self._engines:
-            if not engine.dead:
-                engine.deliver(QuoteReceived, Quote(self.instrument.id, engine.clock.now_ns(), bids, asks))
+        for seat in self._seats:
+            if not seat.dead:
+                seat.deliver(QuoteReceived, Quote(self.instrument.id, seat.clock.now_ns(), bids, asks))
 
     # What happens at the venue unasked.
 
     def change_filters(self, instrument: Instrument) -> None:
-        """Change the filters now; engines hear of it later."""
-        self.instrument = instrument
+        """Change the filters now, for everybody who trades the instrument."""
         self.exchange.set_instrument(instrument)
+        for line in self._site.beside(self):
+            line.hear_filters(instrument, self._between_ms(1, 1_500))
+
+    def hear_filters(self, instrument: Instrument, delay_ns: int) -> None:
+        """The filters are others now; engines hear of it later."""
+        self.instrument = instrument
         self._oracle.legs[self.leg_id] = instrument
-        self._later(self._between_ms(1, 1_500), self._tell, InstrumentChanged, instrument)
+        self._later(delay_ns, self._tell, InstrumentChanged, instrument)
 
     def tell_position_mode(self, agrees: bool) -> None:
         self._tell(PositionModeRead, self.leg_id, agrees, "" if agrees else "the account is in hedge mode")
@@ -655,7 +695,7 @@ class Line:
 
     def expire_one(self) -> bool:
         """Expire one of our resting orders, as a venue may; return whether there was one."""
-        standing = [order_id for order_id in self.orders if self._is_open(order_id) and self._world.is_ours(order_id)]
+        standing = [order_id for order_id in self.orders if self._is_open(order_id) and self.is_ours(order_id)]
         if not standing:
             return False
         self._expire(standing[self._rng.randrange(len(standing))])
@@ -674,7 +714,8 @@ class Line:
     def trade_by_venue(self, kind: Fault) -> bool:
         """Liquidate, or deleverage a part; return whether there was a position."""
         held = self.exchange.positions(self.account_id)[self.instrument.id]
-        if not self.is_perp or not held:
+        # Whose a shared position was, nobody can say.
+        if not self.is_perp or not held or self.is_shared:
             return False
         if kind is Fault.LIQUIDATION:
             self.exchange.force_liquidate(self.account_id, self.instrument.id)
@@ -711,7 +752,7 @@ class Line:
 
     def _rest_foreign(self, side: Side, price: Decimal) -> bool:
         self._foreign_seq += 1
-        order_id = f"web_r{self._foreign_seq}"
+        order_id = f"web_{self.plot.tag}_{self.leg_id}_{self._foreign_seq}"
         qty = self.instrument.smallest_qty(price)
         request = OrderRequest(
             order_id, self.instrument.id, side, qty, OrderType.LIMIT, price, TimeInForce.GTC, False, False

@@ -3,7 +3,6 @@
 Shares no code with the engine: it reads records as plain JSON and computes what is owed and what may fill for itself.
 """
 
-from collections import deque
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -11,10 +10,9 @@ from typing import Any
 import msgspec
 
 from hedgerow.model.instrument import Instrument
+from hedgerow.sim.pace import Pace
 
 ZERO, TOLERANCE = Decimal(0), Decimal("1e-9")  # Ratios and multipliers may not divide evenly.
-WINDOW_NS = 10_000_000_000
-REQUESTS_MAX, CANCELS_MAX = 400, 20  # Of one book in a window, beyond what traded; of one order. A storm is thousands.
 MODES = {"freeze": "frozen", "flatten": "flattening", "halt": "halted", "resume": "running"}
 Wire = tuple[str, str, Decimal, Decimal | None]  # Instrument, side, qty, limit price: what leaves with a submit.
 
@@ -36,7 +34,6 @@ class Truth(msgspec.Struct):
     qty: Decimal
     wire: Wire
     left: int = 0  # How often it left an engine.
-    cancels: int = 0
     dead: bool = False  # It can fill no more: refused, lost for good, ended, or never to leave.
     filled: Decimal = ZERO  # At the venue, whether the engine knows or not.
     known: Decimal = ZERO  # In the journal.
@@ -59,7 +56,7 @@ class Trade(msgspec.Struct, frozen=True):
 class Oracle:
     """Follows one book through all its engines; `violations` is what it found."""
 
-    def __init__(self, tag: str, legs: Mapping[str, Instrument], lead: str, hedge: str, ratio: Decimal) -> None:
+    def __init__(self, tag: str, legs: Mapping[str, Instrument], rule: tuple[str, str, Decimal] | None = None) -> None:
         self.violations: list[Violation] = []
         self.orders: dict[str, Truth] = {}
         self.trades: dict[tuple[str, str], Trade] = {}  # (leg, trade id) -> what the venue traded for us.
@@ -68,22 +65,25 @@ class Oracle:
         self.net = dict.fromkeys(legs, ZERO)
         self._fees: dict[tuple[str, str], Decimal] = {}
         self._adopted = dict.fromkeys(legs, ZERO)
-        self.legs, self._lead, self._hedge, self._prefix = dict(legs), lead, hedge, f"hr-{tag}-"
-        self._per_lead = ratio * legs[lead].multiplier / legs[hedge].multiplier
+        self.legs, self._prefix = dict(legs), f"hr-{tag}-"
+        self._lead, self._hedge, ratio = rule or ("", "", ZERO)
+        # What one leg owes per unit of the other: both ways, because either may open first.
+        per_lead = ratio * legs[self._lead].multiplier / legs[self._hedge].multiplier if rule else ZERO
+        self._owes = {self._hedge: (self._lead, per_lead), self._lead: (self._hedge, 1 / per_lead)} if rule else {}
         self._leg_of = {instrument.id: leg for leg, instrument in legs.items()}
-        # Trades of the lead leg whose records do not say whose they are: an engine may not have booked them yet.
+        # Trades whose records do not say whose they are: an engine may not have booked them yet.
         self._nameless: dict[tuple[str, str], Decimal] = {}
         self._asked: set[str] = set()
-        self._requests: deque[int] = deque(maxlen=REQUESTS_MAX)
+        self._pace = Pace()
         self._now_ns = 0
 
     def broken(self, rule: str, text: str) -> None:
-        self.violations.append(Violation(self._now_ns, rule, text))
+        if text:
+            self.violations.append(Violation(self._now_ns, rule, text))
 
     def traded(self, trade_id: str, trade: Trade) -> None:
         self.trades[trade.leg, trade_id] = trade
-        if self._requests:
-            self._requests.popleft()  # What led to a trade is no storm: a large need leaves in many slices.
+        self._pace.ended(trade.order_id)
         if trade.order_id in self.orders:
             self.orders[trade.order_id].filled += ZERO if trade.surprise else abs(trade.net)
         elif trade.order_id:
@@ -97,9 +97,7 @@ class Oracle:
     def left(self, now_ns: int, what: str, order_id: str, wire: Wire | None) -> None:
         """A request leaves an engine; everything durable by then was read before. `wire` comes with submits."""
         self._now_ns = now_ns
-        self._requests.append(now_ns)
-        if len(self._requests) == REQUESTS_MAX and now_ns - self._requests[0] < WINDOW_NS:
-            self.broken("bounded", f"{REQUESTS_MAX} requests within ten seconds")
+        self.broken("bounded", self._pace.left(now_ns, what, order_id))
         order = self.orders.get(order_id)
         if order is None or (wire is not None and order.wire != wire):
             if what in ("SubmitOrder", "CancelOrder"):
@@ -107,9 +105,8 @@ class Oracle:
             return
         order.left += what == "SubmitOrder"
         order.dead = order.dead and what != "SubmitOrder"
-        order.cancels += what == "CancelOrder"
-        if order.left > 1 or order.cancels == CANCELS_MAX:
-            self.broken("once" if order.left > 1 else "bounded", f"{order_id}: {order.left}, {order.cancels} cancels")
+        if order.left > 1:
+            self.broken("once", f"{order_id} left {order.left} times")
 
     def read(self, now_ns: int, bodies: Iterable[bytes]) -> None:
         """Read further durable records, in order, and judge each decision by what stands in the journal up to it."""
@@ -119,6 +116,7 @@ class Oracle:
             event, what = turn["event"], turn["event"]["what"]
             for fill in event["fills"] if "fills" in event else (event["fill"],) if "fill" in event else ():
                 self._learn(fill)
+            self.broken("bounded", self._pace.learned(event))
             if event.get("reject_class") == "not_sent" and not self.orders[event["order_id"]].left:
                 self.dead(event["order_id"])
             if what == "OperatorCommanded" and event["action"] in MODES and event["request_id"] not in self._asked:
@@ -130,6 +128,7 @@ class Oracle:
                     order.dead = order.dead or not order.left  # The engine that would have sent it is gone.
             for command in turn.get("commands", ()):
                 if command["what"] == "SubmitOrder":
+                    self._pace.ordered(now_ns, command)
                     self._judge(command)
                 elif command["what"] == "ModeChanged":
                     self.mode = command["mode"]
@@ -152,7 +151,7 @@ class Oracle:
                 self.orders[trade.order_id].known += abs(net)
         if name or by_venue:
             self._nameless.pop(key, None)
-        elif key not in self._fees and trade.leg == self._lead:
+        elif key not in self._fees:
             self._nameless[key] = abs(net)
         fee = Decimal(fill.get("fee") or 0) if fill.get("fee_currency") == self.legs[trade.leg].base else ZERO
         self.net[trade.leg] -= fee - self._fees.get(key, ZERO) if fee else ZERO
@@ -167,9 +166,9 @@ class Oracle:
         if self.mode == "halted" or (self.mode != "running" and role == "entry"):
             self.broken("mode", f"{order_id} ({role}) was ordered while {self.mode}")
         may_fill = sum((o.may_fill for o in self.orders.values() if o.leg == leg and o.sign == sign), ZERO)
-        per_lead = self._per_lead if role == "hedge" else ZERO
-        owed = sign * (per_lead * self.net[self._lead] - self.net[leg])
-        doubt = abs(per_lead) * sum(self._nameless.values(), ZERO)
+        other, per_other = self._owes[leg] if role == "hedge" else (leg, ZERO)
+        owed = sign * (per_other * self.net[other] - self.net[leg])
+        doubt = abs(per_other) * sum((qty for (of, _), qty in self._nameless.items() if of == other), ZERO)
         if role != "entry" and qty + may_fill > owed + doubt + TOLERANCE:
             self.broken("over-hedge", f"{order_id}: {qty}, and {may_fill} may still fill; owed {owed}")
         wire = (command["instrument_id"], command["side"], qty, None if price is None else Decimal(price))
@@ -182,11 +181,12 @@ class Oracle:
         for trade in self.trades.values():
             truly[trade.leg] += trade.net - trade.base_fee
         found += [f"{leg}: engine {net[leg]}, trades add up to {truly[leg]}" for leg in truly if net[leg] != truly[leg]]
-        owed = self._per_lead * truly[self._lead]
-        left = {self._hedge: truly[self._hedge] - owed}
-        if flat:  # What the lead leg cannot close may stay hedged.
-            keeps = abs(owed) >= abs(left[self._hedge])
-            left = {self._lead: truly[self._lead], self._hedge: left[self._hedge] if keeps else truly[self._hedge]}
+        left = dict(truly) if flat else {}
+        if self._hedge:  # What the lead leg cannot close may stay hedged.
+            owed = self._owes[self._hedge][1] * truly[self._lead]
+            left[self._hedge] = truly[self._hedge] - owed
+            if flat and abs(owed) < abs(left[self._hedge]):
+                left[self._hedge] = truly[self._hedge]
         for leg, qty in left.items() if self.mode != "halted" else ():
             if abs(qty) // self.legs[leg].step * self.legs[leg].step >= self.legs[leg].smallest_qty(price):
                 found.append(f"{leg}: {qty} is left, and could be ordered")

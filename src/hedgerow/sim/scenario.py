@@ -25,8 +25,8 @@ from hedgerow.sim.stage import (
 )
 from hedgerow.sim.staging import (
     DEFAULT_LEVEL_QTY,
-    HEDGE,
     Names,
+    began_ns,
     configured,
     make_strategy,
 )
@@ -144,7 +144,7 @@ class Story:
         setup = [line for line in lines if line.mark == SETUP]
         self._lines = [line for line in lines if line.mark != SETUP]
         config, legs = configured(setup)
-        self._stage = Stage(config, make_strategy(config, setup))
+        self._stage = Stage(config, make_strategy(config, setup), began_ns(setup))
         self._names = Names(self._stage, legs)
         self._teller = Teller(self._stage, self._names)
         self._judge = Judge(self._stage, self._names)
@@ -164,8 +164,9 @@ class Story:
                 quote_balance = line.amount("balance") if line.has("balance") else QUOTE_BALANCE
                 stage.exchanged[leg_id] = ExchangedLeg(stage.config.leg(leg_id), base_balance, quote_balance, fees)
         quoted = {self._names.legs.get(line.text("INSTRUMENT")) for line in self._lines if line.verb == "quote"}
-        if HEDGE not in quoted:
-            stage.set_quote(HEDGE, DEFAULT_BIDS, DEFAULT_ASKS)
+        rule = stage.config.hedge
+        if rule is not None and rule.hedge not in quoted:
+            stage.set_quote(rule.hedge, DEFAULT_BIDS, DEFAULT_ASKS)
 
     def run(self) -> None:
         """Play the story to its end.

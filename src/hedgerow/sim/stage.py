@@ -28,6 +28,8 @@ from hedgerow.core.commands import (
 )
 from hedgerow.core.config import NS_PER_S, BookConfig
 from hedgerow.core.events import (
+    Balance,
+    BalancesRead,
     BookStarted,
     Event,
     FillLookedUp,
@@ -131,9 +133,9 @@ def recover(store: SqliteStore, config: BookConfig, strategy: Strategy) -> Book:
 class Stage:
     """The world of one story. The story's lines change it; it changes the book only through the door."""
 
-    def __init__(self, config: BookConfig, strategy: Strategy) -> None:
+    def __init__(self, config: BookConfig, strategy: Strategy, now_ns: int = START_NS) -> None:
         self.config = config
-        self.now_ns = START_NS
+        self.now_ns = now_ns
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
         self.engine: Engine | None = None
         self.is_fenced = False
@@ -149,6 +151,8 @@ class Stage:
         "What the venues traded, told, late and lost alike."
         self.accounts: dict[LegId, tuple[Decimal, Decimal | None]] = {}
         "What the accounts held before the story: (net qty, average price)."
+        self.balances: dict[LegId, tuple[Balance, ...]] = {}
+        "What the accounts own, as far as it was told."
         self.orphans: dict[LegId, list[OpenOrder]] = {}
         self.quotes: dict[LegId, Quote] = {}
         "Standing quotes."
@@ -164,6 +168,7 @@ class Stage:
         self.sent: dict[InstrumentId, int] = {}
         "How many submits left in all."
         self._strategy = strategy
+        self._reconfigured = False
         self._zombies: list[Engine] = []
         self._queue: deque[Event] = deque()
         self._later: list[tuple[int, int, Event]] = []
@@ -205,10 +210,17 @@ class Stage:
     def start(self, *, halted: bool = False) -> None:
         """Start an engine from the journal."""
         self.engine = Engine(self.connection, self.config, self._strategy)
-        config = self.engine.book.config if self.engine.book.state.epoch else self.config
+        recovers = self.engine.book.state.epoch and not self._reconfigured
+        config = self.engine.book.config if recovers else self.config
+        self._reconfigured = False
         self.deliver(BookStarted(self.now_ns, self.engine.store.epoch, config, halted))
         for leg in self.config.legs:
             self._show_quote(leg.id)
+
+    def reconfigure(self, config: BookConfig, strategy: Strategy) -> None:
+        """Let the next start find another config of the same book."""
+        self.config, self._strategy = config, strategy
+        self._reconfigured = True
 
     def start_second(self) -> None:
         """Start another engine on the same journal; the first goes on hearing everything."""
@@ -327,6 +339,8 @@ class Stage:
                     return TradesRead(now_ns, leg_id, now_ns, (), read.cursor)
                 fills = self.fills[leg_id]
                 return TradesRead(now_ns, leg_id, now_ns, tuple(fills[int(read.cursor or 0) :]), str(len(fills)))
+            case ReadKind.BALANCES:
+                return BalancesRead(now_ns, leg_id, now_ns, () if empty else self.balances.get(leg_id, ()))
             case _:
                 if empty:
                     return PositionRead(now_ns, leg_id, now_ns, ZERO)

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
-from hedgerow.core.config import BookConfig, HedgeRule, LegConfig, Limits, Timing
+from hedgerow.core.config import NS_PER_S, BookConfig, HedgeRule, LegConfig, Limits, Timing
 from hedgerow.core.target import Strategy
 from hedgerow.model.ids import BookId, ClientOrderId, InstrumentId, LegId, VenueId
 from hedgerow.model.instrument import FeeCurrency, Instrument, InstrumentKind
 from hedgerow.model.market import Level
+from hedgerow.model.numbers import ONE
 from hedgerow.model.order import Side
-from hedgerow.sim.stage import Placed, Stage
+from hedgerow.model.session import Session, Sessions
+from hedgerow.sim.stage import START_NS, Placed, Stage
 from hedgerow.sim.story import BadStory, Line, split
-from hedgerow.strategies import carry, mirror
+from hedgerow.strategies import POLICIES, make
 from hedgerow.strategies.params import BadParams
-from hedgerow.strategies.params import parse as parse_params
 
 LEAD, HEDGE = LegId("lead"), LegId("hedge")
+LONG, SHORT = LegId("long"), LegId("short")
 DEFAULT_LEVEL_QTY = Decimal(1000)
 # What a policy must be told, where a story does not care.
 DEFAULT_PARAMS: dict[str, dict[str, str]] = {
@@ -94,17 +97,15 @@ def configured(setup: list[Line]) -> tuple[BookConfig, dict[str, LegId]]:
     Raises:
         BadStory: there is no book, or a line does not fit it.
     """
-    first = next((line for line in setup if line.verb == "hedge"), None)
+    first = next((line for line in setup if line.verb in ("hedge", "book")), None)
     if first is None:
         number = setup[0].number if setup else 1
         form = "hedge H1 mirror lead SIM:SPOT hedge SIM:PERP ratio -1"
         raise BadStory(number, "a set-up line `hedge …`", "none", f"begin with e.g. `{form}`")
-    again = next((line for line in setup if line.verb == "hedge" and line is not first), None)
+    again = next((line for line in setup if line.verb in ("hedge", "book") and line is not first), None)
     if again is not None:
-        raise BadStory(again.number, "one `hedge` line", "a second one", "give each book its own file")
-    legs = {first.text("LEAD"): LEAD, first.text("HEDGE"): HEDGE}
-    if len(legs) < 2:
-        raise BadStory(first.number, "two instruments", "the same one twice", "give the accounts different venue names")
+        raise BadStory(again.number, "one `hedge` or `book` line", "a second one", "give each book its own file")
+    legs = named_legs(first)
     instruments = {leg_id: default_instrument(name) for name, leg_id in legs.items()}
     params = dict(DEFAULT_PARAMS.get(first.text("POLICY"), {}))
     limits: dict[str, str] = {}
@@ -148,11 +149,67 @@ def configured(setup: list[Line]) -> tuple[BookConfig, dict[str, LegId]]:
             )
             for story_name, leg_id in legs.items()
         ),
-        HedgeRule(LEAD, HEDGE, first.amount("RATIO")),
+        _hedge_rule(first),
         _converted(limits, Limits, setup),
         _converted(timing, Timing, setup),
+        _sessions(setup),
     )
     return config, legs
+
+
+def _hedge_rule(line: Line) -> HedgeRule | None:
+    if line.verb != "hedge":
+        return None
+    return HedgeRule(LONG, SHORT, -ONE) if line.has("LONG") else HedgeRule(LEAD, HEDGE, line.amount("RATIO"))
+
+
+def named_legs(line: Line) -> dict[str, LegId]:
+    """Return the legs of a book by the story's names of their instruments.
+
+    Raises:
+        BadStory: there are none, one is there twice, or a name is none.
+    """
+    if line.verb == "hedge":
+        legs = {line.text("LEAD"): LEAD, line.text("HEDGE"): HEDGE}
+        if line.has("LONG"):
+            legs = {line.text("LONG"): LONG, line.text("SHORT"): SHORT}
+        if len(legs) < 2:
+            to_do = "give the accounts different venue names"
+            raise BadStory(line.number, "two instruments", "the same one twice", to_do)
+        return legs
+    names = line.text("LEGS").split()
+    for name in names:
+        if not all(name.partition(":")) or names.count(name) > 1:
+            raise BadStory(line.number, "each leg once, as `VENUE:SYMBOL`", f"'{name}'", "give each its own venue name")
+    return {name: LegId(f"leg{number}") for number, name in enumerate(names, 1)}
+
+
+def began_ns(setup: list[Line]) -> int:
+    """Return when the story begins.
+
+    Raises:
+        BadStory: there is no such day or time.
+    """
+    line = next((line for line in setup if line.verb == "begins"), None)
+    return START_NS if line is None else _moment_ns(line, "CLOCK")
+
+
+def _sessions(setup: list[Line]) -> dict[VenueId, Sessions]:
+    found: dict[VenueId, Sessions] = {}
+    for line in setup:
+        if line.verb == "session":
+            venue_id = VenueId(line.text("VENUE"))
+            session = Session(line.text("DAY"), _moment_ns(line, "OPENS"), _moment_ns(line, "CLOSES"))
+            found[venue_id] = (*found.get(venue_id, ()), session)
+    return found
+
+
+def _moment_ns(line: Line, slot: str) -> int:
+    told = f"{line.text('DAY')}T{line.text(slot)}+00:00"
+    try:
+        return int(datetime.fromisoformat(told).timestamp()) * NS_PER_S
+    except ValueError:
+        raise BadStory(line.number, "a day and time that exist", f"'{told}'", "e.g. 2026-01-02 20:50:00") from None
 
 
 def make_strategy(config: BookConfig, setup: list[Line]) -> Strategy:
@@ -161,27 +218,17 @@ def make_strategy(config: BookConfig, setup: list[Line]) -> Strategy:
     Raises:
         BadStory: there is no such policy, or a parameter is wrong.
     """
-    line = next(line for line in setup if line.verb == "hedge")
+    line = next(line for line in setup if line.verb in ("hedge", "book"))
+    policy = POLICIES.get(config.policy)
+    if policy is None:
+        raise BadStory(line.number, f"a policy: {', '.join(POLICIES)}", f"'{config.policy}'", "use one of these")
     try:
-        match config.policy:
-            case "mirror":
-                mirror_params = parse_params(mirror.MirrorParams, config.params)
-                errors = mirror.check(config, mirror_params)
-                strategy: Strategy = mirror.Mirror(config, mirror_params)
-            case "carry":
-                carry_params = parse_params(carry.CarryParams, config.params)
-                errors = carry.check(config, carry_params)
-                strategy = carry.Carry(config, carry_params)
-            case _:
-                known = ", ".join(DEFAULT_PARAMS)
-                raise BadStory(line.number, f"a policy: {known}", f"'{config.policy}'", "use one of these")
+        return make(config)
     except BadParams as bad:
-        errors = list(bad.errors)
-    if errors:
-        error = errors[0]
+        error = bad.errors[0]
         at = next((each.number for each in setup if each.text("KEY") == error.key), line.number)
-        raise BadStory(at, f"parameters that {config.policy} takes", f"{error.key}: {error.problem}", error.help)
-    return strategy
+        got = f"{error.key}: {error.problem}"
+        raise BadStory(at, f"parameters that {config.policy} takes", got, error.help) from None
 
 
 def default_instrument(name: str) -> Instrument:

@@ -79,10 +79,18 @@ def _words(choices: object) -> tuple[str, ...]:
 
 SLOTS: dict[str, Slot] = {
     "BOOK": Slot("name of the book", r"[A-Za-z][A-Za-z0-9_-]*"),
-    "POLICY": Slot("`mirror` or `carry`", _NAME),
+    "POLICY": Slot("a policy: `mirror`, `carry`, …", _NAME),
     "INSTRUMENT": Slot("`VENUE:SYMBOL` of a leg", _INSTRUMENT),
+    "LEGS": Slot("`VENUE:SYMBOL` of each leg", words=0),
+    "VENUE": Slot("a venue: what stands before the `:` of an instrument", r"[A-Za-z0-9_.-]+"),
+    "DAY": Slot("a day, `YYYY-MM-DD`", r"\d{4}-\d{2}-\d{2}"),
+    "CLOCK": Slot("a time of day, `HH:MM:SS`", r"\d{2}:\d{2}:\d{2}"),
+    "OPENS": Slot("a time of day, `HH:MM:SS`", r"\d{2}:\d{2}:\d{2}"),
+    "CLOSES": Slot("a time of day, `HH:MM:SS`", r"\d{2}:\d{2}:\d{2}"),
     "LEAD": Slot("the lead leg's instrument", _INSTRUMENT),
     "HEDGE": Slot("the hedge leg's instrument", _INSTRUMENT),
+    "LONG": Slot("the long leg's instrument", _INSTRUMENT),
+    "SHORT": Slot("the short leg's instrument", _INSTRUMENT),
     "RATIO": Slot("hedge units per lead unit, signed", _SIGNED),
     "KIND": Slot("kind of instrument", choices=_words(InstrumentKind)),
     "NUMBER": Slot("an exact number, > 0 or 0", _NUMBER),
@@ -142,7 +150,25 @@ _FILTERS = (
 )
 
 VERBS: tuple[Verb, ...] = (
-    Verb(SETUP, "hedge", ("hedge BOOK POLICY lead LEAD hedge HEDGE ratio RATIO",), "The book. Each story has one."),
+    Verb(
+        SETUP,
+        "hedge",
+        ("hedge BOOK POLICY lead LEAD hedge HEDGE ratio RATIO", "hedge BOOK POLICY long LONG short SHORT"),
+        "The book. Each story has one. The second form is for `pair`.",
+    ),
+    Verb(
+        SETUP,
+        "book",
+        ("book BOOK POLICY LEGS",),
+        "A book whose legs do not hedge one another, instead of `hedge`. Each leg is in an account of its own.",
+    ),
+    Verb(SETUP, "begins", ("begins DAY CLOCK",), "When the story begins, UTC; 2026-01-01 00:00:00 when left out."),
+    Verb(
+        SETUP,
+        "session",
+        ("session VENUE DAY OPENS CLOSES",),
+        "A session of a venue with trading hours, UTC; a venue without one never closes. Oldest first.",
+    ),
     Verb(
         SETUP,
         "instrument",
@@ -285,6 +311,7 @@ VERBS: tuple[Verb, ...] = (
         " (durable, nothing sent), `between sends` (one sent), `after send`.",
     ),
     Verb(TOLD, "restart", ("restart [halted]",), "The engine starts again from the journal."),
+    Verb(TOLD, "config", ("config KEY TEXT",), "From the next restart on, a parameter of the policy is another one."),
     Verb(
         TOLD, "second_engine", ("second_engine",), "Another engine takes the journal; the first still hears everything."
     ),

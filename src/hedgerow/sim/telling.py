@@ -207,6 +207,16 @@ class Teller:
         self._stage.die()
         self._stage.start(halted=line.has("halted"))
 
+    def _deed_config(self, line: Line) -> None:
+        config = self._stage.config
+        config = replace(config, params=config.params | {line.text("KEY"): line.text("TEXT").strip('"')})
+        try:
+            self._stage.reconfigure(config, make(config, checked=False))
+        except BadParams as bad:
+            error = bad.errors[0]
+            got = f"{error.key}: {error.problem}"
+            raise BadStory(line.number, f"a parameter that {config.policy} takes", got, error.help) from None
+
     def _deed_second_engine(self, line: Line) -> None:
         assert line.verb == "second_engine", line
         self._stage.start_second()

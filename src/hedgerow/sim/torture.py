@@ -116,7 +116,7 @@ def run_seed(seed: int, trace: Callable[[str], None] | None = None) -> WorldRepo
     try:
         return world.run()
     except Exception as error:
-        world.oracle.broken("assert", f"{type(error).__name__}: {str(error)[:500]}")
+        world.broken("assert", f"{type(error).__name__}: {str(error)[:500]}")
         return world.report()
 
 

@@ -1,4 +1,4 @@
-"""One world: two venues, one book, its engines, people and a market, from one seed and in virtual time.
+"""One world: two venues, a book or two, their engines, people and a market, from one seed and in virtual time.
 
 First everything that this seed has goes wrong; then all heals, and the book must converge within a bounded time.
 """
@@ -16,21 +16,24 @@ import msgspec
 
 from hedgerow import strategies
 from hedgerow.core import apply
-from hedgerow.core.config import BookConfig, HedgeRule, LegConfig, Limits, Timing
+from hedgerow.core.book import Book
+from hedgerow.core.config import BookConfig
 from hedgerow.core.events import Action, OperatorCommanded
 from hedgerow.journal.errors import JournalError
 from hedgerow.market.exchange import SimExchange
 from hedgerow.market.fees import Fees
 from hedgerow.market.rules import SelfTrade, VenueRules
-from hedgerow.model.ids import AccountId, BookId, InstrumentId, LegId, VenueId
-from hedgerow.model.instrument import FeeCurrency, Instrument, InstrumentKind
+from hedgerow.model.ids import AccountId, InstrumentId, LegId, VenueId
+from hedgerow.model.instrument import Instrument, InstrumentKind
 from hedgerow.model.market import Level
-from hedgerow.model.numbers import ONE, ZERO, ceil_to
+from hedgerow.model.numbers import ONE, ZERO
 from hedgerow.model.order import Side
 from hedgerow.sim.engine import Crash, Engine
 from hedgerow.sim.faults import Fault, Faults
 from hedgerow.sim.line import Line
 from hedgerow.sim.oracle import Oracle, Violation
+from hedgerow.sim.plot import FAR, NEAR, PRICE, Draw, Plot
+from hedgerow.sim.site import Site
 
 NS_PER_MS = 1_000_000
 START_NS = 1_700_000_000_000_000_000
@@ -44,11 +47,6 @@ QUIET_CHECKS = 2
 MEMORY = "CLOSED_ORDERS_MAX"
 SLIPPAGE = Decimal("0.98")
 "More than any cap on slippage in these worlds."
-
-LEAD, HEDGE = LegId("lead"), LegId("hedge")
-STEPS = (Decimal("0.001"), Decimal("0.01"), Decimal("0.1"), Decimal(1))
-PRICE = Decimal(100)
-TAG = "t"
 
 
 class WorldReport(msgspec.Struct, frozen=True):
@@ -88,7 +86,8 @@ class World:
         self._healed = False
         self._windows: dict[Fault, int] = {}
         "What the market is like for now, and for how many reasons at once."
-        self._finale = ""
+        self._finales: dict[str, str] = {}
+        self._broken: list[Violation] = []
         self._restarted = False
         self._orders_at_rest = 0
         self._quiet_checks = 0
@@ -96,13 +95,11 @@ class World:
         self.price = PRICE
         self._basis = ONE
         "Price of the hedge leg's venue as a ratio of the other's."
-        self.config = self._draw_config()
-        self._strategy = strategies.make(self.config)
-        rule = self.config.hedge
-        assert rule is not None, self.config
-        instruments: dict[str, Instrument] = {leg.id: leg.instrument for leg in self.config.legs}
-        self.oracle = Oracle(TAG, instruments, LEAD, HEDGE, rule.ratio)
-        self.lines = {leg.id: self._line(leg) for leg in self.config.legs}
+        self.plots = Draw(self.rng).plots()
+        self.oracles = {plot.tag: _oracle(plot) for plot in self.plots}
+        self._sites = {venue_id: Site(self._exchange(venue_id)) for venue_id in (NEAR, FAR)}
+        self.lines = {plot.tag: self._lines_of(plot) for plot in self.plots}
+        self._all_lines = [line for lines in self.lines.values() for line in lines.values()]
         self._engine: Engine | None = None
         self._engines: list[Engine] = []
 
@@ -122,8 +119,9 @@ class World:
         self._start_engine()
         self._after_ms(1, self._move_market)
         self._after_ms(500, self._beat)
-        if self.config.params.get("entry_on") == "signal":
-            self._after_ms(1_000, self._signal)
+        for plot in self.plots:
+            if strategies.takes_signals(plot.config):
+                self._after_ms(1_000, self._signal, plot)
         for kind in self.faults.spacings_ms:
             self._after_ms(self.faults.next_ms(kind), self._strike, kind)
         self._after_ms(fault_ms, self._heal)
@@ -137,13 +135,13 @@ class World:
         return self.report()
 
     def _run(self) -> None:
-        heap = self._heap
+        heap, oracles = self._heap, list(self.oracles.values())
         # One broken rule is enough: what a broken engine does next may have no end.
-        while heap and not self._done and not self.oracle.violations:
+        while heap and not self._done and not self._broken and not any(o.violations for o in oracles):
             self.now_ns, _, call, args = heappop(heap)
             call(*args)
             if self._calls > CALLS_MAX:
-                self.oracle.broken("livelock", f"{self.events} events, {self._calls} calls")
+                self.broken("livelock", f"{self.events} events, {self._calls} calls")
 
     def report(self) -> WorldReport:
         """Close this world and return what it gave."""
@@ -151,7 +149,7 @@ class World:
         self._connection.close()
         return WorldReport(
             self.seed,
-            tuple(self.oracle.violations),
+            tuple(self.violations),
             self.events,
             self.requests,
             {kind.value: count for kind, count in self.faults.counts.items() if count},
@@ -160,151 +158,71 @@ class World:
             row[0].hex() if row else "",
         )
 
+    @property
+    def violations(self) -> list[Violation]:
+        """Return every broken rule, of the world as a whole and of each book."""
+        return self._broken + [each for oracle in self.oracles.values() for each in oracle.violations]
+
+    def broken(self, rule: str, text: str) -> None:
+        """A rule broke that is no book's own."""
+        self._broken.append(Violation(self.now_ns, rule, text))
+
     # Setting up.
 
     def _pick(self, *choices: Any) -> Any:
         return choices[self.rng.randrange(len(choices))]
 
-    def _draw_instrument(self, venue: str, kind: InstrumentKind, fee_currencies: tuple[FeeCurrency, ...]) -> Instrument:
-        step = STEPS[self.rng.randrange(len(STEPS))]
-        perp = kind is InstrumentKind.PERP
-        fee_currency = FeeCurrency.QUOTE if perp else self._pick(*fee_currencies)
-        banded = self.rng.randrange(2) == 0
-        return Instrument(
-            InstrumentId(f"{venue}:X-USD"),
-            VenueId(venue),
-            kind,
-            "X",
-            "USD",
-            self._pick(Decimal("0.01"), Decimal("0.1")),
-            step,
-            step * self._pick(1, 1, 2, 5),
-            step * 1000 if self.rng.randrange(3) == 0 else None,
-            self._pick(ZERO, Decimal(5), Decimal(20)),
-            self.rng.randrange(2) == 0,
-            self._pick(ONE, ONE, Decimal(10)) if perp else ONE,
-            Decimal("0.95") if banded else None,
-            Decimal("1.05") if banded else None,
-            fee_currency,
-            perp,
-        )
-
-    def _draw_config(self) -> BookConfig:
-        rng = self.rng
-        policy = self._pick("mirror", "mirror", "carry", "carry", "close")
-        spot, perp = InstrumentKind.SPOT, InstrumentKind.PERP
-        lead_kind = self._pick(spot, InstrumentKind.MARGIN, perp) if policy == "mirror" else spot
-        hedge_kind = self._pick(perp, perp, spot) if policy == "mirror" else perp
-        # Who sells all that an account holds cannot pay a fee in what is sold.
-        fees = tuple(FeeCurrency) if policy != "close" else (FeeCurrency.QUOTE, FeeCurrency.RECEIVED)
-        lead = self._draw_instrument("simA", lead_kind, fees)
-        hedge = self._draw_instrument("simB", hedge_kind, fees)
-        ratio = self._pick(Decimal(-1), Decimal(-1), Decimal("-0.5")) if policy == "mirror" else Decimal(-1)
-        # Some orders are worth several orders of the hedge leg, some less than one.
-        per_lead = abs(ratio) * lead.multiplier / hedge.multiplier
-        unit = max(lead.smallest_qty(PRICE), hedge.smallest_qty(PRICE) / per_lead)
-        self.qty = ceil_to(unit * self._pick(1, 3, 7) * self._pick(ONE, ONE, ONE, Decimal("0.5")), lead.step)
-        self.qty = max(self.qty, lead.smallest_qty(PRICE))
-        if lead.max_qty is not None:
-            self.qty = min(self.qty, lead.max_qty)
-        adopt = policy == "close"
-        self._held = self.qty * 3 if adopt else ZERO
-        lease_ms, visibility_ms = rng.randrange(2_000, 4_000), rng.randrange(1_500, 4_000)
-        legs = tuple(
-            LegConfig(leg_id, AccountId(f"{each.venue_id}/main"), each, adopt, lease_ms, visibility_ms)
-            for leg_id, each in ((LEAD, lead), (HEDGE, hedge))
-        )
-        limits = Limits(
-            max_notional=lead.notional(self.qty, PRICE) * 10 if rng.randrange(2) else None,
-            stale_ms=rng.randrange(2_000, 5_000),
-            residual_alarm_ms=3_000,
-        )
-        timing = Timing(
-            ack_timeout_ms=rng.randrange(500, 1_500),
-            ask_first_ms=rng.randrange(100, 400),
-            ask_spacing_ms_max=rng.randrange(800, 2_000),
-            retry_first_ms=100,
-            retry_spacing_ms_max=3_000,
-            trades_read_ms=rng.randrange(1_000, 3_000),
-            full_read_ms=rng.randrange(3_000, 6_000),
-            read_timeout_ms=2_000,
-            unknown_alarm_ms=8_000,
-            drift_settle_ms=visibility_ms,
-            hold_after_ms=500,
-        )
-        params = self._draw_mirror() if policy == "mirror" else self._draw_carry(close=adopt)
-        name = "mirror" if policy == "mirror" else "carry"
-        return BookConfig(BookId("w"), TAG, name, params, legs, HedgeRule(LEAD, HEDGE, ratio), limits, timing)
-
-    def _draw_mirror(self) -> dict[str, str]:
-        return {
-            "qty": str(self.qty),
-            "max_net_qty": str(self.qty * self._pick(1, 3, 10)),
-            "entry_side": self._pick("buy", "sell"),
-            "depth": str(self._pick(1, 1, 2)),
-            "slippage_bps_max": self._pick("none", "30", "100"),
-            "order_timeout_s": self._pick("1", "5"),
-            "silence_s": "4",
-            "force_close_s": self._pick("8", "30"),
-            "exit": self._pick("make", "make", "keep"),
-        }
-
-    def _draw_carry(self, *, close: bool) -> dict[str, str]:
-        params = {
-            "entry_qty": str(self.qty),
-            "depth": "1",
-            "entry_timeout_s": self._pick("1", "4"),
-            "hedge_style": self._pick("taker", "maker"),
-            "slippage_bps_max": self._pick("none", "50"),
-            "maker_timeout_s": self._pick("3", "10"),
-            "requote_s": "1",
-            "maker_tries_max": "3",
-        }
-        if close:
-            return params | {"mode": "close"}
-        return params | {
-            "max_net_qty": str(self.qty * self._pick(2, 6)),
-            "entry_type": self._pick("limit", "limit", "market"),
-            "entry_on": self._pick("conditions", "signal"),
-            "entry_basis_bps_min": "-300",
-            "exit_basis_bps_max": self._pick("none", "-400", "-400"),
-        }
-
-    def _line(self, leg: LegConfig) -> Line:
-        instrument = leg.instrument
+    def _exchange(self, venue_id: VenueId) -> SimExchange:
+        """Open a venue with everything that is traded there, and the accounts with what they hold at first."""
         rules = VenueRules(
             SelfTrade.EXPIRE_TAKER if self.rng.randrange(2) else SelfTrade.EXPIRE_MAKER,
             post_only_refused=self.rng.randrange(2) == 0,
         )
-        exchange = SimExchange(instrument.venue_id, (instrument,), rules, self.rng.randrange(1 << 30))
-        perp = instrument.kind is InstrumentKind.PERP
-        base = ZERO if perp else self._held if leg.adopt else instrument.step * 10**6
-        fees = Fees(self._pick(ZERO, Decimal("-0.0001"), Decimal("0.0002")), self._pick(ZERO, Decimal("0.0005")))
-        exchange.open_account(leg.account_id, {"USD": Decimal(10) ** 10, "X": base}, fees, leverage=Decimal(10))
-        levels = [(PRICE, self.qty)]
-        exchange.set_book(self.now_ns, instrument.id, [(PRICE - instrument.tick, self.qty)], levels)
-        if perp and leg.adopt:
-            held = instrument.floor_qty(self._held / instrument.multiplier)
-            if held:
-                exchange.foreign_trade(leg.account_id, instrument.id, Side.SELL, held, venue_made=True)
-                exchange.drain()
-        return Line(self, leg, exchange)
+        legs = [(plot, leg) for plot in self.plots for leg in plot.config.legs if leg.instrument.venue_id == venue_id]
+        instruments = {leg.instrument.id: leg.instrument for _, leg in legs}
+        exchange = SimExchange(venue_id, tuple(instruments.values()), rules, self.rng.randrange(1 << 30))
+        balances: dict[AccountId, dict[str, Decimal]] = {}
+        for plot, leg in legs:
+            owned = balances.setdefault(leg.account_id, {"USD": Decimal(10) ** 10})
+            if not _is_margined(leg.instrument):
+                owned[leg.instrument.base] = plot.held.get(leg.id, ZERO) if leg.adopt else leg.instrument.step * 10**6
+        for account_id, balance in balances.items():
+            fees = Fees(self._pick(ZERO, Decimal("-0.0001"), Decimal("0.0002")), self._pick(ZERO, Decimal("0.0005")))
+            exchange.open_account(account_id, balance, fees, leverage=Decimal(10))
+        for instrument in instruments.values():
+            lot = max(instrument.smallest_qty(PRICE), *(plot.qty for plot, leg in legs if leg.instrument == instrument))
+            exchange.set_book(self.now_ns, instrument.id, [(PRICE - instrument.tick, lot)], [(PRICE, lot)])
+        for plot, leg in legs:
+            held = plot.held.get(leg.id, ZERO)
+            if leg.adopt and _is_margined(leg.instrument) and held:
+                side = Side.BUY if held > 0 else Side.SELL
+                exchange.foreign_trade(leg.account_id, leg.instrument.id, side, abs(held), venue_made=True)
+        exchange.drain()
+        return exchange
+
+    def _lines_of(self, plot: Plot) -> dict[LegId, Line]:
+        lines: dict[LegId, Line] = {}
+        for leg in plot.config.legs:
+            site = self._sites[leg.instrument.venue_id]
+            lines[leg.id] = Line(self, site, plot, leg, self.oracles[plot.tag])
+            site.lines.append(lines[leg.id])
+        return lines
 
     # Engines.
 
-    def is_ours(self, order_id: str) -> bool:
-        return order_id.startswith(f"hr-{TAG}-")
-
     def read_journal(self) -> None:
-        """Give the oracle what became durable."""
+        """Give each oracle what became durable of its book."""
         rows = self._connection.execute(
-            "SELECT seq, body FROM turn WHERE seq > ? ORDER BY seq", (self._read_seq,)
+            "SELECT seq, book_id, body FROM turn WHERE seq > ? ORDER BY seq", (self._read_seq,)
         ).fetchall()
-        if rows:
-            self._read_seq = rows[-1][0]
-            self.oracle.read(self.now_ns, [body for _, body in rows])
-            for seq, body in rows if self.trace is not None else ():
-                self.note(f"turn {seq} {_told(body)}")
+        if not rows:
+            return
+        self._read_seq = rows[-1][0]
+        for plot in self.plots:
+            bodies = [body for _, book_id, body in rows if book_id == plot.config.book_id]
+            self.oracles[plot.tag].read(self.now_ns, bodies)
+        for seq, book_id, body in rows if self.trace is not None else ():
+            self.note(f"turn {seq} {book_id} {_told(body)}")
 
     def note(self, text: str) -> None:
         if self.trace is not None:
@@ -326,14 +244,15 @@ class World:
         self._engines.append(engine)
         self.note("an engine starts")
         try:
-            engine.start(self._current_config(), self._strategy)
+            engine.start()
         except (Crash, JournalError):
             self.crashed(engine)
 
-    def _current_config(self) -> BookConfig:
-        """The config with the filters now in force: each start reads them from the venues."""
-        legs = tuple(msgspec.structs.replace(leg, instrument=self.lines[leg.id].instrument) for leg in self.config.legs)
-        return msgspec.structs.replace(self.config, legs=legs)
+    def current_config(self, plot: Plot) -> BookConfig:
+        """Return a book's config with the filters now in force: each start reads them from the venues."""
+        lines = self.lines[plot.tag]
+        legs = tuple(msgspec.structs.replace(leg, instrument=lines[leg.id].instrument) for leg in plot.config.legs)
+        return msgspec.structs.replace(plot.config, legs=legs)
 
     def crashed(self, engine: Engine) -> None:
         """An engine process died: what it had not committed is gone, and something starts it again."""
@@ -342,8 +261,8 @@ class World:
         self.crashes += 1
         self._after_ms(self.rng.randrange(5, 2_500), self._start_engine)
 
-    def command(self, action: Action, *, accept_drift: bool = False, detail: str = "") -> None:
-        """An operator gives an order, sometimes twice by a double click."""
+    def command(self, plot: Plot, action: Action, *, accept_drift: bool = False, detail: str = "") -> None:
+        """An operator gives an order to a book, sometimes twice by a double click."""
         engine = self._engine
         if engine is None or engine.dead:
             return
@@ -351,7 +270,9 @@ class World:
         request_id = f"r{self._requests_of_people}"
         made_ns = engine.clock.now_ns() if action is Action.SIGNAL else 0
         for _ in range(1 + (self.rng.randrange(4) == 0)):
-            engine.deliver(OperatorCommanded, action, "operator", request_id, accept_drift, detail, made_ns)
+            engine.deliver(
+                plot.config.book_id, OperatorCommanded, action, "operator", request_id, accept_drift, detail, made_ns
+            )
 
     # The market.
 
@@ -362,12 +283,17 @@ class World:
             self.price += Decimal(rng.randrange(-20, 21)) / 100
             if rng.randrange(12) == 0:
                 self._basis = ONE if self._basis < 1 else Decimal("0.94")
-        for line in self.lines.values():
+        moved: set[InstrumentId] = set()
+        for line in self._all_lines:
+            if line.instrument.id in moved:
+                line.show_quote()
+                continue
+            moved.add(line.instrument.id)
             tick = line.instrument.tick
             offset = 0 if self._healed else rng.randrange(-2, 3)
-            price = self.price * self._basis if line.leg_id == HEDGE else self.price
+            price = self.price * self._basis if line.instrument.venue_id == FAR else self.price
             middle = price // tick * tick + tick * offset
-            step, lot = line.instrument.step, max(self.qty, line.instrument.min_qty)
+            step, lot = line.instrument.step, max(line.plot.qty, line.instrument.min_qty)
             depth = 1 if thin else 5
             bids: list[Level] = []
             asks: list[Level] = []
@@ -397,14 +323,14 @@ class World:
             qty = line.instrument.step * rng.randrange(1, 6)
         line.print_trade(price, qty, side)
 
-    def _signal(self) -> None:
+    def _signal(self, plot: Plot) -> None:
         if self._healed:
             return
-        self.command(Action.SIGNAL, detail="enter")
-        self._after_ms(self.rng.randrange(500, 4_000), self._signal)
+        self.command(plot, Action.SIGNAL, detail="enter")
+        self._after_ms(self.rng.randrange(500, 4_000), self._signal, plot)
 
     def _beat(self) -> None:
-        for line in self.lines.values():
+        for line in self._all_lines:
             line.beat()
         self._after_ms(1_000, self._beat)
 
@@ -420,7 +346,12 @@ class World:
             self.faults.count(kind)
 
     def _some_line(self) -> Line:
-        return self.lines[HEDGE if self.rng.randrange(3) else LEAD]
+        """A line of some book; the leg that hedges most often."""
+        lines = list(self.lines[self._some_plot().tag].values())
+        return lines[-1] if self.rng.randrange(3) else lines[self.rng.randrange(len(lines))]
+
+    def _some_plot(self) -> Plot:
+        return self.plots[self.rng.randrange(len(self.plots))]
 
     def _window(self, kind: Fault) -> bool:
         """Something about the market lasts for a while; what it leads to is counted where it happens."""
@@ -479,7 +410,7 @@ class World:
         line = self._some_line()
         instrument = line.instrument
         # A start refuses a config whose orders are below the minimum, and there is nobody here to mend it.
-        if self.rng.randrange(2) and instrument.min_qty + instrument.step <= self.qty:
+        if self.rng.randrange(2) and instrument.min_qty + instrument.step <= line.least_qty:
             instrument = msgspec.structs.replace(instrument, min_qty=instrument.min_qty + instrument.step)
         else:
             instrument = msgspec.structs.replace(instrument, min_notional=instrument.min_notional + 2)
@@ -531,7 +462,7 @@ class World:
             Fault.OPERATOR_HALT: Action.HALT,
             Fault.OPERATOR_RESUME: Action.RESUME,
         }[kind]
-        self.command(action, accept_drift=self.rng.randrange(2) == 0)
+        self.command(self._some_plot(), action, accept_drift=self.rng.randrange(2) == 0)
         return True
 
     # Healing.
@@ -544,47 +475,59 @@ class World:
         self.faults.healed = True
         self._windows.clear()
         self._free_disk()
-        for line in self.lines.values():
+        for line in self._all_lines:
             line.mend()
         for engine in self._engines:
             if engine is not self._engine and not engine.dead:
                 engine.die()
         self._start_engine()
-        self._finale = self._pick("leave", "resume", "freeze", "flatten")
+        self._finales = {plot.tag: self._pick("leave", "resume", "freeze", "flatten") for plot in self.plots}
         self._after_ms(1_500, self._finish)
         self._after_ms(HEAL_S_MAX * 1_000, self._give_up)
 
     def _finish(self) -> None:
-        """People bring the book to rest in one of the ways that they have."""
-        if self.oracle.mode == "halted" or self._finale == "resume":
-            self.command(Action.RESUME, accept_drift=True)
-        if self._finale == "freeze":
-            self.command(Action.FREEZE)
-        if self._finale == "flatten":
-            self.command(Action.FLATTEN)
+        """People bring each book to rest in one of the ways that they have."""
+        for plot in self.plots:
+            finale = self._finales[plot.tag]
+            if self.oracles[plot.tag].mode == "halted" or finale == "resume":
+                self.command(plot, Action.RESUME, accept_drift=True)
+            if finale == "freeze":
+                self.command(plot, Action.FREEZE)
+            if finale == "flatten":
+                self.command(plot, Action.FLATTEN)
         self._after_ms(CHECK_MS, self._check)
 
     def _unsettled(self) -> list[str]:
         engine = self._engine
         if engine is None or engine.dead:
             return ["no engine runs"]
-        book = engine.book
-        net: dict[str, Decimal] = {leg_id: book.net_qty(leg_id) for leg_id in self.lines}
+        found: list[str] = []
+        for plot in self.plots:
+            found += self._unsettled_book(plot, engine.books[plot.config.book_id])
+        return found
+
+    def _unsettled_book(self, plot: Plot, book: Book) -> list[str]:
+        oracle, flat = self.oracles[plot.tag], self._finales[plot.tag] == "flatten"
+        net: dict[str, Decimal] = {leg_id: book.net_qty(leg_id) for leg_id in book.legs}
         live: dict[str, str] = {
             order.id: order.status.value for orders in book.live.values() for order in orders.values()
         }
         # Capped prices lie below the market, and a venue judges the notional of an order by its limit.
-        found = self.oracle.unsettled(self.price * SLIPPAGE, net, live, flat=self._finale == "flatten")
-        if self._finale == "flatten" and self.oracle.mode == "flattening":
+        found = oracle.unsettled(self.price * SLIPPAGE, net, live, flat=flat)
+        if flat and oracle.mode == "flattening":
             found.append("the flatten is not verified")
+        for leg_id, line in self.lines[plot.tag].items():
+            drift = book.ledger(leg_id).drift_net_qty
+            if drift and not line.is_foreign_traded:
+                found.append(f"{leg_id}: drift of {drift}, and nobody else traded there")
         if book.state.parked or book.unclear:
             found.append(f"{len(book.state.parked)} fills are parked, {len(book.unclear)} orders are unclear")
         return found
 
     def _check(self) -> None:
         found = self._unsettled()
-        if self._restarted and not found and len(self.oracle.orders) != self._orders_at_rest:
-            self.oracle.broken("at rest", "a restart of a book at rest led to orders")
+        if self._restarted and not found and self._orders != self._orders_at_rest:
+            self.broken("at rest", "a restart of a book at rest led to orders")
             self._done = True
             return
         # What is still on its way to the disk can be in no fold of it.
@@ -592,7 +535,7 @@ class World:
         self._quiet_checks = 0 if found or writes else self._quiet_checks + 1
         if self._quiet_checks == QUIET_CHECKS:
             if self._engine is not None:
-                self._engine.compare_with_journal(self._strategy)
+                self._engine.compare_with_journal()
             if self._restarted or not self._is_idle() or self.rng.randrange(2):
                 self._done = True
                 return
@@ -602,25 +545,39 @@ class World:
     def _is_idle(self) -> bool:
         """Whether nothing is wanted or stands any more, so that nothing may follow from a restart."""
         engine = self._engine
-        if engine is None or self.oracle.mode == "running":
+        if engine is None or any(oracle.mode == "running" for oracle in self.oracles.values()):
             return False
-        return not any(engine.book.live.values()) and not engine.book.state.refusals
+        return not any(any(book.live.values()) or book.state.refusals for book in engine.books.values())
+
+    @property
+    def _orders(self) -> int:
+        return sum(len(oracle.orders) for oracle in self.oracles.values())
 
     def _restart_at_rest(self) -> None:
         """One more recovery: of a book at rest it must lead to no order."""
         self._restarted = True
         self._quiet_checks = 0
-        self._orders_at_rest = len(self.oracle.orders)
+        self._orders_at_rest = self._orders
         if self._engine is not None:
             self._engine.die()
         self._start_engine()
 
     def _give_up(self) -> None:
         for text in self._unsettled():
-            self.oracle.broken("convergence", text)
-        if not self.oracle.violations:
-            self.oracle.broken("convergence", "the book comes to no rest")
+            self.broken("convergence", text)
+        if not self.violations:
+            self.broken("convergence", "the books come to no rest")
         self._done = True
+
+
+def _is_margined(instrument: Instrument) -> bool:
+    return instrument.kind is InstrumentKind.PERP
+
+
+def _oracle(plot: Plot) -> Oracle:
+    instruments: dict[str, Instrument] = {leg.id: leg.instrument for leg in plot.config.legs}
+    rule = plot.config.hedge
+    return Oracle(plot.tag, instruments, None if rule is None else (rule.lead, rule.hedge, rule.ratio))
 
 
 def _told(body: bytes) -> str:

@@ -8,7 +8,7 @@ import msgspec
 
 from hedgerow.core.config import BookConfig
 from hedgerow.core.target import Strategy
-from hedgerow.strategies import carry, mirror
+from hedgerow.strategies import carry, exits, grid, mirror, pair
 from hedgerow.strategies.params import BadParams, ParamError, parse
 
 
@@ -20,12 +20,32 @@ class Policy(msgspec.Struct, frozen=True):
     "(config, params) -> list of `ParamError`."
     strategy: Any
     "(config, params) -> `Strategy`."
+    takes_signals: Any = None
+    "(params) -> whether a signal means something to such a book; None: never."
+    legs: tuple[str, str] = ("lead", "hedge")
+    "What a config calls the two legs of the hedge rule."
+    stands_alone: bool = False
+    "Whether a book may have the first of these legs without the second."
+    finds_legs: bool = False
+    "Whether its legs may be found in the accounts that a config names, and what other hands do there is adopted."
 
 
 POLICIES: dict[str, Policy] = {
     "mirror": Policy(mirror.MirrorParams, mirror.check, mirror.Mirror),
-    "carry": Policy(carry.CarryParams, carry.check, carry.Carry),
+    "carry": Policy(carry.CarryParams, carry.check, carry.Carry, carry.takes_signals),
+    "grid": Policy(grid.GridParams, grid.check, grid.Grid, stands_alone=True),
+    "exits": Policy(exits.ExitsParams, exits.check, exits.Exits, finds_legs=True),
+    "pair": Policy(pair.PairParams, pair.check, pair.Pair, pair.takes_signals, ("long", "short")),
 }
+
+
+def takes_signals(config: BookConfig) -> bool:
+    """Return whether a signal means something to a book. Raises BadParams."""
+    policy = POLICIES.get(config.policy)
+    # A policy that is not registered is a test's or a newer version's; it gets what it is sent.
+    if policy is None:
+        return True
+    return policy.takes_signals is not None and bool(policy.takes_signals(parse(policy.params_type, config.params)))
 
 
 def make(config: BookConfig, *, checked: bool = True) -> Strategy:

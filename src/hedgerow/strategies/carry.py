@@ -211,6 +211,11 @@ class Wanted(msgspec.Struct, frozen=True):
 _NOTHING = Wanted()
 
 
+def takes_signals(params: CarryParams) -> bool:
+    """Return whether a signal begins an entry; else only the conditions do."""
+    return params.mode is CarryMode.OPEN and params.entry_on is EntryOn.SIGNAL
+
+
 class Carry:
     """Long spot against short futures, in increments."""
 

@@ -68,7 +68,13 @@ class MirrorParams(msgspec.Struct, frozen=True, kw_only=True):
         Param("Without a sign of life from the hedge leg for this long, orders are withdrawn.", "seconds", above=0),
     ] = Decimal(15)
     force_close_s: Annotated[
-        Decimal, Param("A residual that lasts this long closes both legs and freezes the book.", "seconds", above=0)
+        Decimal,
+        Param(
+            "A residual that lasts this long closes both legs and freezes the book. The time in which an order without "
+            "a proof might have taken it does not count, for as long as that proof takes at most.",
+            "seconds",
+            above=0,
+        ),
     ] = Decimal(60)
     exit: Annotated[ExitPolicy, Param("Whether what is held is offered back.")] = ExitPolicy.MAKE
     exit_after_s: Annotated[
@@ -106,8 +112,7 @@ class Mirror:
         is_hedged = book.is_hedged
         force_close_ns = None
         if not is_hedged:
-            # The turn at hand is the first of a residual without a beginning.
-            force_close_ns = (book.state.residual_since_ns or book.now_ns) + self._force_close_ns
+            force_close_ns = book.open_since_ns() + self._force_close_ns
             if book.now_ns >= force_close_ns:
                 text = f"residual {book.residual} lasted {self._params.force_close_s} s"
                 return Target(nets=nets, flatten_reason=text)

@@ -11,6 +11,9 @@ from typing import Protocol, assert_never
 from hedgerow.core.commands import CancelOrder, CancelOrphan, QueryOrder, Read, SubmitOrder
 from hedgerow.core.config import NS_PER_MS, NS_PER_S
 from hedgerow.core.events import (
+    Balance,
+    BalancesRead,
+    BorrowRateReceived,
     CancelAnswered,
     CancelOutcome,
     Event,
@@ -18,6 +21,7 @@ from hedgerow.core.events import (
     FundingPaid,
     FundingRateReceived,
     Heartbeat,
+    InterestCharged,
     LinkDown,
     LinkUp,
     OpenOrder,
@@ -38,7 +42,7 @@ from hedgerow.core.events import (
 from hedgerow.market.answers import OrderReport, OrderRequest, Refused, TradeReport
 from hedgerow.model.ids import AccountId, ClientOrderId, LegId, TradeId, VenueOrderId
 from hedgerow.model.instrument import Instrument
-from hedgerow.model.market import FundingRate, Quote
+from hedgerow.model.market import BorrowRate, FundingRate, Quote
 from hedgerow.model.order import Fill
 from hedgerow.venues import outcomes
 from hedgerow.venues.clock import Clock, Timer
@@ -46,12 +50,14 @@ from hedgerow.venues.gateway import Deliver, Request
 from hedgerow.venues.sim_wire import (
     TRADES_PAGE,
     Answered,
+    AskBalances,
     AskOrder,
     AskOrders,
     AskPosition,
     AskTrades,
     Beat,
     FromVenue,
+    LoanShown,
     Place,
     RateShown,
     Shown,
@@ -173,6 +179,10 @@ class SimGateway:
                 rate = message.rate
                 seen = FundingRate(rate.instrument_id, now_ns, rate.rate, rate.interval_s, rate.next_funding_ts_ns)
                 self._deliver(FundingRateReceived(now_ns, seen))
+            case LoanShown():
+                loan = message.rate
+                seen_loan = BorrowRate(loan.currency, now_ns, loan.rate, loan.interval_s)
+                self._deliver(BorrowRateReceived(now_ns, self._leg_id, seen_loan))
             case _:
                 assert_never(message)
 
@@ -196,6 +206,8 @@ class SimGateway:
                 self._line.take(AskOrders(self._await(read)))
             case ReadKind.POSITION:
                 self._line.take(AskPosition(self._await(read)))
+            case ReadKind.BALANCES:
+                self._line.take(AskBalances(self._await(read)))
             case _:
                 assert_never(read.kind)
 
@@ -240,6 +252,11 @@ class SimGateway:
             self._deliver(_reported(frame.order, now_ns, self._leg_id))
         if frame.funding is not None:
             self._deliver(FundingPaid(now_ns, self._leg_id, frame.funding.funding_id, frame.funding.net_quote))
+        if frame.interest is not None:
+            interest = frame.interest
+            self._deliver(
+                InterestCharged(now_ns, self._leg_id, interest.interest_id, interest.currency, interest.amount)
+            )
 
     def _answered(self, answer: Answered, now_ns: int) -> None:
         entry = self._awaited.pop(answer.no, None)
@@ -298,6 +315,11 @@ class SimGateway:
             return ReadFailed(now_ns, read.leg_id, read.kind, _tell(answer.refused))
         if read.kind is ReadKind.OPEN_ORDERS:
             return OpenOrdersRead(now_ns, read.leg_id, asked_ns, tuple(_open_order(row) for row in answer.orders))
+        if read.kind is ReadKind.BALANCES:
+            if answer.balances is None:
+                return ReadFailed(now_ns, read.leg_id, read.kind, "no balances in the answer")
+            rows = tuple(Balance(row.currency, row.total, row.available, row.borrowed) for row in answer.balances)
+            return BalancesRead(now_ns, read.leg_id, asked_ns, rows)
         if answer.holding is None:
             return ReadFailed(now_ns, read.leg_id, read.kind, "no position in the answer")
         return PositionRead(now_ns, read.leg_id, asked_ns, answer.holding.net_qty, answer.holding.avg_price)

@@ -10,17 +10,21 @@ from typing import Protocol, assert_never
 
 import msgspec
 
-from hedgerow.market.answers import Accepted, FundingReport, OrderReport, Refused, Report, TradeReport
+from hedgerow.market.answers import Accepted, FundingReport, InterestReport, OrderReport, Refused, Report, TradeReport
 from hedgerow.market.exchange import SimExchange
 from hedgerow.market.latency import Latency
 from hedgerow.market.synthetic import SyntheticMarket
 from hedgerow.market.tape import MarketEvent, play
 from hedgerow.model.ids import AccountId, VenueId
-from hedgerow.model.market import FundingRate, Quote
+from hedgerow.model.instrument import InstrumentKind
+from hedgerow.model.market import BorrowRate, FundingRate, Quote
+from hedgerow.model.numbers import ZERO
+from hedgerow.model.session import Sessions
 from hedgerow.venues.clock import Clock, Timer
 from hedgerow.venues.sim_wire import (
     TRADES_PAGE,
     Answered,
+    AskBalances,
     AskOrder,
     AskOrders,
     AskPosition,
@@ -29,6 +33,8 @@ from hedgerow.venues.sim_wire import (
     FromVenue,
     Hello,
     Holding,
+    LoanShown,
+    Owned,
     Place,
     RateShown,
     Shown,
@@ -154,6 +160,10 @@ class SimVenues:
         """Return whether the venue hears and says nothing now."""
         return self.clock.now_ns() < self._dark_until_ns.get(venue_id, 0)
 
+    def set_sessions(self, venue_id: VenueId, sessions: Sessions) -> None:
+        """Let a venue trade in these sessions only."""
+        self.exchanges[venue_id].set_sessions(sessions)
+
     def settle(self) -> None:
         """Tell what happened to accounts since the last time."""
         reports = [(venue_id, *found) for venue_id, exchange in self.exchanges.items() for found in exchange.drain()]
@@ -229,6 +239,11 @@ class Desk:
         self._shown: Quote | None = None
         self._shown_ns = 0
         self._rate: FundingRate | None = None
+        self._loans: dict[str, BorrowRate] = {}
+        instrument = self._exchange.instrument(hello.instrument_id)
+        lends = instrument.kind is InstrumentKind.MARGIN
+        self._currencies = (instrument.base, instrument.quote) if lends else ()
+        "What the account may borrow to trade here."
         self._beat()
         self.show()
 
@@ -244,6 +259,10 @@ class Desk:
 
     def hear(self, report: Report) -> None:
         """Put one report of the account on the stream."""
+        if isinstance(report, InterestReport):
+            if report.currency in self._currencies:
+                self._stream(Streamed(interest=report))
+            return
         if report.instrument_id != self.hello.instrument_id:
             return
         if isinstance(report, TradeReport):
@@ -270,60 +289,27 @@ class Desk:
         if rate is not None and rate != self._rate:
             self._rate = rate
             self._stream(RateShown(rate))
+        for currency in self._currencies:
+            loan = self._exchange.borrow_rate(currency)
+            if loan is not None and loan != self._loans.get(currency):
+                self._loans[currency] = loan
+                self._stream(LoanShown(loan))
 
     # On the way there.
 
     def _arrive(self, request: ToVenue) -> None:
         if self._venues.is_dark(self._venue_id):
             return
-        answer = self._answer(request)
+        now_ns = self._clock.now_ns()
+        if self.loses_next_answer and isinstance(request, Place) and now_ns <= request.expires_ns:
+            self._lost_order = request.order.client_order_id
+        answer = answer_of(self._exchange, self.hello, request, now_ns)
         self._venues.settle()
         if self.loses_next_answer and isinstance(request, Place):
             self.loses_next_answer = False
             return
         arrives_ns = self._clock.now_ns() + self._latency.report_ns()
         self._clock.call_at(arrives_ns, lambda: self._deliver(answer))
-
-    def _answer(self, request: ToVenue) -> Answered:
-        now_ns, no = self._clock.now_ns(), request.no
-        account_id, instrument_id = self.hello.account_id, self.hello.instrument_id
-        match request:
-            case Place():
-                if now_ns > request.expires_ns:
-                    return Answered(no, LATE)
-                if self.loses_next_answer:
-                    self._lost_order = request.order.client_order_id
-                placed = self._exchange.submit(now_ns, account_id, request.order)
-                if isinstance(placed, Accepted):
-                    return Answered(no, venue_order_id=placed.venue_order_id)
-                return Answered(no, placed)
-            case Withdraw():
-                name = "" if request.venue_order_id else request.client_order_id
-                ended = self._exchange.cancel(now_ns, account_id, instrument_id, name, request.venue_order_id)
-                return Answered(no, ended) if isinstance(ended, Refused) else Answered(no, order=ended.report)
-            case AskOrder():
-                ids = request.client_order_id, request.venue_order_id
-                found = self._exchange.query(now_ns, account_id, instrument_id, *ids)
-                return Answered(no, found) if isinstance(found, Refused) else Answered(no, order=found)
-            case AskOrders():
-                refused = self._exchange.charge(now_ns, account_id, ORDERS_WEIGHT)
-                if refused is not None:
-                    return Answered(no, refused)
-                return Answered(no, orders=self._exchange.open_orders(account_id, instrument_id))
-            case AskTrades():
-                refused = self._exchange.charge(now_ns, account_id, TRADES_WEIGHT)
-                if refused is not None:
-                    return Answered(no, refused)
-                trades = self._exchange.trades(account_id, instrument_id, request.from_trade_id, TRADES_PAGE)
-                return Answered(no, trades=trades)
-            case AskPosition():
-                refused = self._exchange.charge(now_ns, account_id, POSITION_WEIGHT)
-                if refused is not None:
-                    return Answered(no, refused)
-                held = self._exchange.positions(account_id)[instrument_id]
-                return Answered(no, holding=Holding(held, self._exchange.avg_price(account_id, instrument_id)))
-            case _:
-                assert_never(request)
 
     # On the way back.
 
@@ -342,3 +328,56 @@ class Desk:
         if self._open:
             self._stream(Beat())
             self._clock.call_at(self._clock.now_ns() + BEAT_NS, self._beat)
+
+
+def answer_of(exchange: SimExchange, hello: Hello, request: ToVenue, now_ns: int) -> Answered:
+    """Return what the exchange answers to a request that reaches it now, and let it do what was asked."""
+    no, account_id, instrument_id = request.no, hello.account_id, hello.instrument_id
+    match request:
+        case Place():
+            if now_ns > request.expires_ns:
+                return Answered(no, LATE)
+            placed = exchange.submit(now_ns, account_id, request.order)
+            if isinstance(placed, Accepted):
+                return Answered(no, venue_order_id=placed.venue_order_id)
+            return Answered(no, placed)
+        case Withdraw():
+            name = "" if request.venue_order_id else request.client_order_id
+            ended = exchange.cancel(now_ns, account_id, instrument_id, name, request.venue_order_id)
+            return Answered(no, ended) if isinstance(ended, Refused) else Answered(no, order=ended.report)
+        case AskOrder():
+            ids = request.client_order_id, request.venue_order_id
+            found = exchange.query(now_ns, account_id, instrument_id, *ids)
+            return Answered(no, found) if isinstance(found, Refused) else Answered(no, order=found)
+        case AskOrders():
+            refused = exchange.charge(now_ns, account_id, ORDERS_WEIGHT)
+            if refused is not None:
+                return Answered(no, refused)
+            return Answered(no, orders=exchange.open_orders(account_id, instrument_id))
+        case AskTrades():
+            refused = exchange.charge(now_ns, account_id, TRADES_WEIGHT)
+            if refused is not None:
+                return Answered(no, refused)
+            trades = exchange.trades(account_id, instrument_id, request.from_trade_id, TRADES_PAGE)
+            return Answered(no, trades=trades)
+        case AskPosition():
+            refused = exchange.charge(now_ns, account_id, POSITION_WEIGHT)
+            if refused is not None:
+                return Answered(no, refused)
+            held = exchange.positions(account_id)[instrument_id]
+            return Answered(no, holding=Holding(held, exchange.avg_price(account_id, instrument_id)))
+        case AskBalances():
+            refused = exchange.charge(now_ns, account_id, POSITION_WEIGHT)
+            if refused is not None:
+                return Answered(no, refused)
+            free = exchange.free_balances(account_id)
+            rows = exchange.balances(account_id).items()
+            return Answered(
+                no,
+                balances=tuple(
+                    Owned(currency, max(owned, ZERO), max(free[currency], ZERO), max(-owned, ZERO))
+                    for currency, owned in rows
+                ),
+            )
+        case _:
+            assert_never(request)

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import msgspec
 
-from hedgerow.market.answers import FundingReport, OrderReport, OrderRequest, Refused, TradeReport
+from hedgerow.market.answers import FundingReport, InterestReport, OrderReport, OrderRequest, Refused, TradeReport
 from hedgerow.model.ids import AccountId, InstrumentId
-from hedgerow.model.market import FundingRate, Quote
+from hedgerow.model.market import BorrowRate, FundingRate, Quote
 
 # The longest page of trades that one answer holds, as at Binance.
 TRADES_PAGE = 1000
@@ -60,7 +60,11 @@ class AskPosition(_Request, frozen=True):
     """What does the account hold?"""
 
 
-ToVenue = Place | Withdraw | AskOrder | AskOrders | AskTrades | AskPosition
+class AskBalances(_Request, frozen=True):
+    """What does the account own and owe?"""
+
+
+ToVenue = Place | Withdraw | AskOrder | AskOrders | AskTrades | AskPosition | AskBalances
 
 
 class Hello(msgspec.Struct, frozen=True):
@@ -77,6 +81,15 @@ class Holding(msgspec.Struct, frozen=True):
     avg_price: Decimal | None
 
 
+class Owned(msgspec.Struct, frozen=True):
+    """One currency of an account."""
+
+    currency: str
+    total: Decimal
+    available: Decimal
+    borrowed: Decimal
+
+
 class Answered(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     """The answer to one request: refused, or what the request asked for."""
 
@@ -88,6 +101,7 @@ class Answered(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     orders: tuple[OrderReport, ...] = ()
     trades: tuple[TradeReport, ...] = ()
     holding: Holding | None = None
+    balances: tuple[Owned, ...] | None = None
 
 
 class Streamed(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
@@ -96,6 +110,7 @@ class Streamed(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     order: OrderReport | None = None
     trade: TradeReport | None = None
     funding: FundingReport | None = None
+    interest: InterestReport | None = None
 
 
 class Shown(msgspec.Struct, frozen=True, tag=True):
@@ -110,8 +125,14 @@ class RateShown(msgspec.Struct, frozen=True, tag=True):
     rate: FundingRate
 
 
+class LoanShown(msgspec.Struct, frozen=True, tag=True):
+    """What a loan costs."""
+
+    rate: BorrowRate
+
+
 class Beat(msgspec.Struct, frozen=True, tag=True):
     """The private stream is alive."""
 
 
-FromVenue = Answered | Streamed | Shown | RateShown | Beat
+FromVenue = Answered | Streamed | Shown | RateShown | LoanShown | Beat

@@ -1,22 +1,12 @@
-"""Mistakes that were made for real, put back one at a time: the torture must find each of them.
-
-A mutant replaces functions of the real modules while it is active, and nothing of it is left afterwards. One that
-survives shows a blind oracle or a fault that is too rare.
-"""
+"""Mistakes of the engine itself: how it sends, asks, books, counts, hedges and remembers."""
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
-from rich.console import Console
-from rich.table import Table
 
 from hedgerow.core import apply, planner, step
 from hedgerow.core import orders as life
@@ -36,6 +26,7 @@ from hedgerow.core.events import (
     RejectClass,
     TradesRead,
 )
+from hedgerow.core.ledger import Ledger
 from hedgerow.journal.codec import GENESIS, link
 from hedgerow.journal.sqlite import SqliteStore
 from hedgerow.model.ids import ClientOrderId, LegId, OrderKey, TradeId, encode_order_id
@@ -44,128 +35,9 @@ from hedgerow.model.numbers import ZERO, ceil_to
 from hedgerow.model.order import CLOSED, UNPROVEN, Fill, Order, OrderStatus, Side
 from hedgerow.model.position import Position
 from hedgerow.runtime import cycle, node
-from hedgerow.sim import line
-from hedgerow.sim.torture import run_seed
+from hedgerow.sim.mutants.mutant import Mutant
 from hedgerow.venues import outcomes
 from hedgerow.venues.outcomes import Outcome, Proof
-
-SEEDS_MAX = 3_000
-"Seeds within which each mutant must be found."
-Patch = tuple[Any, str, Any]
-"(owner, attribute, what stands there instead)."
-
-
-class Mutant(msgspec.Struct, frozen=True):
-    """One mistake."""
-
-    name: str
-    row: str
-    "Where it is told: a row of SCENARIOS.md, of FAILURES.md, or a rule of DESIGN.md."
-    sentence: str
-    patches: tuple[Patch, ...]
-
-    @contextlib.contextmanager
-    def active(self) -> Iterator[None]:
-        """Put the mistake back for a while."""
-        with contextlib.ExitStack() as undo:
-            for owner, name, value in self.patches:
-                undo.callback(setattr, owner, name, owner.__dict__[name])
-                setattr(owner, name, value)
-            yield
-
-
-class Hunt(msgspec.Struct, frozen=True):
-    """What became of one mutant."""
-
-    name: str
-    row: str
-    sentence: str
-    seeds: int
-    "Seeds that were tried, the one that found it included."
-    rule: str
-    "The rule that it broke first; empty when it survived."
-    text: str
-
-    @property
-    def killed(self) -> bool:
-        return bool(self.rule)
-
-
-class MutantReport(msgspec.Struct, frozen=True):
-    """What became of all of them."""
-
-    hunts: tuple[Hunt, ...]
-    elapsed_s: float
-
-    @property
-    def killed(self) -> int:
-        return sum(hunt.killed for hunt in self.hunts)
-
-    def as_json(self) -> dict[str, object]:
-        """Return what `--json` prints."""
-        return {
-            "mutants": len(self.hunts),
-            "killed": self.killed,
-            "survivors": [hunt.name for hunt in self.hunts if not hunt.killed],
-            "seeds": {hunt.name: hunt.seeds for hunt in self.hunts},
-            "elapsed_s": round(self.elapsed_s, 3),
-        }
-
-    def print(self, console: Console) -> None:
-        """Print the table for people."""
-        table = Table(title="Mistakes put back", title_justify="left")
-        for name in ("mutant", "row", "the mistake"):
-            table.add_column(name)
-        table.add_column("seeds", justify="right")
-        table.add_column("found by")
-        for hunt in self.hunts:
-            table.add_row(hunt.name, hunt.row, hunt.sentence, str(hunt.seeds), hunt.rule or "SURVIVED")
-        console.print(table)
-        console.print(f"mutants {len(self.hunts)}   killed {self.killed}")
-
-
-def run(
-    jobs: int = 1, progress: Callable[[Hunt], None] | None = None, names: Iterable[str] | None = None
-) -> MutantReport:
-    """Hunt mutants, each with seeds from 0 on until one finds it.
-
-    Args:
-        jobs: processes.
-        progress: told of each hunt as it ends, in the order of the list.
-        names: which ones; None hunts all.
-
-    Raises:
-        KeyError: there is no mutant of that name.
-    """
-    started_s = time.monotonic()
-    wanted = list(MUTANTS) if names is None else [MUTANTS[name].name for name in names]
-    hunts: list[Hunt] = []
-    for hunt in _hunts(wanted, jobs):
-        hunts.append(hunt)
-        if progress is not None:
-            progress(hunt)
-    return MutantReport(tuple(hunts), time.monotonic() - started_s)
-
-
-def _hunts(names: list[str], jobs: int) -> Iterator[Hunt]:
-    if jobs <= 1 or len(names) <= 1:
-        yield from map(hunt_mutant, names)
-        return
-    with multiprocessing.get_context("spawn").Pool(min(jobs, len(names))) as pool:
-        yield from pool.imap(hunt_mutant, names)
-
-
-def hunt_mutant(name: str, seeds_max: int = SEEDS_MAX) -> Hunt:
-    """Run seeds with one mistake put back, until one of them finds it."""
-    mutant = MUTANTS[name]
-    with mutant.active():
-        for seed in range(seeds_max):
-            report = run_seed(seed)
-            if report.violations:
-                first = report.violations[0]
-                return Hunt(name, mutant.row, mutant.sentence, seed + 1, first.rule, first.text)
-    return Hunt(name, mutant.row, mutant.sentence, seeds_max, "", "")
-
 
 # The functions as they are, for mutants that only bend them.
 _apply_event = apply.apply_event
@@ -356,12 +228,11 @@ def _unfenced_write(store: SqliteStore, rows: list[Any], snapshots: list[Any]) -
     return _write(store, behind, [])
 
 
-def _cursor_runs_ahead(process: line.Line, cursor: str) -> tuple[tuple[Fill, ...], str]:
-    fills, _ = _trades(process, cursor)
-    return fills, str(len(process._printed))
+def _cursor_runs_ahead(ledger: Ledger, asked_ts_ns: int, cursor: str, lag_ns: int) -> bool:
+    return _read_trades(ledger, asked_ts_ns, cursor, 0)
 
 
-_trades = line.Line._trades
+_read_trades = Ledger.read_trades
 
 
 def _reductions_blocked(book: Book, net: Any, side: Side, free: Decimal, result: planner.Plan) -> None:
@@ -419,7 +290,13 @@ def _never(*_: Any) -> bool:
     return False
 
 
-_ALL = (
+MUTANTS = (
+    Mutant(
+        "other_book_is_drift",
+        "rule 9",
+        "what another book holds on a shared account looks like drift",
+        ((PositionRead, "share_net_qty", property(lambda read: read.net_qty)),),
+    ),
     Mutant(
         "retry_new_cid",
         "A07",
@@ -567,7 +444,7 @@ _ALL = (
         "cursor_runs_ahead",
         "B16",
         "the trade cursor moves past trades that were not shown yet",
-        ((line.Line, "_trades", _cursor_runs_ahead),),
+        ((Ledger, "read_trades", _cursor_runs_ahead),),
     ),
     Mutant(
         "liquidation_ignored",
@@ -601,4 +478,3 @@ _ALL = (
     Mutant("retry_storm", "C10", "a refused order is sent again at once", ((apply, "_refuse", _storming),)),
     Mutant("cancel_storm", "C05", "a cancel is repeated at every event", ((planner, "may_cancel", _cancel_whenever),)),
 )
-MUTANTS: dict[str, Mutant] = {mutant.name: mutant for mutant in _ALL}

@@ -1,0 +1,413 @@
+"""The driver of a backtest: the real cycle, doors, gateways and exchange, in virtual time over recorded markets.
+
+At one moment the market moves first, then what travels arrives, then timers go off. Nothing is drawn from the machine,
+so the same config, data and seed give the same fills. With `skips`, rows of which nothing can come are passed over in
+bulk, with the same fills: see `track`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from hedgerow.core.book import Book
+from hedgerow.core.commands import LookUpFill, Turn
+from hedgerow.core.config import NS_PER_S, BookConfig
+from hedgerow.core.events import BookStarted, Event, FillLookedUp
+from hedgerow.core.step import empty_book
+from hedgerow.core.target import WakePrice
+from hedgerow.journal.errors import JournalError
+from hedgerow.market.exchange import SimExchange
+from hedgerow.market.ticks import NO_ASK, NO_BID
+from hedgerow.model.ids import AccountId, BookId, InstrumentId, LegId, VenueId
+from hedgerow.model.market import FundingRate
+from hedgerow.runtime.cycle import Cycle
+from hedgerow.runtime.dispatch import Budget, Dispatch
+from hedgerow.runtime.node_config import NodeConfig
+from hedgerow.runtime.simulated import delay_of, open_exchanges
+from hedgerow.sim.backtest.clock import BookClock, UnwatchedClock, VirtualClock
+from hedgerow.sim.backtest.line import Line, Ways
+from hedgerow.sim.backtest.record import Recorder
+from hedgerow.sim.backtest.track import NEVER, Bounds, Data, Track, best_prices
+from hedgerow.strategies import make
+from hedgerow.venues.sim_gateway import SimGateway
+from hedgerow.venues.sim_wire import Hello, RateShown, Shown
+
+BEAT_NS = NS_PER_S
+# What is on its way when the data ends still arrives.
+END_NS = NS_PER_S
+# Reads find what a stream lost, and no backtest loses anything: they keep the books' memory small, no more.
+READ_MS = 600_000
+# No process dies here.
+NO_SNAPSHOTS = 1 << 60
+EPOCH = 1
+PROGRESS_EVERY = 256
+EVERYTHING = Bounds(NO_ASK, NO_BID)
+"Nothing lies inside."
+
+Progress = Callable[[int, int], None]
+"Takes (rows gone by, rows in all)."
+
+
+class BookBroke(Exception):
+    """A rule of the engine's own broke in a book. The text says which."""
+
+
+class Watch(msgspec.Struct):
+    """One leg that watches a track."""
+
+    book: Book
+    leg_id: LegId
+    gateway: SimGateway
+    prices: tuple[WakePrice, ...] | None = None
+    "The wake prices that `low` and `high` were made of."
+    low: int = 0
+    high: int = NO_ASK
+    is_eager: bool = True
+    "Every quote matters."
+
+
+class Backtest:
+    """One run."""
+
+    def __init__(
+        self,
+        config: NodeConfig,
+        data: Mapping[InstrumentId, Data],
+        recorder: Recorder,
+        *,
+        skips: bool = True,
+        take_turn: Callable[[Turn], object] | None = None,
+    ) -> None:
+        """Prepare a run; nothing moves before `run`.
+
+        Args:
+            data: the market of every instrument that a book trades.
+            recorder: told of everything that happens.
+            skips: pass over in bulk what cannot matter.
+            take_turn: takes each turn, e.g. to journal it.
+        """
+        self._skips = skips
+        self._recorder = recorder
+        self._take_turn = take_turn
+        start_ns = min(each.first_ts_ns for each in data.values())
+        self.clock = VirtualClock(start_ns)
+        self._exchanges = open_exchanges(config)
+        delays = {venue.id: delay_of(venue.latency_ms) for venue in config.venues}
+        self._ways = {venue_id: Ways(config.seed, venue_id, delay) for venue_id, delay in delays.items()}
+        self.tracks: dict[InstrumentId, Track] = {}
+        self._tracks_of: dict[VenueId, list[Track]] = {venue_id: [] for venue_id in self._exchanges}
+        for instrument_id, each in data.items():
+            venue_id = VenueId(instrument_id.partition(":")[0])
+            delay = delays[venue_id]
+            mean_ns = delay.base_ns + delay.jitter_ns // 2
+            track = Track(each, instrument_id, self._exchanges[venue_id], mean_ns)
+            self.tracks[instrument_id] = track
+            self._tracks_of[venue_id].append(track)
+        self._list = list(self.tracks.values())
+        self._rows = sum(track.rows_in_all for track in self._list)
+        self.end_ns = max(track.last_ts_ns for track in self._list) + END_NS
+        self._watches: dict[InstrumentId, list[Watch]] = {instrument_id: [] for instrument_id in self.tracks}
+        self._lines: dict[tuple[AccountId, InstrumentId], list[Line]] = {}
+        self._rates: dict[InstrumentId, FundingRate] = {}
+        self._bounds: dict[InstrumentId, Bounds] = {}
+        self._appended = self._durable = 0
+        self._failure: Exception | None = None
+        self.books: dict[BookId, Book] = {}
+        book_clock = BookClock(self.clock)
+        self._cycle = Cycle(book_clock, self, self._look_up, self, NO_SNAPSHOTS)
+        doors = {account.id: Dispatch(self.clock, Budget()) for account in config.accounts}
+        self._start(config.books, doors)
+
+    # Running.
+
+    def run(self, progress: Progress | None = None) -> None:
+        """Run to the end of the data.
+
+        Raises:
+            BookBroke: a rule of the engine's own broke.
+            JournalError: a turn could not be taken.
+        """
+        loops = 0
+        while self._failure is None:
+            ts_ns = self._next_ns()
+            if ts_ns > self.end_ns:
+                break
+            self._turn_to(ts_ns)
+            loops += 1
+            if progress is not None and loops % PROGRESS_EVERY == 0:
+                progress(self.rows_seen, self._rows)
+        if self._failure is not None:
+            raise self._failure
+        self._advance(self.end_ns)
+        if progress is not None:
+            progress(self._rows, self._rows)
+
+    @property
+    def rows_seen(self) -> int:
+        """Rows that went by."""
+        return sum(track.rows_seen for track in self._list)
+
+    def _turn_to(self, ts_ns: int) -> None:
+        """Let the market move up to a time, then everything else that is due by then."""
+        self._advance(ts_ns)
+        for venue_id, exchange in self._exchanges.items():
+            due_ns = exchange.next_due_ns()
+            if due_ns is not None and due_ns <= ts_ns:
+                exchange.advance(ts_ns)
+                self._happened(exchange, ts_ns)
+                self._show_rates(venue_id)
+        self._deliver_quotes(ts_ns)
+        clock = self.clock
+        while (due_ns := clock.due_ns()) is not None and due_ns <= ts_ns and self._failure is None:
+            if clock.next_is_book_timer() and self._skips and self._beat(due_ns):
+                # A sign of life may have moved the timer.
+                continue
+            clock.run_one()
+            self._send_durable()
+
+    def _next_ns(self) -> int:
+        """Return when anything may happen next."""
+        next_ns = self.clock.due_ns()
+        next_ns = NEVER if next_ns is None else next_ns
+        for exchange in self._exchanges.values():
+            due_ns = exchange.next_due_ns()
+            if due_ns is not None:
+                next_ns = min(next_ns, due_ns)
+        for track in self._list:
+            next_ns = min(next_ns, self._next_of(track, next_ns))
+        return next_ns
+
+    def _next_of(self, track: Track, until_ns: int) -> int:
+        """Return when a track has something next that can matter."""
+        is_eager, bounds = self._bounds_of(track) if self._skips else (True, EVERYTHING)
+        if is_eager:
+            first = track.in_flight[0].arrives_ns if track.in_flight else NEVER
+            return min(track.next_ts_ns(), track.next_show_ns(), first)
+        next_ns = track.next_ts_ns() if track.is_changed else NEVER
+        is_outside = track.shown is None or not bounds.spans(track.data, track.shown)
+        if is_outside:
+            next_ns = min(next_ns, track.next_show_ns())
+        for shown in track.in_flight:
+            if is_outside or not bounds.spans(track.data, shown.quote):
+                next_ns = min(next_ns, shown.arrives_ns)
+                break
+        return min(next_ns, track.matters_ns(bounds, min(next_ns, until_ns)))
+
+    def _bounds_of(self, track: Track) -> tuple[bool, Bounds]:
+        """Return whether every quote of a track matters, and the prices inside which none does."""
+        low, high, is_eager = 0, NO_ASK, False
+        for watch in self._watches[track.instrument_id]:
+            prices = _promised(watch.book)
+            if prices is not watch.prices or watch.is_eager:
+                watch.prices, watch.is_eager = prices, prices is None
+                watch.low, watch.high = _ticks_within(track.data, prices, watch.leg_id)
+            is_eager = is_eager or watch.is_eager
+            low, high = max(low, watch.low), min(high, watch.high)
+        own = self._bounds.get(track.instrument_id)
+        if own is None:
+            own = self._own_bounds(track)
+            self._bounds[track.instrument_id] = own
+        return is_eager, msgspec.structs.replace(own, low=max(low, own.low), high=min(high, own.high))
+
+    def _own_bounds(self, track: Track) -> Bounds:
+        """Return the prices at which a row trades with an order of ours, or comes near a liquidation."""
+        data = track.data
+        safe_low, safe_high = track.exchange.safe_prices(track.instrument_id)
+        low = 0 if safe_low is None else max(1, data.ticks_above(safe_low))
+        high = NO_ASK if safe_high is None else data.ticks_below(safe_high)
+        return best_prices(track.exchange.resting(track.instrument_id), data, low, high)
+
+    # The market.
+
+    def _advance(self, ts_ns: int) -> None:
+        """Let every exchange see its market up to a time.
+
+        What is still on its way to the books was shown by a market that had our orders of then in it, so the last
+        stretch is played row by row.
+        """
+        for track in self._list:
+            if self._skips:
+                track.skip_to(ts_ns - max(track.delay_ns, 1))
+            while True:
+                next_ns, show_ns = track.next_ts_ns(), track.next_show_ns()
+                if min(next_ns, show_ns) > ts_ns:
+                    break
+                if show_ns < next_ns:
+                    track.show_again(show_ns)
+                else:
+                    self._play(track)
+
+    def _play(self, track: Track) -> None:
+        exchange = track.exchange
+        ts_ns = track.play_next()
+        exchange.advance(ts_ns)
+        if self._report(exchange, ts_ns):
+            self._changed(exchange)
+            track.show_again(ts_ns)
+        elif self._skips and not track.is_safe(self._bounds.get(track.instrument_id)):
+            self._bounds.pop(track.instrument_id, None)
+
+    def _happened(self, exchange: SimExchange, ts_ns: int) -> None:
+        """Take what a request did at an exchange."""
+        self._report(exchange, ts_ns)
+        self._changed(exchange)
+
+    def _changed(self, exchange: SimExchange) -> None:
+        """Our orders or positions are others than before."""
+        for track in self._tracks_of[exchange.venue_id]:
+            track.forget_look()
+            track.is_changed = True
+            self._bounds.pop(track.instrument_id, None)
+
+    def _report(self, exchange: SimExchange, ts_ns: int) -> bool:
+        """Put on its way what the exchange reports; return whether it does."""
+        reports = exchange.drain()
+        for account_id, report in reports:
+            self._recorder.reported(ts_ns, account_id, report)
+            for line in self._lines.get((account_id, report.instrument_id), ()):
+                line.hear(report, ts_ns)
+        return bool(reports)
+
+    def _show_rates(self, venue_id: VenueId) -> None:
+        for track in self._tracks_of[venue_id]:
+            rate = track.exchange.funding_rate(track.instrument_id)
+            if rate is not None and rate != self._rates.get(track.instrument_id):
+                self._rates[track.instrument_id] = rate
+                for watch in self._watches[track.instrument_id]:
+                    watch.gateway.receive(RateShown(rate))
+        self._send_durable()
+
+    # What reaches the books.
+
+    def _deliver_quotes(self, ts_ns: int) -> None:
+        """Let the books see what arrives up to a time, in order."""
+        while True:
+            track = min(self._list, key=lambda each: each.in_flight[0].arrives_ns if each.in_flight else NEVER)
+            if not track.in_flight or track.in_flight[0].arrives_ns > ts_ns:
+                return
+            shown = track.in_flight.popleft()
+            self.clock.set(max(shown.arrives_ns, self.clock.now_ns()))
+            for watch in self._watches[track.instrument_id]:
+                watch.gateway.receive(Shown(shown.quote))
+                self._send_durable()
+
+    def _beat(self, ts_ns: int) -> bool:
+        """Give the signs of life that came before a timer; return whether there were any."""
+        late = [line for lines in self._lines.values() for line in lines if ts_ns - line.beat_ns > BEAT_NS]
+        for line in late:
+            beat_ns = line.beat_ns + (ts_ns - 1 - line.beat_ns) // BEAT_NS * BEAT_NS
+            self.clock.set(max(beat_ns, self.clock.now_ns()))
+            line.beat(beat_ns)
+            self._send_durable()
+        return bool(late)
+
+    def _beat_on(self, line: Line) -> None:
+        """Every second, when nothing is skipped."""
+        now_ns = self.clock.now_ns()
+        line.beat(now_ns)
+        self.clock.call_at(now_ns + BEAT_NS, lambda: self._beat_on(line))
+
+    # The books.
+
+    def _start(self, configs: tuple[BookConfig, ...], doors: Mapping[AccountId, Dispatch]) -> None:
+        now_ns = self.clock.now_ns()
+        quiet = UnwatchedClock(self.clock)
+        for config in configs:
+            timing = msgspec.structs.replace(config.timing, trades_read_ms=READ_MS, full_read_ms=READ_MS)
+            config = msgspec.structs.replace(config, timing=timing)
+            book = empty_book(config, make(config))
+            self.books[config.book_id] = book
+            gateways = {leg.id: self._gateway(config, leg.id, quiet) for leg in config.legs}
+            self._cycle.add(book, gateways, {leg.id: doors[leg.account_id] for leg in config.legs})
+            self._recorder.begins(book)
+            self._cycle.deliver(config.book_id, BookStarted(now_ns, EPOCH, config))
+            for leg in config.legs:
+                gateways[leg.id].start(leg.id, leg.instrument, self._deliver_to(config.book_id))
+                self._watches[leg.instrument.id].append(Watch(book, leg.id, gateways[leg.id]))
+            self._send_durable()
+        for venue_id in self._exchanges:
+            self._show_rates(venue_id)
+        for line in [line for lines in self._lines.values() for line in lines]:
+            if self._skips:
+                line.beat(now_ns)
+            else:
+                self._beat_on(line)
+            self._send_durable()
+
+    def _gateway(self, config: BookConfig, leg_id: LegId, clock: UnwatchedClock) -> SimGateway:
+        leg = config.leg(leg_id)
+        venue_id = leg.instrument.venue_id
+        hello = Hello(leg.account_id, leg.instrument.id)
+
+        def open_line() -> Line:
+            line = Line(
+                hello, self._exchanges[venue_id], self._ways[venue_id], self.clock, gateway.receive, self._happened
+            )
+            self._lines.setdefault((leg.account_id, leg.instrument.id), []).append(line)
+            return line
+
+        gateway = SimGateway(leg.account_id, leg.lease_ms, clock, open_line)
+        return gateway
+
+    def _deliver_to(self, book_id: BookId) -> Callable[[LegId, Event], None]:
+        return lambda _leg_id, event: self._cycle.deliver(book_id, event)
+
+    def _look_up(self, book_id: BookId, command: LookUpFill) -> None:
+        fill = command.fill
+        booked = self._recorder.is_booked(fill)
+        self.clock.call_at(
+            self.clock.now_ns(),
+            lambda: self._cycle.deliver(book_id, FillLookedUp(self.clock.now_ns(), fill, booked)),
+        )
+
+    # The journal of the cycle: a turn is durable at once.
+
+    @property
+    def backlog_len(self) -> int:
+        return 0
+
+    def append(self, turn: Turn) -> int:
+        self._appended += 1
+        # Now, while the book is what the turn made of it.
+        self._recorder.turned(turn, self.books[turn.book_id])
+        if self._take_turn is not None:
+            self._take_turn(turn)
+        return self._appended
+
+    def save_snapshot(self, book_id: BookId, body: bytes) -> None:
+        """Nobody will start from it."""
+
+    def _send_durable(self) -> None:
+        while self._durable < self._appended:
+            self._durable = self._appended
+            self._cycle.durable(self._durable)
+
+    # The watcher of the cycle.
+
+    def turned(self, turns: list[tuple[int, Turn]]) -> None:
+        """What is of interest was taken by `append`."""
+
+    def faulted(self, book_id: BookId, error: Exception) -> None:
+        broke = BookBroke(f"{book_id}: {type(error).__name__}: {error}")
+        broke.__cause__ = error
+        self._failure = broke
+
+    def journal_failed(self, error: JournalError) -> None:
+        self._failure = error
+
+
+def _promised(book: Book) -> tuple[WakePrice, ...] | None:
+    """Return the prices inside which the book sleeps through quotes; None when it looks at each."""
+    return book.target.wake_prices if book.now_ns < book.idle_until_ns else None
+
+
+def _ticks_within(data: Data, prices: tuple[WakePrice, ...] | None, leg_id: LegId) -> tuple[int, int]:
+    """Return the lowest bid and the highest ask, in ticks, that lie inside a leg's wake prices."""
+    low, high = 0, NO_ASK
+    for price in prices or ():
+        if price.leg_id == leg_id:
+            low = max(low, 1 if price.low is None else data.ticks_above(price.low))
+            high = min(high, NO_ASK - 1 if price.high is None else data.ticks_below(price.high))
+    return low, high

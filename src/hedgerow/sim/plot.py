@@ -1,0 +1,223 @@
+"""What one book of a simulated world is about: its config, what it holds at first, and how it is judged."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import msgspec
+
+from hedgerow.core.config import BookConfig, HedgeRule, LegConfig, Limits, Timing
+from hedgerow.model.ids import AccountId, BookId, InstrumentId, LegId, VenueId
+from hedgerow.model.instrument import FeeCurrency, Instrument, InstrumentKind
+from hedgerow.model.numbers import ONE, ZERO, ceil_to
+
+STEPS = (Decimal("0.001"), Decimal("0.01"), Decimal("0.1"), Decimal(1))
+PRICE = Decimal(100)
+LEAD, HEDGE, LONG, SHORT = LegId("lead"), LegId("hedge"), LegId("long"), LegId("short")
+NEAR, FAR = VenueId("simA"), VenueId("simB")
+SPOT, MARGIN, PERP = InstrumentKind.SPOT, InstrumentKind.MARGIN, InstrumentKind.PERP
+BOOKS = (1, 1, 1, 2)
+"How many books a world has, each as often as it stands here."
+
+
+class Plot(msgspec.Struct, frozen=True):
+    """One book of a world."""
+
+    config: BookConfig
+    qty: Decimal
+    "What one order of it is about, in the qty units of its first leg."
+    held: dict[LegId, Decimal] = {}
+    "What its accounts hold at first, and what it is given: signed."
+
+    @property
+    def tag(self) -> str:
+        return self.config.tag
+
+
+class Draw:
+    """Draws the books of one world. All chance comes from `rng`."""
+
+    def __init__(self, rng: Random) -> None:
+        self._rng = rng
+        self._plots: list[Plot] = []
+
+    def plots(self) -> tuple[Plot, ...]:
+        """Return the books, the first of which has the tag `t`."""
+        for index in range(self._pick(*BOOKS)):
+            self._plots.append(self._plot(index))
+        return tuple(self._sharing(plot) for plot in self._plots)
+
+    def _sharing(self, plot: Plot) -> Plot:
+        """Tell a book which of its positions another one shares, as the config does."""
+        taken = [(leg.account_id, leg.instrument.id) for each in self._plots for leg in each.config.legs]
+        legs = tuple(
+            msgspec.structs.replace(leg, shared=taken.count((leg.account_id, leg.instrument.id)) > 1)
+            for leg in plot.config.legs
+        )
+        return msgspec.structs.replace(plot, config=msgspec.structs.replace(plot.config, legs=legs))
+
+    def _pick(self, *choices: Any) -> Any:
+        return choices[self._rng.randrange(len(choices))]
+
+    def _plot(self, index: int) -> Plot:
+        policy = self._pick("mirror", "mirror", "carry", "carry", "close")
+        match policy:
+            case "mirror":
+                return self._mirror(index)
+            case "carry":
+                return self._carry(index, close=False)
+            case _:
+                return self._carry(index, close=True)
+
+    # Instruments and accounts.
+
+    def _instrument(
+        self,
+        index: int,
+        venue_id: VenueId,
+        kind: InstrumentKind,
+        fee_currencies: tuple[FeeCurrency, ...],
+        *,
+        alone: bool = False,
+    ) -> Instrument:
+        """Return an instrument of the book's own, or, unless it must be alone, one that an earlier book trades too."""
+        for leg in (leg for plot in self._plots for leg in plot.config.legs if not alone and not leg.adopt):
+            known = leg.instrument
+            if known.venue_id == venue_id and known.kind is kind is PERP and self._rng.randrange(2):
+                return known
+        step = STEPS[self._rng.randrange(len(STEPS))]
+        perp = kind is PERP
+        fee_currency = FeeCurrency.QUOTE if perp else self._pick(*fee_currencies)
+        banded = self._rng.randrange(2) == 0
+        base = "XYZ"[index]
+        return Instrument(
+            InstrumentId(f"{venue_id}:{base}-USD"),
+            venue_id,
+            kind,
+            base,
+            "USD",
+            self._pick(Decimal("0.01"), Decimal("0.1")),
+            step,
+            step * self._pick(1, 1, 2, 5),
+            step * 1000 if self._rng.randrange(3) == 0 else None,
+            self._pick(ZERO, Decimal(5), Decimal(20)),
+            self._rng.randrange(2) == 0,
+            self._pick(ONE, ONE, Decimal(10)) if perp else ONE,
+            Decimal("0.95") if banded else None,
+            Decimal("1.05") if banded else None,
+            fee_currency,
+            perp,
+        )
+
+    def _account(self, index: int, venue_id: VenueId) -> AccountId:
+        """Return the account of the first book, or one of the book's own."""
+        name = "main" if index == 0 or self._rng.randrange(3) else f"sub{index}"
+        return AccountId(f"{venue_id}/{name}")
+
+    def _legs(self, index: int, adopt: bool, *instruments: tuple[LegId, Instrument]) -> tuple[LegConfig, ...]:
+        lease_ms, visibility_ms = self._rng.randrange(2_000, 4_000), self._rng.randrange(1_500, 4_000)
+        return tuple(
+            LegConfig(
+                leg_id,
+                self._account(index, each.venue_id),
+                each,
+                adopt,
+                lease_ms=lease_ms,
+                visibility_ms=visibility_ms,
+            )
+            for leg_id, each in instruments
+        )
+
+    def _config(
+        self,
+        index: int,
+        policy: str,
+        params: dict[str, str],
+        legs: tuple[LegConfig, ...],
+        hedge: HedgeRule | None,
+        qty: Decimal,
+    ) -> BookConfig:
+        rng = self._rng
+        limits = Limits(
+            max_notional=legs[0].instrument.notional(qty, PRICE) * 10 if rng.randrange(2) else None,
+            stale_ms=rng.randrange(2_000, 5_000),
+            residual_alarm_ms=3_000,
+        )
+        timing = Timing(
+            ack_timeout_ms=rng.randrange(500, 1_500),
+            ask_first_ms=rng.randrange(100, 400),
+            ask_spacing_ms_max=rng.randrange(800, 2_000),
+            retry_first_ms=100,
+            retry_spacing_ms_max=3_000,
+            trades_read_ms=rng.randrange(1_000, 3_000),
+            full_read_ms=rng.randrange(3_000, 6_000),
+            read_timeout_ms=2_000,
+            unknown_alarm_ms=8_000,
+            drift_settle_ms=max(leg.visibility_ms for leg in legs),
+            hold_after_ms=500,
+        )
+        tag = "t" if index == 0 else f"t{index}"
+        return BookConfig(BookId(f"w{index}"), tag, policy, params, legs, hedge, limits, timing)
+
+    def _qty(self, lead: Instrument, hedge: Instrument, ratio: Decimal) -> Decimal:
+        """Return an order of the lead leg: some are worth several orders of the hedge leg, some less than one."""
+        per_lead = abs(ratio) * lead.multiplier / hedge.multiplier
+        unit = max(lead.smallest_qty(PRICE), hedge.smallest_qty(PRICE) / per_lead)
+        qty = ceil_to(unit * self._pick(1, 3, 7) * self._pick(ONE, ONE, ONE, Decimal("0.5")), lead.step)
+        qty = max(qty, lead.smallest_qty(PRICE))
+        return qty if lead.max_qty is None else min(qty, lead.max_qty)
+
+    # Books.
+
+    def _mirror(self, index: int) -> Plot:
+        fees = tuple(FeeCurrency)
+        lead = self._instrument(index, NEAR, self._pick(SPOT, MARGIN, PERP), fees)
+        hedge = self._instrument(index, FAR, self._pick(PERP, PERP, SPOT), fees)
+        ratio = self._pick(-ONE, -ONE, Decimal("-0.5"))
+        qty = self._qty(lead, hedge, ratio)
+        params = {
+            "qty": str(qty),
+            "max_net_qty": str(qty * self._pick(1, 3, 10)),
+            "entry_side": self._pick("buy", "sell"),
+            "depth": str(self._pick(1, 1, 2)),
+            "slippage_bps_max": self._pick("none", "30", "100"),
+            "order_timeout_s": self._pick("1", "5"),
+            "silence_s": "4",
+            "force_close_s": self._pick("8", "30"),
+            "exit": self._pick("make", "make", "keep"),
+        }
+        legs = self._legs(index, False, (LEAD, lead), (HEDGE, hedge))
+        return Plot(self._config(index, "mirror", params, legs, HedgeRule(LEAD, HEDGE, ratio), qty), qty)
+
+    def _carry(self, index: int, *, close: bool) -> Plot:
+        # Who sells all that an account holds cannot pay a fee in what is sold.
+        fees = (FeeCurrency.QUOTE, FeeCurrency.RECEIVED) if close else tuple(FeeCurrency)
+        lead = self._instrument(index, NEAR, SPOT, fees)
+        hedge = self._instrument(index, FAR, PERP, fees, alone=close)
+        qty = self._qty(lead, hedge, -ONE)
+        params = {
+            "entry_qty": str(qty),
+            "depth": "1",
+            "entry_timeout_s": self._pick("1", "4"),
+            "hedge_style": self._pick("taker", "maker"),
+            "slippage_bps_max": self._pick("none", "50"),
+            "maker_timeout_s": self._pick("3", "10"),
+            "requote_s": "1",
+            "maker_tries_max": "3",
+        }
+        held: dict[LegId, Decimal] = {}
+        if close:
+            params["mode"] = "close"
+            held = {LEAD: qty * 3, HEDGE: -hedge.floor_qty(qty * 3 / hedge.multiplier)}
+        else:
+            params |= {
+                "max_net_qty": str(qty * self._pick(2, 6)),
+                "entry_type": self._pick("limit", "limit", "market"),
+                "entry_on": self._pick("conditions", "signal"),
+                "entry_basis_bps_min": "-300",
+                "exit_basis_bps_max": self._pick("none", "-400", "-400"),
+            }
+        legs = self._legs(index, close, (LEAD, lead), (HEDGE, hedge))
+        return Plot(self._config(index, "carry", params, legs, HedgeRule(LEAD, HEDGE, -ONE), qty), qty, held)

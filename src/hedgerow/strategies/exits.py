@@ -1,0 +1,600 @@
+"""Exits: positions that exist already, watched in any number of legs, each closed by the first of its rules that fires.
+
+Every leg stands alone: a price, a session or a read that is missing in one never touches another. A rule asks for one
+order in one slot, named after it; that order is watched until it has filled, and when it ends without that, the rules
+are asked anew.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import lru_cache
+from typing import Annotated
+
+import msgspec
+from msgspec.structs import replace
+
+from hedgerow.core.book import Book
+from hedgerow.core.config import BookConfig, LegConfig
+from hedgerow.core.events import ReadKind, RejectClass
+from hedgerow.core.holds import Alarm, AlarmKind, Hold, HoldReason
+from hedgerow.core.target import Resting, Target, WakePrice
+from hedgerow.model.ids import LegId
+from hedgerow.model.instrument import InstrumentKind
+from hedgerow.model.market import Quote
+from hedgerow.model.numbers import BPS, ONE, ZERO, ceil_to, floor_to
+from hedgerow.model.occ import parse_occ
+from hedgerow.model.order import Order, OrderType, Role, Side, TimeInForce
+from hedgerow.model.session import Sessions, day_close_ns, next_session, session_at, utc_text
+from hedgerow.model.words import Word
+from hedgerow.strategies.params import Param, ParamError
+from hedgerow.strategies.quoting import earliest, to_ns
+
+SLOT = "exit/"
+# Where the hold stands that says why the prices of a leg cannot be judged now.
+WATCH = "watch"
+TWO = Decimal(2)
+# A new best price is remembered when it is this much better: a stop that trails needs no turn for every tick.
+BEST_STEP = 10 * BPS
+NS_PER_MIN = 60_000_000_000
+NS_PER_H = 60 * NS_PER_MIN
+
+
+class PriceUsed(Word):
+    TOUCH = "touch"
+    "What an exit would get at once: the bid of a long, the ask of a short."
+    MARK = "mark"
+    "The middle of both."
+
+
+class StaleSides(Word):
+    BOTH = "both"
+    BUY = "buy"
+    SELL = "sell"
+
+
+class Rule(Word):
+    """Why a position is closed: the end of its order's slot."""
+
+    TAKE_PROFIT = "take_profit"
+    STOP_LOSS = "stop_loss"
+    TRAILING = "trailing"
+    TIME_LIMIT = "time_limit"
+    CLOSE_OF_DAY = "close_of_day"
+    ZERO_DTE = "zero_dte"
+    BUY_BACK = "buy_back"
+    BUY_BACK_LOSS = "buy_back_loss"
+    SCALE_OUT = "scale_out"
+
+    @property
+    def slot(self) -> str:
+        return SLOT + self.value
+
+
+class ExitsParams(msgspec.Struct, frozen=True, kw_only=True):
+    """What an exits book is told."""
+
+    take_profit_rate: Annotated[
+        Decimal | None, Param("Close at this part of what it cost; a short as far below its price.", "ratio", above=1)
+    ] = Decimal("1.1")
+    stop_loss_rate: Annotated[
+        Decimal | None, Param("Close at this part of what it cost; a short as far above its price.", "ratio", above=0)
+    ] = Decimal("0.8")
+    trailing_rate: Annotated[
+        Decimal | None, Param("Close at this part of the best price since it was first seen.", "ratio", above=0)
+    ] = None
+    trailing_from_rate: Annotated[
+        Decimal, Param("Trailing begins once the price has reached this part of the cost.", "ratio", min=1)
+    ] = ONE
+    scale_out_rate: Annotated[
+        Decimal | None, Param("Sell a part, once, at this part of what it cost.", "ratio", above=1)
+    ] = None
+    scale_out_part: Annotated[
+        Decimal, Param("How much of it `scale_out_rate` sells, rounded down to the step.", "ratio", above=0, max=1)
+    ] = Decimal("0.5")
+    time_limit_h: Annotated[Decimal | None, Param("Close what has been watched for this long.", "hours", above=0)] = (
+        None
+    )
+    close_of_day_min: Annotated[
+        Decimal | None,
+        Param("Close everything this long before each day's close; half-days close early.", "minutes", above=0),
+    ] = None
+    zero_dte_cut_off_min: Annotated[
+        Decimal | None,
+        Param("Close options on their last day this long before its close.", "minutes", above=0),
+    ] = Decimal(10)
+    buy_back_rate: Annotated[
+        Decimal | None, Param("Buy a short option back when it costs this part of what it brought.", "ratio", above=0)
+    ] = Decimal("0.2")
+    buy_back_loss_rate: Annotated[
+        Decimal | None,
+        Param("Buy a short option back when it costs this many times what it brought.", "ratio", above=1),
+    ] = TWO
+    price_used: Annotated[
+        PriceUsed,
+        Param("What the rates are compared with; the mark flatters a wide spread, so take it for liquid stocks only."),
+    ] = PriceUsed.TOUCH
+    slippage_bps_max: Annotated[
+        Decimal | None,
+        Param("Worst price of an exit, from the price it would get; none sends market orders.", "bps", min=0),
+    ] = None
+    reprice_s: Annotated[
+        Decimal, Param("An exit with a worst price follows the market after so long.", "seconds", above=0)
+    ] = Decimal(10)
+    ladder_rungs: Annotated[int, Param("Limits of the ladder down to the floor when nobody bids.", min=1, max=50)] = 5
+    ladder_step_s: Annotated[Decimal, Param("Each rung of the ladder stands for so long.", "seconds", above=0)] = (
+        Decimal(10)
+    )
+    floor_price: Annotated[
+        Decimal, Param("Nothing is sold below this when nobody bids.", "quote per base unit", above=0)
+    ] = Decimal("0.01")
+    stale_order_s: Annotated[
+        Decimal | None, Param("Own orders that are older are canceled; the rules then ask anew.", "seconds", above=0)
+    ] = Decimal(180)
+    stale_sides: Annotated[StaleSides, Param("The sides of which stale orders are canceled.")] = StaleSides.BOTH
+    cycle_s: Annotated[Decimal, Param("Everything is looked at this often, whatever happens.", "seconds", above=0)] = (
+        Decimal(5)
+    )
+
+
+def check(config: BookConfig, params: ExitsParams) -> list[ParamError]:
+    """Return what does not fit together: with the legs, their venues' hours, or one another."""
+    errors = []
+    if config.hedge is not None:
+        help_ = "give each leg another name than lead and hedge"
+        return [ParamError("hedge", "exits keeps no hedge: each position is closed by itself", help_)]
+    loss, profit = params.stop_loss_rate, params.take_profit_rate
+    if loss is not None and loss >= 1:
+        errors.append(ParamError("stop_loss_rate", f"{loss} is no loss", "use less than 1, e.g. 0.8"))
+    if profit is not None and profit >= TWO:
+        help_ = "use less than 2, or none and trailing_rate"
+        errors.append(ParamError("take_profit_rate", f"{profit} can never be met by a short", help_))
+    if params.trailing_rate is not None and params.trailing_rate >= 1:
+        problem = f"{params.trailing_rate} would close at the best price itself"
+        errors.append(ParamError("trailing_rate", problem, "use less than 1, e.g. 0.9"))
+    if params.scale_out_rate is not None and profit is not None and params.scale_out_rate >= profit:
+        problem = f"{params.scale_out_rate} is not below take_profit_rate {profit}, which closes all of it"
+        errors.append(ParamError("scale_out_rate", problem, "use less than take_profit_rate"))
+    back, back_loss = params.buy_back_rate, params.buy_back_loss_rate
+    if back is not None and back >= 1:
+        errors.append(ParamError("buy_back_rate", f"{back} is no profit", "use less than 1, e.g. 0.2"))
+    if back is not None and back_loss is not None and back_loss <= back:
+        errors.append(ParamError("buy_back_loss_rate", "is not above buy_back_rate", "use e.g. 2"))
+    return errors + _hours_errors(config, params)
+
+
+def _hours_errors(config: BookConfig, params: ExitsParams) -> list[ParamError]:
+    """What closes by the clock needs to know when the venue closes."""
+    errors = []
+    help_ = "name its calendar, e.g. `calendar: XNYS` under venues"
+    for leg in config.legs:
+        if leg.instrument.venue_id in config.sessions:
+            continue
+        where = f"{leg.instrument.id}: nothing says when {leg.instrument.venue_id} closes"
+        if params.close_of_day_min is not None:
+            errors.append(ParamError("close_of_day_min", where, help_))
+        elif leg.instrument.kind is InstrumentKind.OPTION and params.zero_dte_cut_off_min is not None:
+            errors.append(ParamError("zero_dte_cut_off_min", where, help_))
+    return errors
+
+
+class Watched(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is remembered of one position while it is held."""
+
+    since_ns: int = 0
+    "When it was first seen, for the time limit."
+    best: Decimal | None = None
+    "Best price since trailing began."
+    keep_qty: Decimal | None = None
+    "What scaling out leaves, once it has begun."
+    ladder_ns: int = 0
+    "When the ladder began; 0 while somebody bids."
+    ladder_from: Decimal | None = None
+    "Its first rung."
+
+
+_UNSEEN = Watched()
+
+
+class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the policy remembers between events; in the journal as JSON."""
+
+    legs: dict[LegId, Watched] = {}
+
+
+@lru_cache(maxsize=64)
+def remembered(text: str) -> dict[LegId, Watched]:
+    """Return what was remembered of each leg; the cache only spares reading the same text for every event."""
+    return msgspec.json.decode(text, type=Memory).legs if text else {}
+
+
+class Look(msgspec.Struct, frozen=True):
+    """One held position at one moment: all that the rules are asked about."""
+
+    leg: LegConfig
+    is_long: bool
+    held: Decimal
+    "What can be closed, > 0: never more than the account has."
+    cost: Decimal
+    "Average price paid, or received."
+    price: Decimal | None
+    "Fresh and possible, else None."
+    now_ns: int
+    sessions: Sessions | None
+    "None for a venue that never closes."
+    memory: Watched
+
+    @property
+    def is_short_option(self) -> bool:
+        return not self.is_long and self.leg.instrument.kind is InstrumentKind.OPTION
+
+    def at_rate(self, rate: Decimal) -> Decimal:
+        """Return the price at which the position is worth `rate` of its cost; a short gains as the price falls."""
+        return self.cost * (rate if self.is_long else TWO - rate)
+
+    def is_as_good_as(self, price: Decimal) -> bool:
+        """Return whether the price that it would get is at least as good for the position."""
+        return self.price is not None and (self.price >= price if self.is_long else self.price <= price)
+
+    def is_as_bad_as(self, price: Decimal) -> bool:
+        """Return whether the price that it would get is at least as bad for the position."""
+        return self.price is not None and (self.price <= price if self.is_long else self.price >= price)
+
+
+class Part(msgspec.Struct, frozen=True):
+    """What one leg comes to."""
+
+    resting: tuple[Resting, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    memory: Watched = _UNSEEN
+    wake_ts_ns: int | None = None
+    wake_price: WakePrice | None = None
+    every_quote: bool = False
+    "Whether each of its quotes may change something."
+
+
+class Exits:
+    """Positions of one or more accounts, each until one of its rules has closed it."""
+
+    def __init__(self, config: BookConfig, params: ExitsParams) -> None:
+        self._params = params
+        self._cycle_ns = to_ns(params.cycle_s)
+        self._reprice_ns = to_ns(params.reprice_s)
+        self._rung_ns = to_ns(params.ladder_step_s)
+        self._stale_ns = None if params.stale_order_s is None else to_ns(params.stale_order_s)
+
+    def target(self, book: Book) -> Target:
+        memory = remembered(book.state.memory)
+        parts = {leg_id: self._part(book, leg, memory.get(leg_id, _UNSEEN)) for leg_id, leg in book.legs.items()}
+        kept = {leg_id: part.memory for leg_id, part in parts.items() if part.memory != _UNSEEN}
+        text = book.state.memory
+        if kept != memory:
+            text = msgspec.json.encode(Memory(kept)).decode() if kept else ""
+        every_quote = any(part.every_quote for part in parts.values())
+        prices = tuple(part.wake_price for part in parts.values() if part.wake_price is not None)
+        return Target(
+            resting=tuple(want for part in parts.values() for want in part.resting),
+            holds=tuple(hold for part in parts.values() for hold in part.holds),
+            memory=text,
+            wake_ts_ns=earliest(*(part.wake_ts_ns for part in parts.values())),
+            alarms=(*_unlisted(book), *(alarm for part in parts.values() for alarm in part.alarms)),
+            wake_prices=None if every_quote else prices,
+        )
+
+    def _part(self, book: Book, leg: LegConfig, memory: Watched) -> Part:
+        alarms = _unread(book, leg)
+        look = self._look(book, leg, memory)
+        if look is None:
+            return Part(alarms=alarms)
+        look = replace(look, memory=self._seen(look))
+        standing = next((order for order in book.working(leg.id) if order.slot.startswith(SLOT)), None)
+        fired = self._fired(look)
+        if standing is not None:
+            rule = Rule(standing.slot.removeprefix(SLOT))
+            # The whole position goes before a part of it; else what was begun is ended.
+            fired = fired if rule is Rule.SCALE_OUT and fired is not None else rule
+        wake = earliest(book.now_ns + self._cycle_ns, *self._times(book, look))
+        if fired is None:
+            holds = self._unwatched(book, look)
+            return Part((), holds, alarms, _without_ladder(look.memory), wake, self._between(look), look.price is None)
+        part = self._exit(book, look, fired, standing)
+        return replace(part, alarms=(*alarms, *part.alarms), wake_ts_ns=earliest(wake, part.wake_ts_ns))
+
+    def _look(self, book: Book, leg: LegConfig, memory: Watched) -> Look | None:
+        """The position of a leg; None when it holds nothing that could be closed."""
+        ledger = book.ledger(leg.id)
+        net_qty = ledger.position.net_qty
+        cost = ledger.position.avg_price(leg.instrument.multiplier)
+        if cost is None:
+            return None
+        is_long = net_qty > 0
+        in_account = net_qty + ledger.drift_net_qty + (ledger.foreign_net_qty or ZERO)
+        # What somebody sold by hand is not there any more: selling it again would open a short.
+        held = min(abs(net_qty), max(in_account if is_long else -in_account, ZERO))
+        if held <= 0:
+            return None
+        price = _price(book, leg, is_long, self._params.price_used)
+        sessions = book.config.sessions.get(leg.instrument.venue_id)
+        return Look(leg, is_long, held, cost, price, book.now_ns, sessions, memory)
+
+    def _seen(self, look: Look) -> Watched:
+        """What is remembered once this price was seen."""
+        memory = look.memory
+        if self._params.time_limit_h is not None and not memory.since_ns:
+            memory = replace(memory, since_ns=look.now_ns)
+        if self._params.trailing_rate is None or look.price is None or look.is_short_option:
+            return memory
+        best = memory.best
+        if best is None:
+            begins = look.is_as_good_as(look.at_rate(self._params.trailing_from_rate))
+        else:
+            begins = look.is_as_good_as(best * (ONE + BEST_STEP if look.is_long else ONE - BEST_STEP))
+        return replace(memory, best=look.price) if begins else memory
+
+    # The rules, in order.
+
+    def _fired(self, look: Look) -> Rule | None:
+        """The first rule that closes the position now."""
+        good, bad = self._profit(look), self._loss(look)
+        if good is not None and look.is_as_good_as(good[1]):
+            return good[0]
+        if bad is not None and look.is_as_bad_as(bad[1]):
+            return bad[0]
+        trail = self._trail(look)
+        if trail is not None and look.is_as_bad_as(trail):
+            return Rule.TRAILING
+        for rule, due_ns in ((Rule.TIME_LIMIT, self._limit_ns(look)), *self._session_times(look)):
+            if due_ns is not None and look.now_ns >= due_ns:
+                return rule
+        part = self._part_price(look)
+        return Rule.SCALE_OUT if part is not None and look.is_as_good_as(part) else None
+
+    def _profit(self, look: Look) -> tuple[Rule, Decimal] | None:
+        params = self._params
+        if look.is_short_option:
+            return None if params.buy_back_rate is None else (Rule.BUY_BACK, look.cost * params.buy_back_rate)
+        if params.take_profit_rate is None:
+            return None
+        return Rule.TAKE_PROFIT, look.at_rate(params.take_profit_rate)
+
+    def _loss(self, look: Look) -> tuple[Rule, Decimal] | None:
+        params = self._params
+        if look.is_short_option:
+            rate = params.buy_back_loss_rate
+            return None if rate is None else (Rule.BUY_BACK_LOSS, look.cost * rate)
+        if params.stop_loss_rate is None:
+            return None
+        return Rule.STOP_LOSS, look.at_rate(params.stop_loss_rate)
+
+    def _trail(self, look: Look) -> Decimal | None:
+        best, rate = look.memory.best, self._params.trailing_rate
+        if best is None or rate is None:
+            return None
+        return best * (rate if look.is_long else TWO - rate)
+
+    def _part_price(self, look: Look) -> Decimal | None:
+        """The price at which a part is sold; None when that was done, or is not wanted."""
+        rate, keep = self._params.scale_out_rate, look.memory.keep_qty
+        if rate is None or look.is_short_option or (keep is not None and look.held <= keep):
+            return None
+        if keep is None and look.leg.instrument.floor_qty(look.held * self._params.scale_out_part) <= 0:
+            return None
+        return look.at_rate(rate)
+
+    def _limit_ns(self, look: Look) -> int | None:
+        limit = self._params.time_limit_h
+        return None if limit is None else look.memory.since_ns + int(limit * NS_PER_H)
+
+    def _session_times(self, look: Look) -> list[tuple[Rule, int]]:
+        """The rules that go by the day's close, and when they fire today; none while the venue is closed."""
+        session = None if look.sessions is None else session_at(look.sessions, look.now_ns)
+        if look.sessions is None or session is None:
+            return []
+        close_ns = day_close_ns(look.sessions, session.day)
+        assert close_ns is not None, session
+        found = []
+        if self._params.close_of_day_min is not None:
+            found.append((Rule.CLOSE_OF_DAY, close_ns - int(self._params.close_of_day_min * NS_PER_MIN)))
+        if self._params.zero_dte_cut_off_min is not None and expiry(look.leg) == session.day:
+            found.append((Rule.ZERO_DTE, close_ns - int(self._params.zero_dte_cut_off_min * NS_PER_MIN)))
+        return found
+
+    # The order.
+
+    def _exit(self, book: Book, look: Look, rule: Rule, standing: Order | None) -> Part:
+        leg, slot, memory = look.leg, rule.slot, look.memory
+        if standing is not None and self._is_stale(standing, book.now_ns):
+            # It is canceled, and proven gone, before the rules are asked again.
+            return Part(memory=memory, every_quote=True)
+        if look.sessions is not None and session_at(look.sessions, look.now_ns) is None:
+            return self._closed(look, slot, standing)
+        qty = look.held
+        if rule is Rule.SCALE_OUT:
+            keep = memory.keep_qty
+            if keep is None:
+                keep = qty - leg.instrument.floor_qty(qty * self._params.scale_out_part)
+                memory = replace(memory, keep_qty=keep)
+            qty -= keep
+            if qty <= 0:
+                return Part(memory=memory, every_quote=True)
+        memory = self._ladder(book, look, memory, slot)
+        limit_price, wake_ns = self._limit_price(book, look, memory, standing)
+        side = Side.SELL if look.is_long else Side.BUY
+        want = Resting(
+            slot,
+            leg.id,
+            side,
+            qty,
+            limit_price,
+            Role.EXIT,
+            reduce_only=leg.instrument.can_reduce_only,
+            time_in_force=TimeInForce.GTC if look.sessions is None else TimeInForce.DAY,
+        )
+        alarms: tuple[Alarm, ...] = ()
+        if memory.ladder_ns and look.now_ns >= memory.ladder_ns + self._params.ladder_rungs * self._rung_ns:
+            text = f"nobody bids for {qty} {leg.instrument.id}: it is offered at the floor {limit_price}"
+            alarms = (Alarm(AlarmKind.NO_BID, leg.id, text),)
+        return Part((want,), (), alarms, memory, wake_ns, every_quote=True)
+
+    def _closed(self, look: Look, slot: str, standing: Order | None) -> Part:
+        """While the venue is closed nothing is sent; an order that stands there ends by its own terms."""
+        assert look.sessions is not None, look
+        if standing is not None:
+            return Part((_kept(standing),), memory=look.memory, every_quote=True)
+        following = next_session(look.sessions, look.now_ns)
+        opens = "unknown" if following is None else utc_text(following.open_ns)
+        hold = Hold(HoldReason.MARKET_CLOSED, look.leg.id, slot, (("next_open", opens),))
+        return Part((), (hold,), memory=look.memory, every_quote=True)
+
+    def _is_stale(self, order: Order, now_ns: int) -> bool:
+        sides = self._params.stale_sides
+        if self._stale_ns is None or (sides is not StaleSides.BOTH and sides.value != order.side.value):
+            return False
+        return now_ns - order.submitted_ts_ns > self._stale_ns
+
+    def _ladder(self, book: Book, look: Look, memory: Watched, slot: str) -> Watched:
+        """Begin the ladder of a long when nobody bids, or when the venue says so. Once begun it goes on to the end."""
+        if not look.is_long or memory.ladder_ns:
+            return memory
+        quote = book.quote(look.leg.id)
+        refusal = book.refusal(look.leg.id, slot)
+        refused = refusal is not None and refusal.reject_class is RejectClass.NO_LIQUIDITY
+        if not refused and (quote is None or quote.bids):
+            return memory
+        first = (quote.bid or quote.ask if quote is not None else None) or book.ledger(look.leg.id).last_price
+        return replace(memory, ladder_ns=look.now_ns, ladder_from=first or look.cost)
+
+    def _limit_price(
+        self, book: Book, look: Look, memory: Watched, standing: Order | None
+    ) -> tuple[Decimal | None, int | None]:
+        """The price of the exit, None for a market order, and when it is to be looked at again."""
+        if memory.ladder_ns:
+            return self._rung(book, look, memory)
+        slippage = self._params.slippage_bps_max
+        quote = book.quote(look.leg.id)
+        far = None if quote is None else quote.bid if look.is_long else quote.ask
+        if slippage is None or far is None:
+            return None, None
+        if standing is not None and standing.type is OrderType.LIMIT:
+            due_ns = standing.submitted_ts_ns + self._reprice_ns
+            if look.now_ns < due_ns:
+                return standing.limit_price, due_ns
+        side = Side.SELL if look.is_long else Side.BUY
+        instrument = look.leg.instrument
+        return max(instrument.capped_price(far * (ONE + side.sign * slippage * BPS), side), instrument.tick), None
+
+    def _rung(self, book: Book, look: Look, memory: Watched) -> tuple[Decimal, int | None]:
+        """The rung of the moment: from the first price down to the floor in equal steps, or a bid on the way there."""
+        assert memory.ladder_from is not None, memory
+        tick, rungs = look.leg.instrument.tick, self._params.ladder_rungs
+        floor = ceil_to(self._params.floor_price, tick)
+        rung = min((look.now_ns - memory.ladder_ns) // self._rung_ns, rungs)
+        down = max(memory.ladder_from - floor, ZERO)
+        price = floor if rung >= rungs - 1 else floor_to(memory.ladder_from - down * rung / (rungs - 1), tick)
+        quote = book.quote(look.leg.id)
+        if quote is not None and quote.bid is not None:
+            price = min(price, floor_to(quote.bid, tick))
+        wake_ns = None if rung >= rungs else memory.ladder_ns + (rung + 1) * self._rung_ns
+        return max(price, floor), wake_ns
+
+    # When to look again.
+
+    def _times(self, book: Book, look: Look) -> list[int]:
+        """The coming moments at which time alone may change something."""
+        quote = book.quote(look.leg.id)
+        times = [due_ns for _, due_ns in self._session_times(look)]
+        limit_ns = self._limit_ns(look)
+        if limit_ns is not None:
+            times.append(limit_ns)
+        if quote is not None:
+            times.append(quote.ts_ns + book.config.limits.stale_ms * 1_000_000 + 1)
+        if look.sessions is not None:
+            session, following = session_at(look.sessions, look.now_ns), next_session(look.sessions, look.now_ns)
+            times += [session.close_ns] if session is not None else []
+            times += [following.open_ns] if following is not None else []
+        if self._stale_ns is not None:
+            times += [order.submitted_ts_ns + self._stale_ns + 1 for order in book.working(look.leg.id)]
+        return [ts_ns for ts_ns in times if ts_ns > book.now_ns]
+
+    def _unwatched(self, book: Book, look: Look) -> tuple[Hold, ...]:
+        """Say so when the rules that go by the price have none."""
+        if look.price is not None or (self._profit(look) is None and self._loss(look) is None):
+            return ()
+        if look.sessions is not None and session_at(look.sessions, look.now_ns) is None:
+            return ()
+        reason = HoldReason.NO_MARK_PRICE if book.quote(look.leg.id) is None else HoldReason.STALE_PRICE
+        return (Hold(reason, look.leg.id, WATCH, (("held", str(look.held)),)),)
+
+    def _between(self, look: Look) -> WakePrice:
+        """The prices between which no rule fires and nothing new is remembered."""
+        tick = look.leg.instrument.tick
+        good = [found[1] for found in (self._profit(look),) if found is not None]
+        bad = [found[1] for found in (self._loss(look),) if found is not None]
+        part, trail, best = self._part_price(look), self._trail(look), look.memory.best
+        good += [part] if part is not None else []
+        bad += [trail] if trail is not None else []
+        if self._params.trailing_rate is not None and not look.is_short_option:
+            if best is None:
+                good.append(look.at_rate(self._params.trailing_from_rate))
+            else:
+                good.append(best * (ONE + BEST_STEP if look.is_long else ONE - BEST_STEP))
+        above, below = (good, bad) if look.is_long else (bad, good)
+        low = max((floor_to(price, tick) + tick for price in below if price >= 0), default=None)
+        high = min((ceil_to(price, tick) - tick for price in above if price >= 0), default=None)
+        return WakePrice(look.leg.id, low, high)
+
+
+def expiry(leg: LegConfig) -> str | None:
+    """Return the last day of an option at its exchange; None for what has none."""
+    if leg.instrument.kind is not InstrumentKind.OPTION:
+        return None
+    contract = parse_occ(leg.instrument.id.partition(":")[2])
+    return None if contract is None else contract.expiry
+
+
+def _price(book: Book, leg: LegConfig, is_long: bool, used: PriceUsed) -> Decimal | None:
+    """The price that the rates are compared with; None when it is old, or cannot be."""
+    quote = book.quote(leg.id)
+    if quote is None or not book.is_fresh(leg.id) or _is_crossed(quote):
+        return None
+    if used is PriceUsed.MARK:
+        return quote.mark
+    return quote.bid if is_long else quote.ask
+
+
+def _is_crossed(quote: Quote) -> bool:
+    return quote.bid is not None and quote.ask is not None and quote.bid > quote.ask
+
+
+def _kept(order: Order) -> Resting:
+    """The standing order as it is."""
+    return Resting(
+        order.slot,
+        order.leg_id,
+        order.side,
+        order.leaves_qty,
+        order.limit_price,
+        order.role,
+        reduce_only=order.reduce_only,
+        time_in_force=order.time_in_force,
+    )
+
+
+def _without_ladder(memory: Watched) -> Watched:
+    return replace(memory, ladder_ns=0, ladder_from=None) if memory.ladder_ns else memory
+
+
+def _unread(book: Book, leg: LegConfig) -> tuple[Alarm, ...]:
+    """A position that cannot be read is unknown, not gone: it stays, and a person is told."""
+    if (leg.id, ReadKind.POSITION) not in book.failed_reads:
+        return ()
+    text = f"{leg.instrument.id} in {leg.account_id} cannot be read; what was known of it stays"
+    return (Alarm(AlarmKind.POSITIONS_UNREAD, leg.id, text),)
+
+
+def _unlisted(book: Book) -> tuple[Alarm, ...]:
+    return tuple(
+        Alarm(AlarmKind.POSITIONS_UNREAD, account_id, f"the positions of {account_id} cannot be listed: {problem}")
+        for account_id, problem in book.state.unlisted.items()
+    )

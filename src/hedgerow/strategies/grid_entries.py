@@ -1,0 +1,134 @@
+"""The entries of a grid: those nearest to the market, as far as brakes, limits and the hedge leg let them rest."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from hedgerow.core.holds import HoldReason
+from hedgerow.core.target import Resting
+from hedgerow.model.numbers import ONE, ZERO
+from hedgerow.model.order import Order, Role, Side
+from hedgerow.strategies.grid_brakes import Braked
+from hedgerow.strategies.grid_levels import Ladder, Level
+from hedgerow.strategies.grid_look import ENTRIES, Look
+from hedgerow.strategies.quoting import Reason
+
+
+def want_entries(look: Look, ladder: Ladder, brake: Braked, hedge_reason: Reason | None) -> None:
+    """Want the entries that should rest now; say why no more of them do."""
+    if look.memory.stopped:
+        look.hold(HoldReason.STOPPED, ENTRIES, ("because", look.memory.stopped))
+        return
+    if brake.reason is not None:
+        look.hold(brake.reason, ENTRIES, *brake.numbers)
+        return
+    reason = hedge_reason
+    if reason is not None and reason.withdraws:
+        look.hold(reason.reason, ENTRIES, *reason.numbers)
+        return
+    taken = {lot.number for lot in look.lots if look.can_exit(lot.qty, ladder.exit_price(lot.number, lot.side))}
+    sides = [_Entries(look, ladder, brake.ratio, reason, side, taken) for side in (Side.BUY, Side.SELL)]
+    for entries in sides:
+        entries.want()
+    held_back = next((entries.held_back for entries in sides if entries.held_back is not None), None)
+    if held_back is not None:
+        look.hold(held_back.reason, ENTRIES, *held_back.numbers)
+
+
+class _Entries:
+    """The entries of one side, from the one nearest to the market on."""
+
+    def __init__(
+        self, look: Look, ladder: Ladder, ratio: Decimal, reason: Reason | None, side: Side, taken: set[int]
+    ) -> None:
+        self._look = look
+        self._levels = ladder.buys if side is Side.BUY else ladder.sells
+        self._ratio = ratio
+        self._reason = reason
+        self._side = side
+        self._taken = taken
+        self._room = self._free(ladder)
+        prices = [want.limit_price for want in look.resting if want.side is side.opposite and want.limit_price]
+        self._nearest_exit = (min if side is Side.BUY else max)(prices, default=None)
+        self.held_back: Reason | None = None
+        "Why an entry that should rest is not wanted; None when all are."
+
+    def want(self) -> None:
+        """Want the nearest levels that hold nothing; a standing order keeps its slot for some levels more."""
+        look = self._look
+        active, reach = look.params.active_levels, look.params.active_levels + look.params.hysteresis_levels
+        rank = 0
+        for level in self._levels:
+            if rank >= reach:
+                return
+            order = look.standing.get(level.entry_slot)
+            if level.number in self._taken:
+                if order is not None and not self._crosses(level):
+                    # The rest of an entry that filled in part.
+                    self._rest(level, order.leaves_qty, order)
+                continue
+            if order is None and not self._is_passive(level):
+                continue
+            if self._crosses(level):
+                continue
+            if rank < (active if order is None else reach):
+                self._rest(level, self._size(level), order)
+            rank += 1
+
+    def _rest(self, level: Level, qty: Decimal, order: Order | None) -> None:
+        look = self._look
+        if self._room is not None:
+            if qty > self._room:
+                limit = str(look.params.max_net_qty or "the whole ladder")
+                numbers = (("limit", limit), ("wanted", str(qty)), ("free", str(self._room)))
+                self.held_back = self.held_back or Reason(HoldReason.INVENTORY_LIMIT, numbers)
+                return
+            self._room -= qty
+        if order is None:
+            if self._reason is not None:
+                self.held_back = self.held_back or self._reason
+                return
+            # Until it rests, a market that comes to its price first changes which entries are wanted.
+            tick = look.instrument.tick
+            if self._side is Side.BUY:
+                look.watch.falls(look.leg, level.entry_price - tick)
+            else:
+                look.watch.rises(look.leg, level.entry_price + tick)
+        look.resting.append(
+            Resting(level.entry_slot, look.leg, self._side, qty, level.entry_price, Role.ENTRY, post_only=True)
+        )
+
+    def _is_passive(self, level: Level) -> bool:
+        """Whether an order at the level's price would rest now; named as a wake price when it would not."""
+        look, price = self._look, level.entry_price
+        if look.quote is None:
+            return False
+        tick = look.instrument.tick
+        if self._side is Side.BUY:
+            if look.quote.ask is not None and look.quote.ask > price:
+                return True
+            look.watch.rises(look.leg, price + tick)
+        else:
+            if look.quote.bid is not None and look.quote.bid < price:
+                return True
+            look.watch.falls(look.leg, price - tick)
+        return False
+
+    def _crosses(self, level: Level) -> bool:
+        """Whether the entry would trade with one of our own exits."""
+        if self._nearest_exit is None:
+            return False
+        return (level.entry_price - self._nearest_exit) * self._side.sign >= ZERO
+
+    def _size(self, level: Level) -> Decimal:
+        return level.qty if self._ratio == ONE else self._look.instrument.floor_qty(level.qty * self._ratio)
+
+    def _free(self, ladder: Ladder) -> Decimal | None:
+        """How much may still be entered; None without a limit. A ladder that was moved holds no more than a whole."""
+        limit = self._look.params.max_net_qty
+        if limit is None:
+            memory = self._look.memory
+            if not (memory.lowest or memory.highest):
+                return None
+            limit = ladder.full_qty
+        return limit - max(self._look.ledger.position.net_qty * self._side.sign, ZERO)

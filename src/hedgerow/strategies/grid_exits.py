@@ -1,0 +1,126 @@
+"""The exits of a grid: for each lot one spacing from its entry, for all that it holds and never for more."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from hedgerow.core.holds import Alarm, AlarmKind, HoldReason
+from hedgerow.core.target import Resting
+from hedgerow.model.instrument import Instrument
+from hedgerow.model.numbers import ZERO
+from hedgerow.model.order import Role, Side
+from hedgerow.strategies.grid_levels import Ladder, Level, entry_slot, exit_slot, shown
+from hedgerow.strategies.grid_look import Look, Lot, level_number
+from hedgerow.strategies.grid_params import StrayExit
+
+
+def seed(look: Look, ladder: Ladder) -> None:
+    """Give each holding that is in no lot to a level: adopted ones sell where the ladder would have bought them."""
+    held = look.ledger.position.net_qty
+    loose = held - sum((lot.net_qty for name, lot in look.ledger.lots.items() if level_number(name) is not None), ZERO)
+    seeds = dict(look.memory.seeds)
+    missing = loose - sum(seeds.values(), ZERO)
+    if missing == ZERO:
+        return
+    if loose * (loose - missing) < ZERO or loose == ZERO:
+        seeds, missing = {}, loose
+    levels = ladder.buys if loose > ZERO else ladder.sells
+    price = look.mark or look.ledger.last_price
+    if levels and missing * loose > ZERO and price is not None:
+        _give(seeds, missing, levels, price, look.instrument)
+    elif missing != ZERO and missing * loose < ZERO:
+        _take(seeds, missing)
+    kept = tuple((number, qty) for number, qty in sorted(seeds.items()) if qty != ZERO)
+    if kept != look.memory.seeds:
+        look.memory = replace(look.memory, seeds=kept)
+
+
+def _give(
+    seeds: dict[int, Decimal], missing: Decimal, levels: tuple[Level, ...], price: Decimal, instrument: Instrument
+) -> None:
+    """Fill the levels whose exit lies ahead of the market, nearest first; the farthest one takes what is left."""
+    way = 1 if missing > ZERO else -1
+    ahead = [level for level in reversed(levels) if (level.exit_price - price) * way > 0] or [levels[0]]
+    left = abs(missing)
+    for level in ahead:
+        qty = min(max(level.qty - abs(seeds.get(level.number, ZERO)), ZERO), instrument.floor_qty(left))
+        seeds[level.number] = seeds.get(level.number, ZERO) + qty * way
+        left -= qty
+    seeds[ahead[-1].number] += left * way
+
+
+def _take(seeds: dict[int, Decimal], missing: Decimal) -> None:
+    """Take back what is no longer there, from the highest level down."""
+    for number in sorted(seeds, reverse=True):
+        qty = seeds[number]
+        taken = missing if abs(missing) <= abs(qty) else -qty
+        seeds[number] += taken
+        missing -= taken
+        if missing == ZERO:
+            return
+
+
+def want_exits(look: Look, ladder: Ladder) -> None:
+    """Want an exit for each lot, in as many orders as its increments came in."""
+    for lot in look.lots:
+        price = _price(look, ladder, lot)
+        if price is not None:
+            _want_exit(look, lot, price)
+
+
+def _want_exit(look: Look, lot: Lot, price: Decimal) -> None:
+    instrument, side = look.instrument, lot.side.opposite
+    standing = look.exiting.get(str(lot.number), [])
+    kept: list[tuple[str, Decimal]] = []
+    left = lot.qty
+    for order in standing:
+        qty = min(order.leaves_qty, left)
+        if qty > ZERO:
+            kept.append((order.slot, qty))
+            left -= qty
+    rest = instrument.floor_qty(left)
+    if rest > ZERO:
+        if not kept or look.can_exit(rest, price):
+            taken = {order.slot for order in standing}
+            places = (exit_slot(lot.number, lot.side, place) for place in range(len(taken) + 1))
+            kept.append((next(slot for slot in places if slot not in taken), rest))
+        elif entry_slot(lot.number, lot.side) not in look.standing:
+            # Too small by itself, and no more of the entry is to come: it goes out with the last of the others.
+            kept.pop()
+    reduces = instrument.can_reduce_only
+    look.resting += [Resting(slot, look.leg, side, qty, price, Role.EXIT, False, reduces) for slot, qty in kept]
+
+
+def _price(look: Look, ladder: Ladder, lot: Lot) -> Decimal | None:
+    """One spacing from the level's entry; None, with a hold and an alarm, when there is no such price for this lot."""
+    if not (ladder.buys if lot.side is Side.BUY else ladder.sells):
+        # What a fee took beyond a closed lot; or a position on the side that this grid does not have.
+        if look.instrument.floor_qty(lot.qty) > ZERO:
+            _tell_stray(look, lot, ("side", lot.side.value))
+        return None
+    memory, params = look.memory, look.params
+    lowest, highest = min(ladder.first, 1 + memory.lowest), max(ladder.last, ladder.frame.count + memory.highest)
+    is_level = lowest <= lot.number <= highest
+    price = ladder.exit_price(lot.number, lot.side) if is_level else None
+    off_bps = ladder.off_bps(lot.cost, price, lot.side) if lot.cost is not None and price is not None else ZERO
+    if price is not None and off_bps <= params.pairing_bps_max:
+        return price
+    if params.stray_exit is StrayExit.OWN_PRICE and lot.cost is not None:
+        return ladder.own_exit_price(lot.cost, lot.side)
+    if price is None:
+        _tell_stray(look, lot, ("levels", f"{lowest} to {highest}"))
+    else:
+        _tell_stray(
+            look, lot, ("exit", str(price)), ("off_bps", shown(off_bps)), ("limit_bps", str(params.pairing_bps_max))
+        )
+    return None
+
+
+def _tell_stray(look: Look, lot: Lot, *numbers: tuple[str, str]) -> None:
+    cost = (("cost", shown(lot.cost)),) if lot.cost is not None else ()
+    told = (("held", str(lot.qty)), *cost, *numbers)
+    look.hold(HoldReason.NO_EXIT_LEVEL, exit_slot(lot.number, lot.side, 0), *told)
+    text = f"level {lot.number} has no exit for its lot: {', '.join(f'{name} {value}' for name, value in told)}"
+    look.alarms.append(Alarm(AlarmKind.NO_EXIT_LEVEL, f"{look.leg} {lot.number}", text))

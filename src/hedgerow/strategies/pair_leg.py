@@ -1,0 +1,102 @@
+"""One leg of a pair: which way it goes, what it holds, and its limits, judged by its own feed alone."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from hedgerow.core.book import Book
+from hedgerow.core.config import NS_PER_MS, LegConfig
+from hedgerow.core.target import WakePrice
+from hedgerow.model.numbers import BPS, ONE, ceil_to, floor_to
+from hedgerow.model.order import Side
+from hedgerow.strategies.pair_params import PairParams
+from hedgerow.strategies.quoting import is_worth_it
+
+TAKE_PROFIT = "take_profit"
+"Slot of the order in which a leg's profit is taken."
+
+
+class PairLeg:
+    """One leg: which way it goes, and what its limits are."""
+
+    def __init__(self, config: LegConfig, side: Side, params: PairParams) -> None:
+        self.id = config.id
+        self.instrument = config.instrument
+        self.side = side
+        self.visibility_ns = config.visibility_ms * NS_PER_MS
+        sign = side.sign
+        self._stop_factor = None if params.stop_loss_bps is None else ONE - sign * params.stop_loss_bps * BPS
+        self._take_factor = None if params.take_profit_bps is None else ONE + sign * params.take_profit_bps * BPS
+
+    def held(self, book: Book) -> Decimal:
+        """What the leg holds its own way, its qty units; negative when it stands the wrong way."""
+        return book.net_qty(self.id) * self.side.sign
+
+    def held_base(self, book: Book) -> Decimal:
+        return self.held(book) * self.instrument.multiplier
+
+    def is_holding(self, book: Book) -> bool:
+        """Whether it holds more than what is left over when lots and fees do not add up."""
+        return self.instrument.is_orderable(abs(self.held(book)), None)
+
+    def is_closable(self, book: Book) -> bool:
+        """Whether it holds what its venue would take a closing order for now."""
+        price = book.mark(self.id) or book.ledger(self.id).last_price
+        return self.instrument.is_orderable(abs(self.held(book)), None if self.instrument.reduce_only_exempt else price)
+
+    def took_profit(self, book: Book) -> bool:
+        """Whether the last of its orders that traded is its take-profit."""
+        standing = book.in_slot(self.id, TAKE_PROFIT)
+        if standing is not None and standing.filled_qty > 0:
+            return True
+        closed = (book.state.orders[order_id] for order_id in reversed(book.state.closed))
+        last = next((order for order in closed if order.leg_id == self.id and order.filled_qty > 0), None)
+        return last is not None and last.slot == TAKE_PROFIT
+
+    def is_out(self, book: Book, base_qty: Decimal) -> bool:
+        """Whether it lost, by whatever trade, some of what the round opened."""
+        qty = base_qty / self.instrument.multiplier
+        return is_worth_it(qty - self.held(book), qty, self.instrument)
+
+    def entry_price(self, book: Book) -> Decimal | None:
+        return book.ledger(self.id).position.avg_price(self.instrument.multiplier)
+
+    def stop_price(self, book: Book) -> Decimal | None:
+        """The price at which its stop is hit; None without a stop or a position."""
+        entry = self.entry_price(book)
+        return None if entry is None or self._stop_factor is None else entry * self._stop_factor
+
+    def take_price(self, book: Book) -> Decimal | None:
+        """The price of its take-profit, on the tick."""
+        entry = self.entry_price(book)
+        if entry is None or self._take_factor is None:
+            return None
+        return self.instrument.passive_price(entry * self._take_factor, self.side.opposite)
+
+    def closing_price(self, book: Book) -> Decimal | None:
+        """What closing it would get by its own feed now; None while that is blind."""
+        quote = book.quote(self.id)
+        if quote is None or not book.is_fresh(self.id):
+            return None
+        return quote.bid if self.side is Side.BUY else quote.ask
+
+    def is_stopped(self, book: Book) -> bool:
+        price, stop = self.closing_price(book), self.stop_price(book)
+        return price is not None and stop is not None and (stop - price) * self.side.sign >= 0
+
+    def wake_price(self, book: Book) -> WakePrice:
+        """The quotes that leave its stop alone."""
+        stop = self.stop_price(book)
+        if stop is None:
+            return WakePrice(self.id)
+        tick = self.instrument.tick
+        if self.side is Side.BUY:
+            return WakePrice(self.id, low=floor_to(stop, tick) + tick)
+        return WakePrice(self.id, high=ceil_to(stop, tick) - tick)
+
+    def blind_ts_ns(self, book: Book) -> int | None:
+        """When its latest quote will be too old; None when it is already."""
+        quote = book.quote(self.id)
+        if quote is None or not book.is_fresh(self.id):
+            return None
+        return quote.ts_ns + book.config.limits.stale_ms * NS_PER_MS + 1
