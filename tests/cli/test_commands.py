@@ -388,6 +388,7 @@ def test_torture_runs_seeds_and_traces_one(capsys: Captured) -> None:
         (["run", str(ROOT / "examples" / "mirror.yaml"), "--speed", "0"], 2, "--speed"),
         (["run", "none.yaml", "--tape", "spot=a", "--tape", "spot=b"], 2, "venue spot has the tape a already"),
         (["run", str(ROOT / "examples" / "mirror.yaml"), "--state", "x" * 200], 78, "HR-204"),
+        (["run", str(ROOT / "examples" / "mirror.yaml"), "--state", "/dev/null/st"], 74, "/dev/null is no folder"),
     ],
 )
 def test_a_run_does_not_start_on_wrong_words(
@@ -426,6 +427,16 @@ def test_a_run_beside_another_node_is_refused(capsys: Captured, tmp_path: Path) 
         assert run(["status", "-q", "--state", "st"]) == 0
 
 
+def test_what_stands_in_the_sockets_place_is_told_before_anything_is_made(capsys: Captured, tmp_path: Path) -> None:
+    """A run that cannot be served must not leave a journal behind."""
+    (tmp_path / "st").mkdir()
+    (tmp_path / "st" / "api.sock").write_text("mine", encoding="utf-8")
+
+    assert run(["run", str(ROOT / "examples" / "mirror.yaml"), "--state", "st"]) == 74
+    assert "HR-205" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "st").iterdir()] == ["api.sock"]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -437,7 +448,7 @@ def test_a_run_beside_another_node_is_refused(capsys: Captured, tmp_path: Path) 
 def test_a_tape_that_cannot_be_used_is_told_by_line(
     capsys: Captured, tmp_path: Path, content: bytes, words: str
 ) -> None:
-    """Before anything runs."""
+    """What is wrong with its beginning is told before anything is made."""
     (tmp_path / "tape").write_bytes(content)
     arguments = ["run", str(ROOT / "examples" / "carry-tape.yaml"), "--state", "st"]
 
@@ -445,6 +456,8 @@ def test_a_tape_that_cannot_be_used_is_told_by_line(
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("hedgerow: HR-401 ")
     assert words in last
+    # What is wrong further down is found while it plays.
+    assert Path("st").exists() == (":2:" in words)
 
 
 def test_completion_and_version(capsys: Captured) -> None:

@@ -107,7 +107,8 @@ def test_a_busy_book_notes_the_drift_and_then_its_size() -> None:
     assert made.book.ledger(LEAD).drift_net_qty != 0
     assert any(alarm.kind is AlarmKind.DRIFT for alarm in made.book.state.alarms.values())
 
-    for _ in range(3):
+    for _ in range(4):
         made.now_ns += 40 * S
+        made.tell(TradesRead(made.now_ns, LEAD, made.now_ns))
         made.tell(PositionRead(made.now_ns, LEAD, made.now_ns, held + Decimal("0.35")))
     assert made.book.ledger(LEAD).drift_net_qty == Decimal("0.35")

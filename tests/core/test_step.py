@@ -492,15 +492,18 @@ def test_reads_in_quick_succession_are_not_noted_one_by_one() -> None:
     assert 199 - int(ledger.trade_cursor) <= 2 * (30 + 30 // YOUNG_CURSORS_MAX)
 
 
-def test_drift_needs_two_settled_reads_and_stops_entries_only() -> None:
-    """A position read may lag; two in a row that nothing explains are drift. It never becomes a fill."""
+def test_drift_needs_two_reads_with_all_their_trades_and_stops_entries_only() -> None:
+    """A position may show a trade before anything else does; what no later read of trades explains is drift, no fill."""
     made = Desk(Quoting(entry()), config(limits=Limits(stale_ms=100_000)))
     made.accept(made.standing())
-    made.now_ns += 40 * S
-    made.tell(PositionRead(made.now_ns, HEDGE, made.now_ns, Decimal("-0.5")))
+    for _ in range(2):
+        made.now_ns += S
+        made.tell(PositionRead(made.now_ns, HEDGE, made.now_ns, Decimal("-0.5")))
+    made.tell(TradesRead(made.now_ns, HEDGE, made.now_ns))
     assert not made.book.ledger(HEDGE).drift_net_qty
 
-    made.tell(PositionRead(made.now_ns, HEDGE, made.now_ns, Decimal("-0.5")))
+    made.now_ns += 30 * S
+    made.tell(TradesRead(made.now_ns, HEDGE, made.now_ns))
     commands = made.look_again()
 
     assert made.book.ledger(HEDGE).drift_net_qty == Decimal("-0.5")

@@ -7,12 +7,22 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
+from hedgerow.market.answers import Accepted, OrderRequest
+from hedgerow.market.checkpoint import restore, save
+from hedgerow.market.exchange import SimExchange
+from hedgerow.market.fees import Fees
+from hedgerow.market.rules import CLOSED_MARKET, VenueRules
 from hedgerow.market.sessions import UnknownCalendar, check_calendar, sessions_from
+from hedgerow.model.ids import AccountId, InstrumentId, VenueId
+from hedgerow.model.instrument import Instrument, InstrumentKind
+from hedgerow.model.order import OrderType, Side, TimeInForce
 from hedgerow.model.session import Session, Sessions, day_close_ns, next_session, session_at, utc_text
 
+S = 1_000_000_000
 ZONES = ("UTC", "America/New_York", "America/Los_Angeles", "Australia/Sydney")
 MOMENTS = ("2026-03-06T20:00:00+00:00", "2026-10-30T19:00:00+00:00", "2026-11-26T15:00:00+00:00")
 SCRIPT = """
@@ -114,3 +124,103 @@ def test_a_table_says_where_a_moment_lies() -> None:
 def test_times_are_told_as_people_read_them(moment: str) -> None:
     """The pure rooms have no datetime, and get the same date."""
     assert utc_text(ns(moment)) == f"{moment}:00 UTC"
+
+
+# A simulated venue with hours.
+
+OPEN_NS, CLOSE_NS = 1_000 * S, 2_000 * S
+TABLE = (Session("1970-01-01", OPEN_NS, CLOSE_NS), Session("1970-01-02", CLOSE_NS + OPEN_NS, 2 * CLOSE_NS))
+MAIN = AccountId("brk/main")
+
+
+def broker(kind: InstrumentKind = InstrumentKind.STOCK) -> tuple[SimExchange, InstrumentId]:
+    """Return a venue with one stock, or option, at 9.99 / 10.01, and an account that holds 10 of it at 8."""
+    instrument = Instrument(
+        InstrumentId("brk:SPY"),
+        VenueId("brk"),
+        kind,
+        "SPY",
+        "USD",
+        Decimal("0.01"),
+        Decimal(1),
+        Decimal(1),
+        can_reduce_only=kind is InstrumentKind.OPTION,
+    )
+    exchange = SimExchange(VenueId("brk"), [instrument], VenueRules(), seed=1)
+    exchange.open_account(MAIN, {"USD": Decimal(10_000)}, Fees())
+    exchange.endow(MAIN, instrument.id, Decimal(10), Decimal(8))
+    exchange.set_sessions(TABLE)
+    show(exchange, 0, "9.99", "10.01")
+    return exchange, instrument.id
+
+
+def show(exchange: SimExchange, now_ns: int, bid: str, ask: str) -> None:
+    exchange.set_book(now_ns, InstrumentId("brk:SPY"), [(Decimal(bid), Decimal(100))], [(Decimal(ask), Decimal(100))])
+
+
+def order(name: str, price: str | None = None, **more: object) -> OrderRequest:
+    fields: dict[str, object] = {
+        "client_order_id": name,
+        "instrument_id": InstrumentId("brk:SPY"),
+        "side": Side.SELL,
+        "type": OrderType.MARKET if price is None else OrderType.LIMIT,
+        "qty": Decimal(4),
+        "limit_price": None if price is None else Decimal(price),
+    }
+    return OrderRequest(**(fields | more))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("now_ns", "is_taken"), [(OPEN_NS - 1, False), (OPEN_NS, True), (CLOSE_NS, False)])
+def test_e14_orders_outside_the_hours_are_refused(now_ns: int, is_taken: bool) -> None:
+    """E14: from the open on, and from the close on no more."""
+    exchange, _ = broker()
+
+    answer = exchange.submit(now_ns, MAIN, order("a"))
+
+    assert (answer == CLOSED_MARKET) is not is_taken
+
+
+def test_what_rests_waits_for_the_next_session() -> None:
+    """Prices after hours do not trade with what rests; the first ones of the next session do."""
+    exchange, instrument_id = broker()
+    exchange.submit(OPEN_NS, MAIN, order("a", "11", time_in_force=TimeInForce.GTC))
+
+    show(exchange, CLOSE_NS + 1, "12", "12.01")
+    assert exchange.positions(MAIN)[instrument_id] == 10
+    show(exchange, TABLE[1].open_ns, "12", "12.01")
+    assert exchange.positions(MAIN)[instrument_id] == 6
+
+
+def test_day_orders_end_with_the_exchanges_day() -> None:
+    """A DAY order is for this session: it does not rest into tomorrow's."""
+    exchange, instrument_id = broker()
+    exchange.submit(OPEN_NS, MAIN, order("a", "11", time_in_force=TimeInForce.DAY))
+    assert exchange.next_due_ns() == CLOSE_NS
+
+    exchange.advance(CLOSE_NS)
+
+    assert exchange.open_orders(MAIN, instrument_id) == ()
+
+
+def test_a_broker_tells_what_a_position_cost() -> None:
+    """What was brought along and what is bought are one average; it outlives the venue's process."""
+    exchange, instrument_id = broker()
+    exchange.submit(OPEN_NS, MAIN, order("a", side=Side.BUY, qty=Decimal(10)))
+    assert exchange.avg_price(MAIN, instrument_id) == Decimal("9.005")
+
+    again, _ = broker()
+    restore(again, save(exchange))
+    assert again.avg_price(MAIN, instrument_id) == Decimal("9.005")
+
+
+@pytest.mark.parametrize(
+    ("kind", "qty", "is_taken"),
+    [(InstrumentKind.OPTION, 10, True), (InstrumentKind.OPTION, 11, False), (InstrumentKind.STOCK, 10, False)],
+)
+def test_an_option_can_be_sold_to_close(kind: InstrumentKind, qty: int, is_taken: bool) -> None:
+    """No more than is held; and stocks know no such flag."""
+    exchange, _ = broker(kind)
+
+    answer = exchange.submit(OPEN_NS, MAIN, order("a", qty=Decimal(qty), reduce_only=True))
+
+    assert isinstance(answer, Accepted) is is_taken

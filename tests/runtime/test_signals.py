@@ -19,7 +19,6 @@ from hedgerow.runtime.story import Silent
 from tests.runtime.worlds import CONFIG
 
 
-
 def book_of(name: str, policy: str, params: dict[str, str]) -> Book:
     config = load_text(CONFIG, "test.yaml", Path())
     sized = params or config.books[0].params

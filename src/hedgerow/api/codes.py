@@ -72,6 +72,10 @@ CODES: dict[str, Code] = {
         "move the file away: the venues then begin anew, and what differs from the journal is shown as drift",
     ),
     "HR-402": Code(Exit.NO_INPUT, "a file cannot be read or written", "check its path and permissions"),
+    "HR-404": Code(Exit.DAMAGED, "market data cannot be used", "mend what is named, then import it again"),
+    "HR-405": Code(
+        Exit.NO_INPUT, "the result of a backtest cannot be read or written", "name what `hedgerow backtest --out` made"
+    ),
     "HR-501": Code(Exit.PARTLY, "not everything is flat", "`hedgerow status` shows what is left and why"),
     "HR-502": Code(Exit.BUG, "the demo failed", "run it again; its journal says what happened"),
     "HR-503": Code(Exit.USAGE, "the folder of the demo is in use", "name a new folder, or leave --state out"),

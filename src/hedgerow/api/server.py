@@ -178,6 +178,25 @@ def make_app(node: Node) -> FastAPI:
     return app
 
 
+def check(state: Path) -> None:
+    """Tell early what `bind` would refuse, before anything is made in a state folder.
+
+    Raises:
+        SocketUnusable: another node serves it, or the folder cannot be used.
+    """
+    try:
+        path = socket_path(state)
+    except PathTooLong as error:
+        raise SocketUnusable("HR-204", str(error)) from error
+    near = next(folder for folder in (state, *state.absolute().parents) if folder.exists())
+    if not near.is_dir():
+        raise SocketUnusable("HR-205", f"{near} is no folder; use another --state")
+    if not os.access(near, os.W_OK | os.X_OK):
+        raise SocketUnusable("HR-205", f"{near} cannot be written; check its owner and permissions")
+    if near == state:
+        _clear(path)
+
+
 def bind(state: Path) -> socket.socket:
     """Return the listening socket of a state folder, owner-only; one that a dead node left is replaced.
 

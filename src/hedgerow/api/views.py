@@ -20,6 +20,7 @@ from hedgerow.core.holds import HOLD_TEXTS
 from hedgerow.model.ids import LegId
 from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import Order
+from hedgerow.runtime import portfolio
 from hedgerow.runtime.node import holds_something, stopped_from
 
 RUNNING, AT_REST = "running", "journal"
@@ -56,6 +57,8 @@ class LegView(msgspec.Struct, frozen=True, kw_only=True):
     fees: dict[str, Decimal]
     "Currency -> paid."
     funding: Decimal
+    interest: dict[str, Decimal]
+    "Currency -> charged for loans."
     foreign_net_qty: Decimal | None
     "Held by the account beyond this book; None while unread."
     drift_net_qty: Decimal
@@ -103,15 +106,16 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PnlView(msgspec.Struct, frozen=True, kw_only=True):
-    """total = realized + unrealized + funding - fees, quote."""
+    """total = realized + unrealized + funding - fees - interest, quote."""
 
     total: Decimal
     realized: Decimal
     unrealized: Decimal
     funding: Decimal
     fees: Decimal
+    interest: Decimal
     is_complete: bool
-    "False when a leg has no price, or a fee was paid in a third currency, which is left out."
+    "False when a leg has no price, or a fee or interest was paid in a third currency, which is left out."
 
 
 class BookView(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +142,44 @@ class BookView(msgspec.Struct, frozen=True, kw_only=True):
     alarms: tuple[AlarmView, ...]
 
 
+class ExposureView(msgspec.Struct, frozen=True, kw_only=True):
+    """What all books hold of one underlying, quote."""
+
+    underlying: str
+    net: Decimal
+    "Signed: what is not offset."
+    worst: Decimal
+    "The largest it can come to, >= 0, if working entries of one side fill and nothing hedges."
+
+
+class PortfolioView(msgspec.Struct, frozen=True, kw_only=True):
+    """What all books have together, quote. What is unknown is named and never zero."""
+
+    exposures: tuple[ExposureView, ...]
+    net: Decimal
+    "Signed, of all underlyings."
+    gross: Decimal
+    "Without signs, if working entries fill and are hedged."
+    orders: int
+    equity: Decimal | None
+    "Of all accounts; None while some part of it is unknown."
+    unknown: tuple[str, ...]
+    "What has no balance or no price."
+
+
+class BalanceView(msgspec.Struct, frozen=True, kw_only=True):
+    """What an account owns and owes of one currency, as it was last read."""
+
+    account: str
+    currency: str
+    total: Decimal
+    available: Decimal | None
+    borrowed: Decimal | None
+    interest: Decimal | None
+    "Accrued and not yet paid. None, as above: the venue did not say."
+    asked: str
+
+
 class StatusView(View, frozen=True, kw_only=True):
     mode: str
     "`SIM`."
@@ -147,6 +189,7 @@ class StatusView(View, frozen=True, kw_only=True):
     "How long the node has run; None at rest."
     hedged: bool
     "Every book is, removed ones too, by the fills on record."
+    portfolio: PortfolioView
     books: tuple[BookView, ...]
     removed: tuple[BookView, ...]
     "Books that the config no longer has and that still hold something: nobody hedges them."
@@ -154,6 +197,8 @@ class StatusView(View, frozen=True, kw_only=True):
 
 class PositionsView(View, frozen=True, kw_only=True):
     positions: tuple[LegView, ...]
+    balances: tuple[BalanceView, ...]
+    "Empty at rest: they are read from the venues and not kept."
 
 
 class OrdersView(View, frozen=True, kw_only=True):
@@ -206,6 +251,7 @@ def status(
     books: Iterable[Book], source: str, now_ns: int, up_s: int | None = None, *, removed: Iterable[Book] = ()
 ) -> StatusView:
     """Return all books at a glance."""
+    books, removed = tuple(books), tuple(removed)
     shown = tuple(book_view(book, now_ns, source) for book in books)
     gone = tuple(structs.replace(book_view(book, now_ns, AT_REST), state=REMOVED) for book in removed)
     return StatusView(
@@ -216,15 +262,58 @@ def status(
         running=source == RUNNING,
         up_s=up_s,
         hedged=all(book.hedged for book in (*shown, *gone)),
+        portfolio=portfolio_view((*books, *removed), now_ns),
         books=shown,
         removed=gone,
     )
 
 
+def portfolio_view(books: Iterable[Book], now_ns: int) -> PortfolioView:
+    """Return what all books have together, and what their accounts are worth."""
+    books = tuple(books)
+    found, worth = portfolio.all_totals(books), portfolio.equity(books, now_ns)
+    return PortfolioView(
+        exposures=tuple(
+            ExposureView(underlying=each.underlying, net=each.net, worst=found.worst(each.underlying))
+            for each in found.exposures
+        ),
+        net=found.net,
+        gross=found.gross,
+        orders=found.orders,
+        equity=worth.value,
+        unknown=(*worth.problems, *found.problems),
+    )
+
+
+def balance_views(books: Iterable[Book]) -> tuple[BalanceView, ...]:
+    """Return every balance that was read, by account."""
+    return tuple(
+        BalanceView(
+            account=account_id,
+            currency=row.currency,
+            total=row.total,
+            available=row.available,
+            borrowed=row.borrowed,
+            interest=row.interest,
+            asked=rfc3339(read.asked_ts_ns),
+        )
+        for account_id, read in portfolio.latest_balances(books).items()
+        if read is not None
+        for row in read.rows
+    )
+
+
 def positions(books: Iterable[Book], source: str, now_ns: int, *, removed: Iterable[Book] = ()) -> PositionsView:
     """Return every leg of every book, removed ones that still hold something included."""
+    books = tuple(books)
     legs = tuple(leg_view(book, leg_id) for book in (*books, *removed) for leg_id in book.legs)
-    return PositionsView(schema="hedgerow.positions/1", source=source, ts=rfc3339(now_ns), positions=legs)
+    return PositionsView(
+        schema="hedgerow.positions/1",
+        source=source,
+        ts=rfc3339(now_ns),
+        positions=legs,
+        balances=balance_views(books),
+    )
 
 
 def orders(
@@ -334,6 +423,7 @@ def leg_view(book: Book, leg_id: LegId) -> LegView:
         unrealized=unrealized,
         fees=dict(ledger.fees),
         funding=ledger.funding,
+        interest=dict(ledger.interest),
         foreign_net_qty=ledger.foreign_net_qty,
         drift_net_qty=ledger.drift_net_qty,
     )
@@ -383,21 +473,23 @@ def order_view(book: Book, order: Order) -> OrderView:
 
 
 def _pnl(book: Book, legs: Iterable[LegView]) -> PnlView:
-    realized = unrealized = funding = fees = ZERO
+    realized = unrealized = funding = fees = interest = ZERO
     is_complete = True
     for leg in legs:
         quote = book.legs[LegId(leg.leg)].instrument.quote
         realized += leg.realized
         funding += leg.funding
         fees += leg.fees.get(quote, ZERO)
-        is_complete = is_complete and leg.unrealized is not None and not leg.fees.keys() - {quote}
+        interest += leg.interest.get(quote, ZERO)
+        is_complete = is_complete and leg.unrealized is not None and not {*leg.fees, *leg.interest} - {quote}
         unrealized += leg.unrealized or ZERO
     return PnlView(
-        total=realized + unrealized + funding - fees,
+        total=realized + unrealized + funding - fees - interest,
         realized=realized,
         unrealized=unrealized,
         funding=funding,
         fees=fees,
+        interest=interest,
         is_complete=is_complete,
     )
 

@@ -87,6 +87,12 @@ def _known(error: BaseException) -> Failed | None:
         return Failed("HR-403", str(error))
     if "TapeError" in names:
         return Failed("HR-401", str(error))
+    if "DataMissing" in names:
+        return Failed("HR-402", str(error))
+    if "DataError" in names:
+        return Failed("HR-404", str(error))
+    if "ResultError" in names:
+        return Failed("HR-405", str(error))
     if "SocketUnusable" in names:
         return Failed(getattr(error, "code", "HR-205"), str(error))
     if "DemoFailed" in names:

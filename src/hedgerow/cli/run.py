@@ -10,7 +10,7 @@ import click
 
 from hedgerow.cli.errors import Failed, crash_into
 from hedgerow.cli.show import json_option, note
-from hedgerow.runtime.folder import STATE_FOLDER, socket_path
+from hedgerow.runtime.folder import STATE_FOLDER
 
 
 @click.command("run")
@@ -48,12 +48,12 @@ def run_command(
     found = load(Path(config), Path(state) if state else None, _tapes(tapes))
     if signals and not Path(signals).is_file():
         raise Failed("HR-402", f"--signals {signals}: there is no such file", "make it, it may be empty, and try again")
-    # Before anything is made there.
-    socket_path(found.state)
+    from hedgerow.api.server import Server, check
+
+    check(found.state)
     crash_into(found.state)
     if not as_json and not state and found.state.absolute() != Path(STATE_FOLDER).absolute():
         note(f"state     {found.state}   (hedgerow status --state {shlex.quote(str(found.state))})")
-    from hedgerow.api.server import Server
     from hedgerow.runtime.simulated import run_node
 
     return run_node(

@@ -55,6 +55,7 @@ def status_text(answer: Answer) -> str:
     head = ("BOOK", "LEG A", "QTY", "LEG B", "QTY", "RESIDUAL", "UNHEDGED", "P&L", "STATE")
     books = [*answer["books"], *answer["removed"]]
     lines.append(table(head, [_book_row(book) for book in books], frozenset({2, 4, 5, 6, 7})))
+    lines.append(_portfolio_line(answer["portfolio"], is_running=answer["running"]))
     for book in books:
         if book["state"] == "removed":
             told = f"{book['name']} is not in the config any more: nobody hedges or exits it"
@@ -75,6 +76,17 @@ def status_text(answer: Answer) -> str:
         for alarm in book["alarms"]:
             lines.append(f"{coloured('alarm')}  {book['name']} {alarm['kind']} {alarm['subject']}: {alarm['text']}")
     return "\n".join(lines)
+
+
+def _portfolio_line(portfolio: Answer, *, is_running: bool) -> str:
+    """What all books have together: signed and absolute, and what is unknown of it."""
+    exposures = "  ".join(f"{each['underlying']} {signed(cents(each['net']))}" for each in portfolio["exposures"])
+    line = f"all books  net {exposures or '0'}  gross {cents(portfolio['gross'])}"
+    if portfolio["equity"] is not None:
+        line += f"  equity {cents(portfolio['equity'])}"
+    elif is_running:
+        line += f"  equity unknown: {', '.join(portfolio['unknown'])}"
+    return line
 
 
 def _book_row(book: Answer) -> list[str]:

@@ -46,6 +46,7 @@ from hedgerow.core.commands import (
     PositionAdopted,
     QueryOrder,
     Read,
+    SetLeverage,
     SubmitOrder,
 )
 from hedgerow.core.config import NS_PER_MS, NS_PER_S
@@ -68,6 +69,7 @@ from hedgerow.core.events import (
     InterestCharged,
     JournalFailed,
     LegAdded,
+    LeverageAnswered,
     LinkDown,
     LinkUp,
     OpenOrdersRead,
@@ -229,6 +231,9 @@ def _apply_event(book: Book, event: Event) -> bool:
             return _apply_listed(book, event)
         case PositionModeRead():
             return _apply_position_mode(book, event)
+        case LeverageAnswered():
+            _want_reads(book, (ReadKind.POSITION,), book.now_ns + 1, event.leg_id)
+            return True
         case OperatorCommanded():
             return _apply_operator(book, event)
         case BookStarted():
@@ -281,6 +286,8 @@ def apply_commands(book: Book, commands: tuple[Command, ...]) -> None:
                 book.reads_due_ns = 0
             case ModeChanged():
                 _set_mode(book, command.mode, command.reason)
+            case SetLeverage():
+                book.leverage_asked[command.leg_id] = book.now_ns
             case PolicyNoted():
                 state.memory = command.memory
             case OrderGivenUp():
@@ -900,10 +907,12 @@ def _counts(book: Book, order: Order, asked_ts_ns: int) -> bool:
 
 
 def _apply_position_read(book: Book, event: PositionRead) -> None:
-    before = book.positions_read.get(event.leg_id)
-    if before is not None:
-        book.previous_positions[event.leg_id] = before
     book.positions_read[event.leg_id] = event
+    if event.leverage is not None and book.legs[event.leg_id].leverage is not None:
+        if event.leverage == book.legs[event.leg_id].leverage:
+            book.unpinned.pop(event.leg_id, None)
+        else:
+            book.unpinned[event.leg_id] = None
     ledger = book.ledger(event.leg_id)
     if ledger.foreign_net_qty is None:
         return
@@ -1022,6 +1031,9 @@ def _apply_resume(book: Book, event: OperatorCommanded, by: str) -> None:
     """Lift a freeze or a halt. The alarms were seen; those whose cause lasts come back by themselves."""
     state = book.state
     _set_mode(book, Mode.RUNNING, by)
+    book.leverage_asked.clear()
+    for leg_id in book.unpinned:
+        _want_reads(book, (ReadKind.POSITION,), book.now_ns + 1, leg_id)
     lasting = (AlarmKind.DRIFT, AlarmKind.POSITION_MODE, AlarmKind.LINK_DOWN)
     state.alarms = {key: alarm for key, alarm in state.alarms.items() if alarm.kind in lasting}
     if not event.accept_drift:
@@ -1066,12 +1078,13 @@ def _apply_start(book: Book, event: BookStarted) -> None:
     book.heard_ts_ns = dict.fromkeys(book.legs, book.now_ns)
     book.linked_ts_ns = dict.fromkeys(book.legs, book.now_ns)
     book.unreconciled = dict.fromkeys(book.legs)
+    book.unpinned = {leg.id: None for leg in event.config.legs if leg.leverage is not None}
+    book.leverage_asked.clear()
     book.reads_due_ns = 0
     for seen in (book.reads, book.pending_reads, book.answers, book.wanted_reads):
         seen.clear()
     book.failed_reads.clear()
     book.positions_read.clear()
-    book.previous_positions.clear()
     book.witnesses.clear()
     book.entry_ts_ns.clear()
     book.named_ts_ns.clear()

@@ -140,8 +140,6 @@ class Book:
         self.unassigned = False
         "The accounts' holdings are not yet told apart into the book's and the foreign."
         self.positions_read: dict[LegId, PositionRead] = {}
-        self.previous_positions: dict[LegId, PositionRead] = {}
-        "The read before: drift counts only when two in a row show it."
         self.witnesses: dict[LegId, Witness] = {}
         "What position reads and trades say together of legs that never rest."
         self.raised: list[Alarm] = []
@@ -157,6 +155,10 @@ class Book:
         self.parked_keys: set[tuple[InstrumentId, TradeId, ClientOrderId | None, VenueOrderId | None]] = set()
         "Of all parked fills. Looked up, never iterated."
         self.journal_failed = False
+        self.unpinned: dict[LegId, None] = {}
+        "Legs with a leverage of their own of which the venue shows another one, or nothing yet."
+        self.leverage_asked: dict[LegId, int] = {}
+        "When the venue was asked to set a leg's leverage. Emptied by a start and by a resume."
         self.entry_ts_ns: list[int] = []
         "When entries left within the last second."
         self.target = Target()

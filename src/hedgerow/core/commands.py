@@ -80,6 +80,13 @@ class Read(_Command, frozen=True):
     "With TRADES: where to start."
 
 
+class SetLeverage(_Command, frozen=True):
+    """Ask the venue to trade a leg's instrument with this leverage. Repeating it is harmless."""
+
+    leg_id: LegId
+    leverage: Decimal
+
+
 class LookUpFill(_Command, frozen=True):
     """Ask the journal whether this fill of a forgotten order was booked before."""
 
@@ -169,6 +176,7 @@ Command = (
     | CancelOrphan
     | QueryOrder
     | Read
+    | SetLeverage
     | LookUpFill
     | FillParked
     | FillBooked
@@ -186,7 +194,7 @@ Command = (
 )
 
 # What leaves for a gateway, in this order of urgency within a turn; everything else is a note.
-REQUESTS = (CancelOrder, CancelOrphan, SubmitOrder, QueryOrder, Read)
+REQUESTS = (CancelOrder, CancelOrphan, SubmitOrder, QueryOrder, SetLeverage, Read)
 
 
 class Turn(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -30,6 +30,8 @@ class LegConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     "After this long the venue can no longer take a submit (receive window + venue timeout + skew)."
     visibility_ms: int = 30_000
     "How long the venue may fail to show an order or trade that exists (20 s was seen)."
+    leverage: Decimal | None = None
+    "Set at the venue at the start and read back; nothing is entered while it shows another. None leaves it as it is."
     shared: bool = False
     "Another book of the node trades this instrument in this account too: the venue's position is the sum of both."
 
@@ -92,8 +94,6 @@ class Timing(msgspec.Struct, frozen=True, omit_defaults=True):
     "A read without an answer for this long is asked again."
     unknown_alarm_ms: int = 60_000
     "An order unknown for this long raises an alarm and stops entries."
-    drift_settle_ms: int = 30_000
-    "A position read counts for drift only when no fill was booked for this long before it was asked."
     hold_after_ms: int = 1_000
     "A shortfall covered by a working order for longer than this is told as a hold."
 

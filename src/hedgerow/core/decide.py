@@ -23,6 +23,7 @@ from hedgerow.core.commands import (
     OrderGivenUp,
     PolicyNoted,
     QueryOrder,
+    SetLeverage,
 )
 from hedgerow.core.config import NS_PER_MS
 from hedgerow.core.events import (
@@ -31,6 +32,7 @@ from hedgerow.core.events import (
     Faulted,
     FundingRateReceived,
     Heartbeat,
+    LeverageAnswered,
     OpenOrdersRead,
     OrderAccepted,
     OrderReported,
@@ -42,10 +44,10 @@ from hedgerow.core.events import (
     TimeReached,
     TradesRead,
 )
-from hedgerow.core.holds import POLICY_ALARMS, Alarm, AlarmKind, Hold
+from hedgerow.core.holds import POLICY_ALARMS, Alarm, AlarmKind, Hold, HoldReason
 from hedgerow.core.planner import flatten_target, is_flattened, plan
 from hedgerow.core.target import Target
-from hedgerow.model.ids import ClientOrderId, VenueOrderId
+from hedgerow.model.ids import ClientOrderId, LegId, VenueOrderId
 from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import LIVE, Order
 
@@ -101,6 +103,8 @@ def decide(book: Book, event: Event) -> Decision:
         told += _orphans(book, event)
     if type(event) is TradesRead and not book.is_insane:
         notes += reconcile.witnessed(book, event)
+    if type(event) in (PositionRead, LeverageAnswered) and not book.is_insane:
+        notes += _pin_leverage(book, event)
     if book.unassigned and type(event) in (PositionRead, QuoteReceived):
         notes += reconcile.assign(book)
     notes += _mode_of_its_own(book, event)
@@ -163,7 +167,9 @@ def _changed_holds(book: Book, holds: dict[str, Hold], event: Event) -> list[Com
         standing = book.state.holds.get(key)
         if standing is None:
             commands.append(HoldStarted(hold))
-        elif standing.reason is not hold.reason or (standing.numbers != hold.numbers and not passing):
+        elif standing.reason is not hold.reason or (
+            standing.numbers != hold.numbers and (not passing or hold.reason is HoldReason.PORTFOLIO_UNKNOWN)
+        ):
             commands.append(HoldChanged(hold))
     commands += [HoldEnded(key) for key in book.state.holds if key not in holds]
     return commands
@@ -222,6 +228,35 @@ def _orphans(book: Book, read: OpenOrdersRead) -> list[Command]:
 def _is_told_late(book: Book, order: Order, asked_ts_ns: int) -> bool:
     """Whether the venue still lists a closed order when no lag explains it any more."""
     return asked_ts_ns > order.closed_ts_ns + book.legs[order.leg_id].visibility_ms * NS_PER_MS
+
+
+def _pin_leverage(book: Book, event: Event) -> list[Command]:
+    """Have a leg traded with its leverage: set when the venue shows another, and a refusal freezes the book."""
+    if isinstance(event, LeverageAnswered):
+        return _unpinned(book, event.leg_id, event.refusal) if event.refusal else []
+    assert isinstance(event, PositionRead), event
+    wanted, shown = book.legs[event.leg_id].leverage, event.leverage
+    if wanted is None or shown is None:
+        return []
+    key = f"{AlarmKind.LEVERAGE.value}/{event.leg_id}"
+    if shown == wanted:
+        return [AlarmCleared(key)] if key in book.state.alarms else []
+    asked_ns = book.leverage_asked.get(event.leg_id)
+    # Venues refuse a change, or move the liquidation price, while something stands or is held.
+    is_at_rest = book.net_qty(event.leg_id) == 0 and not book.live[event.leg_id]
+    if asked_ns is None and is_at_rest:
+        return [SetLeverage(event.leg_id, wanted)]
+    return _unpinned(book, event.leg_id, f"it shows {shown}") if event.asked_ts_ns > (asked_ns or 0) else []
+
+
+def _unpinned(book: Book, leg_id: LegId, why: str) -> list[Command]:
+    leg = book.legs[leg_id]
+    text = f"leverage {leg.leverage} of {leg.instrument.id} in {leg.account_id} is not what the venue has: {why}"
+    alarm = Alarm(AlarmKind.LEVERAGE, leg_id, text)
+    if alarm.key in book.state.alarms:
+        return []
+    frozen = [ModeChanged(Mode.FROZEN, text)] if book.mode is Mode.RUNNING else []
+    return [AlarmRaised(alarm), *frozen]
 
 
 def _new_alarms(book: Book) -> list[Alarm]:

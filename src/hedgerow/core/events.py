@@ -207,6 +207,8 @@ class PositionRead(_Event, frozen=True):
     avg_price: Decimal | None = None
     available: Decimal | None = None
     "What can be sold, where the venue says so."
+    leverage: Decimal | None = None
+    "What the account trades this instrument with, where the venue says so."
     others_net_qty: Decimal = ZERO
     "What other books of the node hold of it, by their fills: an account may be shared."
     others_settled: bool = True
@@ -368,6 +370,14 @@ class Action(Enum):
     "Tell the policy to enter (`carry`)."
 
 
+class LeverageAnswered(_Event, frozen=True):
+    """The venue answered to a leverage that it was asked to set. What counts is what the next position read shows."""
+
+    leg_id: LegId
+    refusal: str = ""
+    "The venue's code and words; empty when it took it."
+
+
 class OperatorCommanded(_Event, frozen=True):
     """A person or an authenticated program gave an order to the book."""
 
@@ -426,6 +436,7 @@ Event = (
     | LegAdded
     | PositionsListed
     | PositionModeRead
+    | LeverageAnswered
     | OperatorCommanded
     | BookStarted
     | JournalFailed

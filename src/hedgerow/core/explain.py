@@ -19,6 +19,7 @@ from hedgerow.core.commands import (
     OrderGivenUp,
     PolicyNoted,
     QueryOrder,
+    SetLeverage,
     SubmitOrder,
     Turn,
 )
@@ -28,6 +29,7 @@ from hedgerow.core.events import (
     Event,
     FillLookedUp,
     FillReceived,
+    LeverageAnswered,
     OperatorCommanded,
     OrderAccepted,
     OrderNotFound,
@@ -232,6 +234,8 @@ def tell_event(event: Event) -> list[tuple[str, str]]:
             return [("not found", f"{event.order_id} is not shown by the venue; evidence, not proof")]
         case CancelAnswered():
             return [("cancel", f"{event.order_id} {event.outcome.value} {event.code} {event.text}".rstrip())]
+        case LeverageAnswered() if event.refusal:
+            return [("leverage", f"{event.leg_id} refused: {event.refusal}")]
         case OperatorCommanded():
             return [("operator", f"{event.action.value} by {event.principal or 'operator'} {event.detail}".rstrip())]
         case BookStarted():
@@ -257,6 +261,8 @@ def tell_command(command: Command) -> list[tuple[str, str]]:
             return [("cancel", f"{command.order_id}: {command.reason}")]
         case QueryOrder():
             return [("asked", f"{command.order_id} by id")]
+        case SetLeverage():
+            return [("leverage", f"{command.leg_id} {command.leverage} asked for")]
         case OrderGivenUp():
             counts = f"{command.not_found} not found, {command.not_open} not open, {command.no_trades} no trades"
             return [("given up", f"{command.order_id} is proven gone: {counts}")]

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 
 import msgspec
 
 from hedgerow.core.book import Book
 from hedgerow.core.commands import Mode
 from hedgerow.core.config import NS_PER_MS, NS_PER_S
+from hedgerow.core.events import PortfolioSeen
+from hedgerow.core.exposure import DOLLARS, Totals, added, hedged_times, totals
 from hedgerow.core.holds import AlarmKind, Hold, HoldReason
 from hedgerow.core.target import Resting
+from hedgerow.model.instrument import InstrumentKind
 from hedgerow.model.numbers import BPS, ZERO
 from hedgerow.model.order import Role, Side
 
 # Far beyond any limit; more digits than these are not worth rounding.
 LONGEST_BPS = Decimal("1e9")
+# No basis of one underlying is this large; a contract that is ten units, or a thousand, is.
+UNIT_BAND = 2
+RATIO_QUANTUM = Decimal("0.0001")
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -48,7 +54,7 @@ def refusal_of_entries(book: Book) -> Refused | None:
     for leg_id, ledger in state.ledgers.items():
         if ledger.drift_net_qty != ZERO:
             return Refused(HoldReason.DRIFT, (("leg", leg_id), ("drift", str(ledger.drift_net_qty))))
-    if state.links_down or state.alarms or book.unreconciled or book.unassigned:
+    if state.links_down or state.alarms or book.unreconciled or book.unpinned or book.unassigned:
         refused = _refusal_by_link_or_alarm(book)
         if refused is not None:
             return refused
@@ -69,6 +75,8 @@ def _refusal_by_link_or_alarm(book: Book) -> Refused | None:
     for alarm in state.alarms.values():
         if alarm.kind is AlarmKind.POSITION_MODE:
             return Refused(HoldReason.POSITION_MODE, (("leg", alarm.subject),))
+    for leg_id in book.unpinned:
+        return Refused(HoldReason.LEVERAGE, (("leg", leg_id), ("wanted", str(book.legs[leg_id].leverage))))
     for leg_id in book.unreconciled:
         return Refused(HoldReason.RECONCILING, (("leg", leg_id),))
     for leg_id, ledger in state.ledgers.items() if book.unassigned else ():
@@ -83,6 +91,9 @@ def _refusal_by_link_or_alarm(book: Book) -> Refused | None:
 
 def refusal_of_new_entry(book: Book, want: Resting, qty: Decimal) -> Hold | None:
     """Return which limit a new entry of `qty` would break, with both numbers, or None."""
+    unchecked = _unit_mismatch(book) or _portfolio_unknown(book)
+    if unchecked is not None:
+        return Hold(unchecked.reason, want.leg_id, want.slot, unchecked.numbers)
     for reason, check in checks(book, want, qty):
         if not check.passed:
             numbers = (("would_be", str(check.value)), ("limit", str(check.limit)))
@@ -106,6 +117,10 @@ def checks(book: Book, want: Resting, qty: Decimal) -> list[tuple[HoldReason, Ch
     live_orders = sum(len(orders) for orders in book.live.values())
     check = Check("open orders", Decimal(live_orders + 1), Decimal(limits.max_open_orders))
     result.append((HoldReason.OPEN_ORDERS_LIMIT, check))
+    if limits.max_order_notional is not None:
+        notional = instrument.notional(qty, want.limit_price or mark)
+        check = Check("notional of the order", notional, limits.max_order_notional)
+        result.append((HoldReason.ORDER_NOTIONAL_LIMIT, check))
     if limits.max_notional is not None:
         held = book.net_qty(want.leg_id)
         same_way = held if want.side is Side.BUY else -held
@@ -118,6 +133,77 @@ def checks(book: Book, want: Resting, qty: Decimal) -> list[tuple[HoldReason, Ch
     recent = sum(1 for ts_ns in book.entry_ts_ns if ts_ns > book.now_ns - NS_PER_S)
     check = Check("entries in the last second", Decimal(recent + 1), Decimal(limits.orders_per_s))
     result.append((HoldReason.ORDER_RATE_LIMIT, check))
+    if book.portfolio is not None:
+        result += _portfolio_checks(book, book.portfolio, want, instrument.notional(qty, want.limit_price or mark))
+    return result
+
+
+def _unit_mismatch(book: Book) -> Refused | None:
+    """Whether the legs' prices cannot be per the same unit of their one underlying: then every hedge would be wrong."""
+    rule = book.config.hedge
+    if rule is None:
+        return None
+    lead, hedge = book.legs[rule.lead].instrument, book.legs[rule.hedge].instrument
+    alike = lead.quote == hedge.quote or {lead.quote, hedge.quote} <= DOLLARS
+    if lead.base != hedge.base or not alike or InstrumentKind.OPTION in (lead.kind, hedge.kind):
+        return None
+    lead_mark, hedge_mark = book.mark(rule.lead), book.mark(rule.hedge)
+    if lead_mark is None or hedge_mark is None:
+        return None
+    if lead_mark <= hedge_mark * UNIT_BAND and hedge_mark <= lead_mark * UNIT_BAND:
+        return None
+    return Refused(HoldReason.UNIT_MISMATCH, (("lead_price", str(lead_mark)), ("hedge_price", str(hedge_mark))))
+
+
+def _portfolio_unknown(book: Book) -> Refused | None:
+    """Why a limit over all books cannot be checked. What is unknown is not zero."""
+    limits, seen = book.config.limits, book.portfolio
+    ratios = (limits.symbol_exposure_ratio_max, limits.total_exposure_ratio_max, limits.leverage_max)
+    needs_equity = any(limit is not None for limit in ratios)
+    if not needs_equity and limits.pending_orders_max is None:
+        return None
+    if seen is None:
+        return Refused(HoldReason.PORTFOLIO_UNKNOWN, (("unknown", "the other books"),))
+    if needs_equity and (seen.equity is None or seen.problems):
+        return Refused(HoldReason.PORTFOLIO_UNKNOWN, (("unknown", "; ".join(seen.problems) or "equity"),))
+    return None
+
+
+def _portfolio_checks(
+    book: Book, seen: PortfolioSeen, want: Resting, notional: Decimal
+) -> list[tuple[HoldReason, Check]]:
+    """The limits over all books. One that this entry does not come closer to is none for it."""
+    limits = book.config.limits
+    before = added((totals(book), Totals(seen.others, seen.gross, seen.orders)))
+    underlying = book.legs[want.leg_id].instrument.base
+    after = before.with_entry(underlying, want.side, notional, notional * hedged_times(book, want.leg_id))
+    result: list[tuple[HoldReason, Check]] = []
+    if limits.pending_orders_max is not None:
+        check = Check("live orders of all books", Decimal(after.orders), Decimal(limits.pending_orders_max))
+        result.append((HoldReason.PENDING_ORDERS_LIMIT, check))
+    if seen.equity is None:
+        return result
+    compared = (
+        (
+            HoldReason.SYMBOL_EXPOSURE_LIMIT,
+            f"net notional of {underlying} to equity",
+            before.worst(underlying),
+            after.worst(underlying),
+            limits.symbol_exposure_ratio_max,
+        ),
+        (
+            HoldReason.TOTAL_EXPOSURE_LIMIT,
+            "net notional of all to equity",
+            before.worst_of_all(),
+            after.worst_of_all(),
+            limits.total_exposure_ratio_max,
+        ),
+        (HoldReason.LEVERAGE_LIMIT, "gross notional to equity", before.gross, after.gross, limits.leverage_max),
+    )
+    for reason, name, was, value, limit in compared:
+        if limit is not None and value > was:
+            ratio = (value / seen.equity).quantize(RATIO_QUANTUM, ROUND_UP) if seen.equity > 0 else Decimal("Infinity")
+            result.append((reason, Check(name, ratio, limit)))
     return result
 
 

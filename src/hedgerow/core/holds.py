@@ -33,6 +33,7 @@ class HoldReason(Word):
     MARKET_CLOSED = "market_closed"
     LINK_DOWN = "link_down"
     POSITION_MODE = "position_mode"
+    LEVERAGE = "leverage"
     # What we know of prices.
     NO_MARK_PRICE = "no_mark_price"
     STALE_PRICE = "stale_price"
@@ -151,6 +152,10 @@ HOLD_TEXTS: dict[HoldReason, HoldText] = {
     HoldReason.POSITION_MODE: HoldText(
         "The account is in another position mode than the book was made for.",
         "Set the account's mode back, then `hedgerow resume`.",
+    ),
+    HoldReason.LEVERAGE: HoldText(
+        "The venue does not show the leverage that the config asks for.",
+        "It is being set and read back; look at the alarm if it lasts.",
     ),
     HoldReason.NO_MARK_PRICE: HoldText(
         "No price of the instrument has been seen yet.", "It goes out with the first price."
@@ -320,6 +325,7 @@ class AlarmKind(Word):
     HEDGE_REFUSED = "hedge_refused"
     FORCE_CLOSE = "force_close"
     POSITION_MODE = "position_mode"
+    LEVERAGE = "leverage"
     JOURNAL = "journal"
     # What a policy raises and clears by itself.
     OUT_OF_RANGE = "out_of_range"

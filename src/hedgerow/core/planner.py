@@ -465,20 +465,34 @@ def _resting_qty(book: Book, want: Resting, refusal: Refusal | None, result: Pla
     qty = want.qty if instrument.max_qty is None else min(want.qty, instrument.max_qty)
     if want.role is Role.EXIT:
         held = book.net_qty(want.leg_id) * -want.side.sign
-        free = max(held - _closing(book, want, result), ZERO)
+        # What two settled reads did not show is not there to be sold: the order would open the other side.
+        missing = max(book.ledger(want.leg_id).drift_net_qty * want.side.sign, ZERO)
+        free = max(held - missing - _closing(book, want, result), ZERO)
         if free < qty:
-            numbers = (("wanted", str(want.qty)), ("held", str(held)), ("free", str(free)))
+            shown = (("shown", str(held - missing)),) if missing else ()
+            numbers = (("wanted", str(want.qty)), ("held", str(held)), *shown, ("free", str(free)))
             result.hold(Hold(HoldReason.INSUFFICIENT_HOLDINGS, want.leg_id, want.slot, numbers))
             qty = free
         qty = _affordable(qty, refusal, instrument, book.mark(want.leg_id))
     qty = instrument.floor_qty(qty)
     reduces = want.reduce_only and instrument.can_reduce_only and not book.legs[want.leg_id].shared
+    if reduces and refusal is not None and not _is_shown(book, want, qty):
+        # Plain, it would open the other side if the venue is right about the position.
+        refusal = None
     broken, as_reducing = _legal(instrument, qty, want.limit_price, book.mark(want.leg_id), reduces, refusal)
     if broken is None:
         return qty, as_reducing
     numbers = (("wanted", str(want.qty)), ("would_be", str(broken.value)), ("limit", str(broken.limit)))
     result.hold(Hold(RULE_HOLDS[broken.rule], want.leg_id, want.slot, numbers))
     return None
+
+
+def _is_shown(book: Book, want: Resting, qty: Decimal) -> bool:
+    """Whether the venue, asked after our last fill, has shown the position that an exit closes."""
+    ledger, read = book.ledger(want.leg_id), book.positions_read.get(want.leg_id)
+    if read is None or read.asked_ts_ns < ledger.booked_ts_ns:
+        return False
+    return (read.net_qty - (ledger.foreign_net_qty or ZERO)) * -want.side.sign >= qty
 
 
 def _closing(book: Book, want: Resting, result: Plan) -> Decimal:

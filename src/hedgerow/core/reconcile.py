@@ -104,14 +104,6 @@ def _adopted_later(book: Book, read: PositionRead, change: Decimal) -> list[Comm
     return [] if price is None else [PositionAdopted(read.leg_id, change, price)]
 
 
-def _is_settled(book: Book, read: PositionRead) -> bool:
-    """Whether nothing of ours is under way that the venue's position may not show yet."""
-    settle_ns = book.config.timing.drift_settle_ms * NS_PER_MS
-    if not read.others_settled or read.asked_ts_ns < book.ledger(read.leg_id).booked_ts_ns + settle_ns:
-        return False
-    return not _has_unclear(book, read.leg_id)
-
-
 def is_shown(book: Book, leg_id: LegId, asked_ts_ns: int) -> bool:
     """Return whether a position that was asked for then shows all that this book traded on the leg."""
     if book.ledger(leg_id).fills == 0 and not book.live[leg_id]:

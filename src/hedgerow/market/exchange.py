@@ -35,9 +35,11 @@ from hedgerow.market.rules import (
     DUPLICATE_PERP,
     DUPLICATE_SPOT,
     INVALID_SYMBOL,
+    LEVERAGE_NOT_VALID,
     NEEDLESS_REDUCE_ONLY,
     NOT_FILLABLE,
     NOT_REDUCING,
+    OPEN_ORDERS,
     POSITION_SIDE_MISMATCH,
     UNKNOWN_CANCEL,
     UNKNOWN_ORDER,
@@ -201,6 +203,21 @@ class SimExchange:
     ) -> tuple[TradeReport, ...]:
         """Return up to `limit` of the account's trades from `from_trade_id` on, oldest first."""
         return self._accounts[account_id].seats[instrument_id].trades_from(from_trade_id, limit)
+
+    def leverage(self, account_id: AccountId, instrument_id: InstrumentId) -> Decimal | None:
+        """Return notional per unit of collateral of a perpetual; None for what is paid in full."""
+        seat = self._accounts[account_id].seats[instrument_id]
+        return seat.leverage if seat.market.is_perp else None
+
+    def set_leverage(self, account_id: AccountId, instrument_id: InstrumentId, leverage: Decimal) -> Refused | None:
+        """Let an account trade a perpetual with another leverage, or return why not: as at Binance, orders forbid it."""
+        seat = self._accounts[account_id].seats[instrument_id]
+        if not seat.market.is_perp or not 1 <= leverage <= self._rules.leverage_max:
+            return LEVERAGE_NOT_VALID
+        if seat.open:
+            return OPEN_ORDERS
+        seat.leverage = leverage
+        return None
 
     def positions(self, account_id: AccountId) -> dict[InstrumentId, Decimal]:
         """Return every instrument's signed position, zeros too; for what is paid from balances, the base balance."""

@@ -27,7 +27,7 @@ def lock_margin(order: VenueOrder, holding: Holding, price: Decimal) -> Refused 
     account = seat.account
     instrument = seat.market.instrument
     notional_per_unit = price * instrument.multiplier
-    per_unit = notional_per_unit / account.leverage + notional_per_unit * account.fees.taker
+    per_unit = notional_per_unit / seat.leverage + notional_per_unit * account.fees.taker
     if per_unit * opening_qty > available_margin(account, instrument.quote):
         return INSUFFICIENT_MARGIN
     if request.limit_price is not None:
@@ -43,7 +43,7 @@ def available_margin(account: Account, quote: str) -> Decimal:
         for holding in seat.holdings.values():
             if holding.net_qty:
                 value = _value(seat, holding)
-                available += value - holding.net_cost - abs(value) / account.leverage
+                available += value - holding.net_cost - abs(value) / seat.leverage
     return available
 
 

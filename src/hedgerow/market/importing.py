@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hedgerow.market.moments import NS_PER_S, MomentError, moment_text
+from hedgerow.market.moments import NS_PER_S, moment_text
 from hedgerow.market.rows import beginning
 from hedgerow.market.sources import PRICE_DIGITS, QTY_DIGITS, Item, Recipe, Source, found, opened, scaled
 from hedgerow.market.ticks import (
@@ -66,12 +66,10 @@ def import_files(
 
     Raises:
         DataError: something is wrong with a source; `out` is as it was.
+        MomentError: there is no zone of the recipe's name.
         DataMissing: a source cannot be read, or `out` not be written.
     """
-    try:
-        ready = [opened(path, recipe) for path in found(sources)]
-    except MomentError as error:
-        raise DataError(out, str(error)) from None
+    ready = [opened(path, recipe) for path in found(sources)]
     kinds = {source.kind for source in ready}
     if len(kinds) > 1 and kinds != {"quotes", "trades"}:
         mixed = " and ".join(sorted(kinds))
@@ -129,7 +127,7 @@ class _Import:
     def _read(self) -> None:
         # At the same time a trade comes before the quote that it may have made, so trades are the first stream.
         streams = [
-            self._chained(file for file, source in enumerate(self._sources) if source.kind == kind)
+            self._chained([file for file, source in enumerate(self._sources) if source.kind == kind])
             for kind in sorted({source.kind for source in self._sources}, reverse=True)
         ]
         for file, item in heapq.merge(*streams, key=lambda row: row[1].ts_ns) if len(streams) > 1 else streams[0]:
@@ -139,7 +137,7 @@ class _Import:
             else:
                 self._main.add([item.ts_ns, file, item.line, *item.numbers])
 
-    def _chained(self, files: Iterator[int]) -> Iterator[tuple[int, Item]]:
+    def _chained(self, files: list[int]) -> Iterator[tuple[int, Item]]:
         """Return the rows of several files, one after the other, without those that are out of order."""
         last_ts_ns, last_key = 0, -1
         for file in files:
@@ -172,7 +170,7 @@ class _Import:
             return
         if self._recipe.mend:
             self._notes.append(f"{path}: left out {late.count + repeated.count:,} rows: it {' and '.join(said)}")
-        elif late.count == rows - 1:
+        elif late.count == rows - 1 > 1:
             raise DataError(path, "runs backwards, newest first; sort it by time, oldest first")
         else:
             raise DataError(path, f"{' and '.join(said)}; sort and clean it, or leave such rows out with --mend")

@@ -36,6 +36,8 @@ class VenueRules(msgspec.Struct, frozen=True):
 
     Binance USD-M BTCUSDT, first bracket (recalled, not checked).
     """
+    leverage_max: Decimal = Decimal(125)
+    "Largest leverage of a perpetual that an account may ask for."
     limits: RateLimits | None = None
     history_max: int | None = None
     "Closed orders kept per account and instrument, and at most twice as many trades; None keeps all."
@@ -43,6 +45,8 @@ class VenueRules(msgspec.Struct, frozen=True):
     "Whether a position report follows each change of a perpetual position, as Binance USD-M's ACCOUNT_UPDATE does."
 
 
+OPEN_ORDERS = Refused(400, -4047, "Leverage cannot be changed if there exists open orders.")
+LEVERAGE_NOT_VALID = Refused(400, -4028, "Leverage is not valid.")
 INVALID_SYMBOL = Refused(400, -1121, "Invalid symbol.")
 CLOSED_MARKET = Refused(400, -1016, "This service is no longer available.")
 UNKNOWN_CANCEL = Refused(400, -2011, "Unknown order sent.")

@@ -143,6 +143,7 @@ class Seat:
         "by_venue_id",
         "cost",
         "holdings",
+        "leverage",
         "market",
         "open",
         "reducing",
@@ -152,6 +153,7 @@ class Seat:
     def __init__(self, account: Account, market: Market, history_max: int | None) -> None:
         self.account = account
         self.market = market
+        self.leverage = account.leverage
         self._history_max = history_max
         self.open: dict[str, VenueOrder] = {}
         "Client order id to resting order."

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from hedgerow.market.tape import BookSnapshot, Traded
 from hedgerow.model.ids import InstrumentId
 from hedgerow.model.market import Level
+from hedgerow.model.numbers import ceil_to, floor_to
 from hedgerow.model.order import Side
 
 Ints = npt.NDArray[np.int64]
@@ -250,11 +251,11 @@ class TickFile:
 
     def ticks_below(self, price: Decimal) -> int:
         """Return the largest price of a column that is not above `price`."""
-        return int(price // self.tick)
+        return int(floor_to(price, self.tick) / self.tick)
 
     def ticks_above(self, price: Decimal) -> int:
         """Return the smallest price of a column that is not below `price`."""
-        return -int(-price // self.tick)
+        return int(ceil_to(price, self.tick) / self.tick)
 
     def levels(self, row: int) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
         """Return the bids and the asks of one row of the quotes, from 0, best first."""

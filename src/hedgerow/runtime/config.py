@@ -35,18 +35,24 @@ __all__ = [
 ]
 
 
-def load(path: Path, state: Path | None = None, tapes: Mapping[str, Path] | None = None) -> NodeConfig:
+def load(
+    path: Path,
+    state: Path | None = None,
+    tapes: Mapping[str, Path] | None = None,
+    recorded: frozenset[str] = frozenset(),
+) -> NodeConfig:
     """Return the config in a file.
 
     Args:
         path: YAML, or TOML by its ending.
         state: the state folder; None takes the file's, else `.hedgerow` beside the file.
         tapes: venue -> file of recorded frames, on top of what the config says.
+        recorded: venues whose markets come from elsewhere, as in a backtest: the config need not say how they begin.
 
     Raises:
         ConfigError: with everything that is wrong.
     """
-    return understand(read_text(path), path.parent, state, tapes)
+    return understand(read_text(path), path.parent, state, tapes, recorded)
 
 
 def load_text(text: str, name: str, folder: Path, state: Path | None = None) -> NodeConfig:
@@ -55,7 +61,11 @@ def load_text(text: str, name: str, folder: Path, state: Path | None = None) -> 
 
 
 def understand(
-    source: ConfigText, folder: Path, state: Path | None = None, tapes: Mapping[str, Path] | None = None
+    source: ConfigText,
+    folder: Path,
+    state: Path | None = None,
+    tapes: Mapping[str, Path] | None = None,
+    recorded: frozenset[str] = frozenset(),
 ) -> NodeConfig:
     """Return what a config says, checked in shape and in meaning. Raises as `load` does."""
     problems = list(source.problems)
@@ -67,7 +77,7 @@ def understand(
     problems += param_problems(source.tree)
     if problems or shape is None:
         raise ConfigError(source, sorted(problems, key=lambda problem: _order(source, problem)))
-    meaning = Meaning(shape, folder, tapes or {})
+    meaning = Meaning(shape, folder, tapes or {}, recorded)
     if meaning.problems:
         raise ConfigError(source, sorted(meaning.problems, key=lambda problem: _order(source, problem)))
     return NodeConfig(

@@ -39,9 +39,12 @@ LEVEL_NOTIONAL = Decimal(50_000)
 class Meaning:
     """A well-shaped file, understood: the nouns, and what does not fit together."""
 
-    def __init__(self, shape: FileShape, folder: Path, tapes: Mapping[str, Path]) -> None:
+    def __init__(
+        self, shape: FileShape, folder: Path, tapes: Mapping[str, Path], recorded: frozenset[str] = frozenset()
+    ) -> None:
         self.problems: list[Problem] = []
         self._shape = shape
+        self._recorded = recorded
         self._instruments: dict[InstrumentId, Instrument] = {}
         self.accounts = [self._account(name) for name in shape.accounts]
         self._venue_ids = {account.venue_id for account in self.accounts}
@@ -147,7 +150,8 @@ class Meaning:
     def _markets(self) -> list[MarketConfig]:
         told = self._shape.sim.markets
         markets: list[MarketConfig] = []
-        bases = {i.base: i for venue in self.venues if venue.tape is None for i in venue.instruments}
+        made = [venue for venue in self.venues if venue.tape is None and venue.id not in self._recorded]
+        bases = {i.base: i for venue in made for i in venue.instruments}
         for base, shape in told.items():
             if base not in {i.base for i in self._instruments.values()}:
                 help_ = did_you_mean(base, {i.base for i in self._instruments.values()})
@@ -376,7 +380,19 @@ class Meaning:
             visibility_ms=venue.visibility_ms,
             # What is watched for somebody else goes on being his: he adds to it and takes away.
             adopt_later=shape.adopt and POLICIES[self._shape.books[book].policy].finds_legs,
+            leverage=self._leverage(shape.leverage, instrument, path),
         )
+
+    def _leverage(self, leverage: Decimal | None, instrument: Instrument, path: KeyPath) -> Decimal | None:
+        if leverage is None:
+            return None
+        if instrument.kind is not InstrumentKind.PERP:
+            told = f"{dotted(path)}: {instrument.id} is {instrument.kind.value} and has no leverage to set"
+            self._wrong("contradiction", told, (*path, "leverage"), "leave it out: only perpetuals have one")
+        elif leverage < 1 or leverage % 1:
+            told = f"{dotted(path)}: leverage {leverage} is no leverage that a venue knows"
+            self._wrong("contradiction", told, (*path, "leverage"), "use a whole number from 1 on")
+        return leverage
 
     def _check_legs(self, book: str, legs: list[LegConfig]) -> None:
         seen: dict[tuple[AccountId, InstrumentId], LegId] = {}

@@ -143,6 +143,9 @@ class LegShape(Shape):
     account: AccountName = Field(description="Id of one of the accounts.")
     symbol: Symbol = Field(description="Symbol at the account's venue.")
     adopt: bool = Field(default=False, description="Take over, at the first start, what the account already holds.")
+    leverage: Positive | None = Field(
+        default=None, description="Set at the venue and read back before anything is entered; left out: as it is."
+    )
 
 
 class RiskShape(Shape):
@@ -150,6 +153,19 @@ class RiskShape(Shape):
 
     max_notional: Positive | None = Field(default=None, description="Largest gross notional of one leg, quote.")
     max_residual: Positive | None = Field(default=None, description="Largest residual if all entries filled, quote.")
+    max_order_notional: Positive | None = Field(
+        default=None, description="Largest notional of one entry, quote: a few times the usual one catches wrong units."
+    )
+    symbol_exposure_ratio_max: Positive | None = Field(
+        default=None, description="Net notional of one underlying over all books, to the equity of all accounts."
+    )
+    total_exposure_ratio_max: Positive | None = Field(
+        default=None, description="The same added up over all underlyings, each without its sign."
+    )
+    leverage_max: Positive | None = Field(
+        default=None, description="Gross notional of all books, to the equity of all accounts."
+    )
+    pending_orders_max: Count | None = Field(default=None, description="Live orders of all books.")
     max_open_orders: Count | None = Field(default=None, description="Live orders of one book.")
     orders_per_s: Count | None = Field(default=None, description="Entries per second.")
     price_distance_bps_max: Positive | None = Field(
@@ -181,9 +197,6 @@ class TimingShape(Shape):
     )
     unknown_alarm_ms: Milliseconds | None = Field(
         default=None, description="An order unknown for this long raises an alarm."
-    )
-    drift_settle_ms: Milliseconds | None = Field(
-        default=None, description="Quiet time before a position read shows drift."
     )
     hold_after_ms: Milliseconds | None = Field(
         default=None, description="A shortfall covered for this long is told as a hold."

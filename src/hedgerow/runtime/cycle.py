@@ -16,9 +16,10 @@ from msgspec.structs import replace
 
 from hedgerow.core import reconcile
 from hedgerow.core.book import Book
-from hedgerow.core.commands import REQUESTS, CancelOrder, Command, LookUpFill, Turn
+from hedgerow.core.commands import REQUESTS, CancelOrder, Command, LookUpFill, SubmitOrder, Turn
 from hedgerow.core.config import NS_PER_MS
 from hedgerow.core.events import (
+    BorrowRateReceived,
     Event,
     Faulted,
     FundingPaid,
@@ -34,6 +35,8 @@ from hedgerow.core.step import next_due_ns, step
 from hedgerow.journal.errors import JournalError
 from hedgerow.model.ids import BookId, LegId
 from hedgerow.model.numbers import ZERO
+from hedgerow.model.order import Role
+from hedgerow.runtime import portfolio
 from hedgerow.runtime.dispatch import Dispatch, priority_of
 from hedgerow.venues.clock import Clock, Timer
 from hedgerow.venues.gateway import Gateway
@@ -47,7 +50,7 @@ LEASE_PART = 2
 # A detail in the journal is a sentence, not a dump.
 DETAIL_LEN_MAX = 500
 
-PASSING = (QuoteReceived, Heartbeat, FundingRateReceived)
+PASSING = (QuoteReceived, Heartbeat, FundingRateReceived, BorrowRateReceived)
 "Events of which only the latest counts."
 
 _encode_state = msgspec.json.Encoder().encode
@@ -137,6 +140,8 @@ class Cycle:
         "The latest of each kind; a newer one takes the place of the older."
         self._pending: deque[_Pending] = deque()
         self._is_stepping = False
+        self._is_limited = False
+        "A book has a limit over all books."
         self.is_broken = False
         "A book broke, or the journal did: nothing is stepped any more."
 
@@ -144,6 +149,7 @@ class Cycle:
         """Take a book whose first event, `BookStarted`, is about to be delivered."""
         book_id = book.config.book_id
         self._running[book_id] = _Running(book, gateways, doors, lambda event: self.deliver(book_id, event))
+        self._is_limited = self._is_limited or portfolio.is_limited((book,))
 
     @property
     def backlog_len(self) -> int:
@@ -190,12 +196,23 @@ class Cycle:
                     self._send(running, command, event.ts_ns)
             else:
                 self._append(running, stepped.turn)
+                if self._is_limited and any(_is_entry(command) for command in stepped.commands):
+                    self.tell_portfolio()
             self._arm(running)
         except JournalError as error:
             self.journal_broke(error)
         # A broken rule of ours: stop before it costs anything. This is the one place that takes everything.
         except Exception as error:
             self._fault(running, event, error)
+
+    def tell_portfolio(self) -> None:
+        """Tell each book what the others have, where that changed, before it looks at anything else."""
+        books = {book_id: running.book for book_id, running in self._running.items()}
+        for book_id, told in portfolio.seen(books, self._clock.now_ns()).items():
+            if not portfolio.is_same(books[book_id].portfolio, told):
+                self._facts.appendleft((book_id, told))
+        if not self._is_stepping:
+            self._drain()
 
     def _shared(self, book: Book, event: PositionRead | FundingPaid) -> Event:
         """Tell what of a shared position other books hold by their fills, or pass on this book's part of its funding."""
@@ -325,12 +342,18 @@ class Cycle:
         self._close()
 
 
+def _is_entry(command: Command) -> bool:
+    return type(command) is SubmitOrder and command.role is Role.ENTRY
+
+
 def _passing_key(event: Event) -> str:
     match event:
         case QuoteReceived():
             return f"quote {event.quote.instrument_id}"
         case FundingRateReceived():
             return f"rate {event.rate.instrument_id}"
+        case BorrowRateReceived():
+            return f"loan {event.leg_id} {event.rate.currency}"
         case Heartbeat():
             return f"beat {event.leg_id}"
         case _:

@@ -30,7 +30,7 @@ from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import Side
 from hedgerow.runtime.clock import LoopClock, Origin, origin_now
 from hedgerow.runtime.config import load
-from hedgerow.runtime.engine import Orders
+from hedgerow.runtime.engine import READY, Orders
 from hedgerow.runtime.folder import JOURNAL_FILE, SOCKET_PATH_MAX
 from hedgerow.runtime.node import EXIT_DONE, EXIT_INTERRUPTED, EXIT_RESIDUAL
 from hedgerow.runtime.node_config import NodeConfig
@@ -146,6 +146,8 @@ class _Demo:
         self._restarts = 0
         self._faults = 0
         self._killed = False
+        self._is_ready = False
+        "The engine has read what it needs from the venues."
         self._interrupted = asyncio.Event()
         self._is_heard = True
         "Somebody reads what is told."
@@ -252,17 +254,24 @@ class _Demo:
             # Ctrl-C is for this process, which then stops the engine in order.
             start_new_session=True,
         )
-        self._engine, self._killed = engine, False
+        self._engine, self._killed, self._is_ready = engine, False, False
         assert engine.stdout is not None
         assert engine.stderr is not None
         self._pipes += [
             asyncio.create_task(_relay(engine.stdout, self._say), name="engine's lines"),
-            asyncio.create_task(_relay(engine.stderr, self._note), name="engine's notes"),
+            asyncio.create_task(_relay(engine.stderr, self._hear), name="engine's notes"),
         ]
         await self._until(self._is_trading, "the engine did not begin to trade")
 
+    def _hear(self, text: str) -> None:
+        if text == READY:
+            self._is_ready = True
+        else:
+            self._note(text)
+
     def _is_trading(self) -> bool:
-        return any(self._resting(book.book_id) for book in self._config.books)
+        # What rests may have been left by the engine before it.
+        return self._is_ready and any(self._resting(book.book_id) for book in self._config.books)
 
     async def _stop_engine(self) -> None:
         assert self._engine is not None, "no engine was started"

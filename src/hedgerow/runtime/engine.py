@@ -27,6 +27,8 @@ from hedgerow.venues.sim_server import RemoteDesk, connect
 from hedgerow.venues.sim_wire import Hello
 
 EXIT_UNREACHABLE = 5
+# The note that says that every book knows its orders, trades and positions.
+READY = "ready"
 
 
 class Orders(msgspec.Struct, frozen=True):
@@ -55,7 +57,15 @@ async def _run(config: NodeConfig, orders: Orders, story: Story, outlet: Outlet)
         for line in story.follow(turns):
             outlet.say(told(line))
 
-    node = Node(config.books, config.journal, orders.origin, outlet.note, show, config.budgets)
+    node = Node(
+        config.books,
+        config.journal,
+        orders.origin,
+        outlet.note,
+        show,
+        config.budgets,
+        on_ready=lambda: outlet.note(READY),
+    )
     story.begin(node.books.values())
     lines: dict[tuple[str, LegId], Line] = {}
     gateways: dict[tuple[str, LegId], Gateway] = {}

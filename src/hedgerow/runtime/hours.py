@@ -43,7 +43,7 @@ async def follow_hours(
     while True:
         due_ns = node.now_ns() + READ_EVERY_NS
         # The node's clock may run faster than the loop's, so no single sleep would do.
-        while node.now_ns() < due_ns:
+        while node.now_ns() < due_ns:  # noqa: ASYNC110
             await asyncio.sleep(POLL_S)
         try:
             read = await asyncio.to_thread(tables, calendars, node.now_ns())

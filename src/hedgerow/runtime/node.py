@@ -16,6 +16,7 @@ from hedgerow.core.book import Book, BookState, is_used
 from hedgerow.core.commands import LookUpFill, Mode, Turn
 from hedgerow.core.config import NS_PER_S, BookConfig, LegConfig
 from hedgerow.core.events import Action, BookStarted, Event, Faulted, FillLookedUp, LegAdded, OperatorCommanded
+from hedgerow.core.holds import AlarmKind
 from hedgerow.core.step import empty_book, fold
 from hedgerow.journal.errors import JournalError, JournalLow
 from hedgerow.journal.sqlite import SqliteStore
@@ -25,12 +26,13 @@ from hedgerow.model.order import Role
 from hedgerow.runtime.clock import LoopClock, Origin
 from hedgerow.runtime.cycle import Cycle
 from hedgerow.runtime.dispatch import Budget, Dispatch
+from hedgerow.runtime.portfolio import is_limited
 from hedgerow.runtime.story import Silent
 from hedgerow.runtime.watch import Watch
 from hedgerow.strategies import make
 from hedgerow.venues.gateway import Gateway
 
-EXIT_DONE, EXIT_DIED, EXIT_FAULTED, EXIT_RESIDUAL, EXIT_JOURNAL, EXIT_INTERRUPTED = 0, 1, 3, 6, 74, 130
+EXIT_DONE, EXIT_DIED, EXIT_REFUSED, EXIT_FAULTED, EXIT_RESIDUAL, EXIT_JOURNAL, EXIT_INTERRUPTED = 0, 1, 2, 3, 6, 74, 130
 # How long a stop waits for proof that nothing stands and all is hedged.
 STOP_NS = 15 * NS_PER_S
 # How long the cancels of a node without a journal get for their way to the venue.
@@ -318,6 +320,13 @@ class Node:
             self._restore(book)
             for leg in book.config.legs:
                 self._start_leg(book_id, leg)
+        if is_limited(self.books.values()):
+            self._watch_portfolio()
+
+    def _watch_portfolio(self) -> None:
+        """Tell the books of one another, now and every second: prices move what they hold together."""
+        self._cycle.tell_portfolio()
+        self.clock.call_at(self.clock.now_ns() + NS_PER_S, self._watch_portfolio)
 
     def _with_found(self, book: Book) -> BookConfig:
         """The book's config, with what it has in legs that were found, as the config judges them now."""
@@ -514,6 +523,13 @@ class Node:
         """Tell when every book knows its orders, trades and positions and its links are up."""
         while not all(_is_ready(book) for book in self.books.values()):  # noqa: ASYNC110
             await asyncio.sleep(POLL_S)
+        for book in self.books.values():
+            alarms = [alarm for alarm in book.state.alarms.values() if alarm.kind is AlarmKind.LEVERAGE]
+            if alarms and not holds_something(book):
+                self._note(f"{book.config.book_id}: {alarms[0].text}; set it there, or change the config")
+                self._exit = self._exit or EXIT_REFUSED
+                self.stop()
+                return
         if self._on_ready is not None:
             self._on_ready()
 
@@ -565,7 +581,8 @@ def _is_level(book: Book) -> bool:
 
 
 def _is_ready(book: Book) -> bool:
-    return not (book.unreconciled or book.unassigned or book.state.links_down)
+    unpinned = [leg_id for leg_id in book.unpinned if f"{AlarmKind.LEVERAGE.value}/{leg_id}" not in book.state.alarms]
+    return not (book.unreconciled or book.unassigned or book.state.links_down or unpinned)
 
 
 def _has_live(book: Book) -> bool:

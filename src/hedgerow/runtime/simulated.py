@@ -321,6 +321,10 @@ async def _run(
     note(f"config    {config.name} ok ({counts}, sha {config.sha[:7]})")
     for line in config.warnings:
         note(f"warning   {line}")
+    for venue in config.venues:
+        # Looked at before anything is made.
+        if venue.tape is not None:
+            _tape(venue.tape, venue.instruments)
     hours = tables(config.calendars, time.time_ns())
     node = Node(
         with_hours(config.books, hours),

@@ -143,10 +143,11 @@ class Venues:
         return found
 
     def ledger_pnl(self, book: Book) -> Decimal:
-        """Return realized + unrealized + funding - fees by the journal, at the venues' marks."""
+        """Return realized + unrealized + funding - fees - interest by the journal, at the venues' marks."""
         total = ZERO
         for leg in book.config.legs:
             ledger, instrument = book.ledger(leg.id), leg.instrument
             unrealized = ledger.position.unrealized(self.mark(instrument.id), instrument.multiplier)
-            total += ledger.position.realized + unrealized + ledger.funding - ledger.fees.get(instrument.quote, ZERO)
+            costs = ledger.fees.get(instrument.quote, ZERO) + ledger.interest.get(instrument.quote, ZERO)
+            total += ledger.position.realized + unrealized + ledger.funding - costs
         return total

@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from typing import Protocol
 
 import msgspec
 
-from hedgerow.core.config import NS_PER_S
-from hedgerow.core.events import PositionsListed
-from hedgerow.model.ids import AccountId
+from hedgerow.core.config import NS_PER_S, LegConfig
+from hedgerow.core.events import Event, PositionsListed
+from hedgerow.model.ids import AccountId, BookId
 from hedgerow.model.instrument import Instrument
-from hedgerow.runtime.node import Node
 from hedgerow.runtime.watch import Watch
 
 # As often as open orders and positions are read: a position opened by hand is watched within that time.
@@ -40,18 +40,28 @@ Lister = Callable[[AccountId], Awaitable[tuple[Held, ...]]]
 "Returns what an account holds now. Raises Unlisted."
 
 
-async def follow_positions(watch: Watch, node: Node, list_positions: Lister) -> None:
+class Listener(Protocol):
+    """What is told of what was found: a node."""
+
+    def now_ns(self) -> int: ...
+
+    def hear(self, book_id: BookId, event: Event) -> None: ...
+
+    def add_leg(self, book_id: BookId, leg: LegConfig) -> None: ...
+
+
+async def follow_positions(watch: Watch, node: Listener, list_positions: Lister) -> None:
     """List one account for as long as the node runs."""
     while True:
         problem = await _look(watch, node, list_positions)
         node.hear(watch.book_id, PositionsListed(node.now_ns(), watch.account_id, problem))
         due_ns = node.now_ns() + (LIST_AGAIN_NS if problem else LIST_EVERY_NS)
         # The node's clock may run faster than the loop's, so no single sleep would do.
-        while node.now_ns() < due_ns:
+        while node.now_ns() < due_ns:  # noqa: ASYNC110
             await asyncio.sleep(POLL_S)
 
 
-async def _look(watch: Watch, node: Node, list_positions: Lister) -> str:
+async def _look(watch: Watch, node: Listener, list_positions: Lister) -> str:
     """Give each position that is new a leg; return why they could not be listed, else nothing."""
     try:
         held = await list_positions(watch.account_id)

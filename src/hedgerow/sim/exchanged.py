@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from hedgerow.core.commands import CancelOrder, CancelOrphan, Command, QueryOrder, Read, SubmitOrder
+from hedgerow.core.commands import CancelOrder, CancelOrphan, Command, QueryOrder, Read, SetLeverage, SubmitOrder
 from hedgerow.core.config import LegConfig
 from hedgerow.core.events import (
     Balance,
@@ -13,6 +13,7 @@ from hedgerow.core.events import (
     CancelOutcome,
     Event,
     FillReceived,
+    LeverageAnswered,
     OpenOrder,
     OpenOrdersRead,
     OrderAccepted,
@@ -72,6 +73,8 @@ class ExchangedLeg:
                 return self._query(now_ns, request.order_id)
             case Read():
                 return [self._read(now_ns, request)]
+            case SetLeverage():
+                return [self._set_leverage(now_ns, request)]
             case _:
                 raise AssertionError(request)
 
@@ -101,6 +104,10 @@ class ExchangedLeg:
         if isinstance(answer, Refused):
             return [CancelAnswered(now_ns, order_id, CancelOutcome.GONE, str(answer.code), answer.text)]
         return [CancelAnswered(now_ns, order_id, CancelOutcome.ACCEPTED), *self._heard(now_ns)]
+
+    def _set_leverage(self, now_ns: int, request: SetLeverage) -> Event:
+        refused = self._exchange.set_leverage(self._leg.account_id, self._leg.instrument.id, request.leverage)
+        return LeverageAnswered(now_ns, request.leg_id, "" if refused is None else f"{refused.code} {refused.text}")
 
     def _query(self, now_ns: int, order_id: ClientOrderId) -> list[Event]:
         answer = self._exchange.query(now_ns, self._leg.account_id, self._leg.instrument.id, order_id)
@@ -134,7 +141,8 @@ class ExchangedLeg:
             case _:
                 held = self._exchange.positions(account_id)[instrument_id]
                 price = self._exchange.avg_price(account_id, instrument_id)
-                return PositionRead(now_ns, read.leg_id, now_ns, held, price)
+                leverage = self._exchange.leverage(account_id, instrument_id)
+                return PositionRead(now_ns, read.leg_id, now_ns, held, price, leverage=leverage)
 
     def _heard(self, now_ns: int) -> list[Event]:
         """What the private stream says since the last time, and the book with our own orders in it."""

@@ -9,6 +9,7 @@ from hedgerow.core.commands import (
     CancelOrphan,
     QueryOrder,
     Read,
+    SetLeverage,
     SubmitOrder,
 )
 from hedgerow.core.events import (
@@ -116,6 +117,12 @@ class Judge:
         leg_id, kind = self._names.leg(line), ReadKind(line.text("READ"))
         if not any(isinstance(c, Read) and c.leg_id == leg_id and c.kind is kind for c in self._stage.asked):
             raise Unmet(line.number, f"read {line.text('INSTRUMENT')} {kind.value}", "none", self._hint())
+
+    def _commanded_set_leverage(self, line: Line) -> None:
+        wanted = SetLeverage(self._names.leg(line), line.amount("NUMBER"))
+        if wanted not in self._stage.asked:
+            expected = f"set_leverage {line.text('INSTRUMENT')} {wanted.leverage}"
+            raise Unmet(line.number, expected, "none", self._hint())
 
     def _commanded_nothing(self, line: Line) -> None:
         if self._stage.pending:

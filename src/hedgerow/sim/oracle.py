@@ -11,18 +11,11 @@ import msgspec
 
 from hedgerow.model.instrument import Instrument
 from hedgerow.sim.pace import Pace
+from hedgerow.sim.violation import Violation
 
 ZERO, TOLERANCE = Decimal(0), Decimal("1e-9")  # Ratios and multipliers may not divide evenly.
 MODES = {"freeze": "frozen", "flatten": "flattening", "halt": "halted", "resume": "running"}
 Wire = tuple[str, str, Decimal, Decimal | None]  # Instrument, side, qty, limit price: what leaves with a submit.
-
-
-class Violation(msgspec.Struct, frozen=True):
-    """A rule that an engine broke, and when."""
-
-    ts_ns: int
-    rule: str
-    text: str
 
 
 class Truth(msgspec.Struct):
@@ -56,7 +49,9 @@ class Trade(msgspec.Struct, frozen=True):
 class Oracle:
     """Follows one book through all its engines; `violations` is what it found."""
 
-    def __init__(self, tag: str, legs: Mapping[str, Instrument], rule: tuple[str, str, Decimal] | None = None) -> None:
+    def __init__(
+        self, tag: str, legs: Mapping[str, Instrument], rule: tuple[str, str, Decimal] | None = None, pair: bool = False
+    ) -> None:
         self.violations: list[Violation] = []
         self.orders: dict[str, Truth] = {}
         self.trades: dict[tuple[str, str], Trade] = {}  # (leg, trade id) -> what the venue traded for us.
@@ -67,6 +62,7 @@ class Oracle:
         self._adopted = dict.fromkeys(legs, ZERO)
         self.legs, self._prefix = dict(legs), f"hr-{tag}-"
         self._lead, self._hedge, ratio = rule or ("", "", ZERO)
+        self._pair = pair  # Each leg is closed by itself: what the other one cannot close is not offset for ever.
         # What one leg owes per unit of the other: both ways, because either may open first.
         per_lead = ratio * legs[self._lead].multiplier / legs[self._hedge].multiplier if rule else ZERO
         self._owes = {self._hedge: (self._lead, per_lead), self._lead: (self._hedge, 1 / per_lead)} if rule else {}
@@ -165,7 +161,8 @@ class Oracle:
             self.broken("once", f"{order_id} is in two durable turns")
         if self.mode == "halted" or (self.mode != "running" and role == "entry"):
             self.broken("mode", f"{order_id} ({role}) was ordered while {self.mode}")
-        may_fill = sum((o.may_fill for o in self.orders.values() if o.leg == leg and o.sign == sign), ZERO)
+        rivals = (o for o in self.orders.values() if o.leg == leg and o.sign == sign and o.role != "entry")
+        may_fill = sum((o.may_fill for o in rivals), ZERO)
         other, per_other = self._owes[leg] if role == "hedge" else (leg, ZERO)
         owed = sign * (per_other * self.net[other] - self.net[leg])
         doubt = abs(per_other) * sum((qty for (of, _), qty in self._nameless.items() if of == other), ZERO)
@@ -182,7 +179,10 @@ class Oracle:
             truly[trade.leg] += trade.net - trade.base_fee
         found += [f"{leg}: engine {net[leg]}, trades add up to {truly[leg]}" for leg in truly if net[leg] != truly[leg]]
         left = dict(truly) if flat else {}
-        if self._hedge:  # What the lead leg cannot close may stay hedged.
+        for leg, (other, per_other) in self._owes.items() if self._pair and not flat else ():
+            over = truly[leg] - per_other * truly[other]
+            left[leg] = min(over, truly[leg], key=abs) if over * truly[leg] > 0 else ZERO
+        if self._hedge and not self._pair:  # What the lead leg cannot close may stay hedged.
             owed = self._owes[self._hedge][1] * truly[self._lead]
             left[self._hedge] = truly[self._hedge] - owed
             if flat and abs(owed) < abs(left[self._hedge]):

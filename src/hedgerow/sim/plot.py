@@ -12,12 +12,18 @@ from hedgerow.core.config import BookConfig, HedgeRule, LegConfig, Limits, Timin
 from hedgerow.model.ids import AccountId, BookId, InstrumentId, LegId, VenueId
 from hedgerow.model.instrument import FeeCurrency, Instrument, InstrumentKind
 from hedgerow.model.numbers import ONE, ZERO, ceil_to
+from hedgerow.strategies.pair_params import common_lot
 
 STEPS = (Decimal("0.001"), Decimal("0.01"), Decimal("0.1"), Decimal(1))
 PRICE = Decimal(100)
 LEAD, HEDGE, LONG, SHORT = LegId("lead"), LegId("hedge"), LegId("long"), LegId("short")
 NEAR, FAR = VenueId("simA"), VenueId("simB")
 SPOT, MARGIN, PERP = InstrumentKind.SPOT, InstrumentKind.MARGIN, InstrumentKind.PERP
+POLICIES = ("mirror", "mirror", "carry", "carry", "close", "grid", "grid", "pair", "pair", "exits")
+"What a book does, each as often as it stands here; `close` is a carry that unwinds."
+SAFE_RATIO = Decimal("0.8")
+"Sizes that must stay legal are taken for a price this much lower."
+OPTION_TAIL = "261218C00100000"
 BOOKS = (1, 1, 1, 2)
 "How many books a world has, each as often as it stands here."
 
@@ -62,14 +68,21 @@ class Draw:
         return choices[self._rng.randrange(len(choices))]
 
     def _plot(self, index: int) -> Plot:
-        policy = self._pick("mirror", "mirror", "carry", "carry", "close")
-        match policy:
+        match self._pick(*POLICIES):
             case "mirror":
                 return self._mirror(index)
             case "carry":
                 return self._carry(index, close=False)
-            case _:
+            case "close":
                 return self._carry(index, close=True)
+            case "grid":
+                return self._grid(index)
+            case "pair":
+                return self._pair(index)
+            case "exits":
+                return self._exits(index)
+            case policy:
+                raise AssertionError(policy)
 
     # Instruments and accounts.
 
@@ -155,7 +168,6 @@ class Draw:
             full_read_ms=rng.randrange(3_000, 6_000),
             read_timeout_ms=2_000,
             unknown_alarm_ms=8_000,
-            drift_settle_ms=max(leg.visibility_ms for leg in legs),
             hold_after_ms=500,
         )
         tag = "t" if index == 0 else f"t{index}"
@@ -221,3 +233,98 @@ class Draw:
             }
         legs = self._legs(index, close, (LEAD, lead), (HEDGE, hedge))
         return Plot(self._config(index, "carry", params, legs, HedgeRule(LEAD, HEDGE, -ONE), qty), qty, held)
+
+    def _grid(self, index: int) -> Plot:
+        kind = self._pick(PERP, PERP, SPOT)
+        lead = self._instrument(index, NEAR, kind, tuple(FeeCurrency))
+        hedge = self._instrument(index, FAR, PERP, (FeeCurrency.QUOTE,)) if self._rng.randrange(3) == 0 else None
+        qty = self._qty(lead, hedge or lead, -ONE)
+        params = {
+            "budget": str(lead.notional(qty, PRICE) * 100),
+            "leverage": "1",
+            "direction": "long_only" if kind is SPOT else self._pick("long_only", "short_only", "neutral"),
+            "low": "97",
+            "high": "103",
+            "levels": str(self._pick(8, 16, 24)),
+            "fee_bps": "2",
+            "qty": f"{qty:f}",
+            "liquidation_distance_bps_min": "0",
+            "active_levels": str(self._pick(1, 2, 4)),
+            "stray_exit": self._pick("hold", "own_price"),
+            "out_of_range": self._pick("wait", "recenter", "stop"),
+            "out_of_range_s": "2",
+            "recenter_when": self._pick("flat", "held"),
+            "stop_price": self._pick("none", "none", "94"),
+        }
+        if params["direction"] != "long_only":
+            params["stop_price"] = "none"
+        legs = [(LEAD, lead)] if hedge is None else [(LEAD, lead), (HEDGE, hedge)]
+        rule = None if hedge is None else HedgeRule(LEAD, HEDGE, -ONE)
+        return Plot(self._config(index, "grid", params, self._legs(index, False, *legs), rule, qty), qty)
+
+    def _pair(self, index: int) -> Plot:
+        fees = (FeeCurrency.QUOTE, FeeCurrency.RECEIVED)
+        long = self._instrument(index, NEAR, self._pick(PERP, PERP, MARGIN), fees, alone=True)
+        short = self._instrument(index, FAR, PERP, fees, alone=True)
+        lot = common_lot(long, short)
+        smallest = max(each.smallest_qty(PRICE * SAFE_RATIO) * each.multiplier for each in (long, short))
+        base_qty = ceil_to(smallest * self._pick(1, 3), lot)
+        params = {
+            "qty": f"{base_qty:f}",
+            "rounds": self._pick("single", "continuous", "continuous"),
+            "pause_s": self._pick("0", "2"),
+            "failures_max": "3",
+            "first": self._pick("thinner", "long", "short"),
+            "open_timeout_s": self._pick("2", "6"),
+            "slippage_bps_max": self._pick("none", "50"),
+            "stop_loss_bps": self._pick("20", "80"),
+            "take_profit_bps": self._pick("none", "15", "60"),
+            "after_exit": self._pick("close_both", "run_winner"),
+            "max_hold_s": self._pick("4", "12"),
+            "monitor_s": "1",
+        }
+        legs = self._legs(index, False, (LONG, long), (SHORT, short))
+        qty = base_qty / long.multiplier
+        return Plot(self._config(index, "pair", params, legs, HedgeRule(LONG, SHORT, -ONE), qty), qty)
+
+    def _exits(self, index: int) -> Plot:
+        """Positions that are there already, in one account: shares, and options on them."""
+        legs: list[tuple[LegId, Instrument]] = []
+        held: dict[LegId, Decimal] = {}
+        account_id = AccountId(f"{NEAR}/broker{index}")
+        for number in range(self._pick(1, 2, 3)):
+            option = self._rng.randrange(3) == 0
+            base = f"X{index}{number}{OPTION_TAIL if option else ''}"
+            leg_id = LegId(f"p{number}")
+            held[leg_id] = Decimal(self._pick(1, 3, 10))
+            instrument = Instrument(
+                InstrumentId(f"{NEAR}:{base}"),
+                NEAR,
+                InstrumentKind.OPTION if option else InstrumentKind.STOCK,
+                base,
+                "USD",
+                Decimal("0.01"),
+                ONE,
+                ONE,
+                multiplier=Decimal(100) if option else ONE,
+                can_reduce_only=False,
+            )
+            legs.append((leg_id, instrument))
+        params = {
+            "take_profit_rate": self._pick("none", "1.005", "1.02"),
+            "stop_loss_rate": self._pick("none", "0.995", "0.98"),
+            "trailing_rate": self._pick("none", "0.995"),
+            "time_limit_h": self._pick("none", "0.002"),
+            "zero_dte_cut_off_min": "none",
+            "slippage_bps_max": self._pick("none", "50"),
+            "reprice_s": "1",
+            "ladder_step_s": "1",
+            "stale_order_s": self._pick("none", "2"),
+            "cycle_s": "1",
+        }
+        lease_ms, visibility_ms = self._rng.randrange(2_000, 4_000), self._rng.randrange(1_500, 4_000)
+        configs = tuple(
+            LegConfig(leg_id, account_id, each, True, lease_ms=lease_ms, visibility_ms=visibility_ms)
+            for leg_id, each in legs
+        )
+        return Plot(self._config(index, "exits", params, configs, None, ONE), ONE, held)

@@ -23,6 +23,7 @@ from hedgerow.core.commands import (
     LookUpFill,
     QueryOrder,
     Read,
+    SetLeverage,
     SubmitOrder,
     Turn,
 )
@@ -34,6 +35,7 @@ from hedgerow.core.events import (
     Event,
     FillLookedUp,
     Heartbeat,
+    LeverageAnswered,
     OpenOrder,
     OpenOrdersRead,
     OrderReported,
@@ -50,7 +52,7 @@ from hedgerow.journal.errors import JournalFenced
 from hedgerow.journal.sqlite import SqliteStore
 from hedgerow.model.ids import ClientOrderId, InstrumentId, LegId, VenueOrderId
 from hedgerow.model.market import Level, Quote
-from hedgerow.model.numbers import ZERO
+from hedgerow.model.numbers import ONE, ZERO
 from hedgerow.model.order import Fill, OrderStatus
 from hedgerow.sim.exchanged import ExchangedLeg
 
@@ -161,7 +163,11 @@ class Stage:
         "Legs of whose venue nothing is heard. Asked for one leg at a time, never iterated."
         self.pending: list[SubmitOrder | CancelOrder | CancelOrphan] = []
         "What left and no line of the story has expected yet."
-        self.asked: list[QueryOrder | Read] = []
+        self.leverages = {leg.id: ONE for leg in config.legs if leg.leverage is not None}
+        "What the venues show, of legs that ask for one of their own."
+        self.leverage_refusals: dict[LegId, str] = {}
+        "Legs whose venue lets nobody change it, and what it answers."
+        self.asked: list[QueryOrder | Read | SetLeverage] = []
         "Questions that left since the last told line."
         self.query_ts_ns: dict[ClientOrderId, int] = {}
         "When each order was last asked for."
@@ -300,12 +306,22 @@ class Stage:
                 self.asked.append(command)
                 if command.leg_id not in self.exchanged:
                     self._answer(command)
+            case SetLeverage():
+                self.asked.append(command)
+                if command.leg_id not in self.exchanged and command.leg_id not in self.silent:
+                    self._set_leverage(command)
             case LookUpFill():
                 self._look_up(command.fill)
             case _:
                 return
         if isinstance(command, REQUESTS) and command.leg_id in self.exchanged and command.leg_id not in self.silent:
             self._queue.extend(self.exchanged[command.leg_id].take(self.now_ns, command))
+
+    def _set_leverage(self, command: SetLeverage) -> None:
+        refusal = self.leverage_refusals.get(command.leg_id, "")
+        if not refusal:
+            self.leverages[command.leg_id] = command.leverage
+        self._queue.append(LeverageAnswered(self.now_ns, command.leg_id, refusal))
 
     def _tell_whose(self, venue_order_id: VenueOrderId, leg_id: LegId) -> None:
         """Say that an order is somebody else's; of the book's own the story tells."""
@@ -347,7 +363,7 @@ class Stage:
                 base = self.config.leg(leg_id).instrument.base
                 held, price = self.accounts.get(leg_id, (ZERO, None))
                 held += sum((fill.net_qty(base) for fill in self.fills[leg_id]), ZERO)
-                return PositionRead(now_ns, leg_id, now_ns, held, price)
+                return PositionRead(now_ns, leg_id, now_ns, held, price, leverage=self.leverages.get(leg_id))
 
     def _open_orders(self, leg_id: LegId) -> tuple[OpenOrder, ...]:
         shown = tuple(

@@ -133,6 +133,8 @@ def configured(setup: list[Line]) -> tuple[BookConfig, dict[str, LegId]]:
                 if line.has("VISIBILITY"):
                     reach["visibility_ms"] = line.count("VISIBILITY")
                 reach["adopt"] = line.has("adopt")
+                if line.has("leverage"):
+                    reach["leverage"] = line.amount("leverage")
             case _:
                 pass
     name = first.text("BOOK")

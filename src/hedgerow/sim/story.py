@@ -181,8 +181,9 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         SETUP,
         "leg",
-        ("leg INSTRUMENT [lease LEASE] [visibility VISIBILITY] [adopt]",),
-        "How long the venue may still take a submit, and hide one that it took; whether the book adopts what is held.",
+        ("leg INSTRUMENT [lease LEASE] [visibility VISIBILITY] [adopt] [leverage NUMBER]",),
+        "How long the venue may still take a submit, and hide one that it took; whether the book adopts what is held; "
+        "with which leverage it trades, where the venue has 1.",
     ),
     Verb(
         SETUP,
@@ -279,6 +280,12 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         TOLD,
+        "leverage",
+        ("leverage INSTRUMENT NUMBER [fixed TEXT]",),
+        "The venue shows this leverage from now on; `fixed`: and refuses to change it, with this code and text.",
+    ),
+    Verb(
+        TOLD,
         "silent",
         ("silent INSTRUMENT",),
         "No sign of life, quote or answer comes by itself from this leg's venue any more.",
@@ -330,6 +337,12 @@ VERBS: tuple[Verb, ...] = (
     Verb(COMMANDED, "cancel", ("cancel ORDER [because WHY]",), "A cancel left for the venue."),
     Verb(COMMANDED, "query", ("query ORDER",), "The venue was asked about the order since the last told line."),
     Verb(COMMANDED, "read", ("read INSTRUMENT READ",), "That read was asked since the last told line."),
+    Verb(
+        COMMANDED,
+        "set_leverage",
+        ("set_leverage INSTRUMENT NUMBER",),
+        "The venue was asked to set this leverage since the last told line.",
+    ),
     Verb(COMMANDED, "nothing", ("nothing",), "No submit and no cancel left."),
     # What must hold.
     Verb(HOLDS, "residual", ("residual BOOK NET",), "Held and not offset, in units of the hedge leg."),
@@ -578,7 +591,7 @@ def _message_names() -> Iterator[str]:
 
 MESSAGES = frozenset(_message_names())
 "Told verbs that stand for a message of a venue: these can be lost, late and repeated."
-STANDING = frozenset({"reads", "silent"})
+STANDING = frozenset({"reads", "silent", "leverage"})
 """Told verbs that, at the top of a story, apply from its start."""
 TOLD_OF_EXCHANGES = frozenset(
     {"quote", "trade", "link_down", "link_up", "heartbeat", "position_mode", "filters", "funding_rate"}

@@ -75,6 +75,8 @@ from hedgerow.sim.story import (
     Line,
     Unmet,
 )
+from hedgerow.strategies import make
+from hedgerow.strategies.params import BadParams
 
 # Each told line comes a moment after the one before, so that time orders what the story orders.
 LINE_NS = NS_PER_MS
@@ -138,6 +140,11 @@ class Teller:
         kinds = [ReadKind(line.text("READ"))] if line.has("READ") else list(ReadKind)
         for kind in kinds:
             self._stage.read_modes[(leg_id, kind)] = line.text("HOW")
+
+    def _deed_leverage(self, line: Line) -> None:
+        leg_id = self._names.leg(line)
+        self._stage.leverages[leg_id] = line.amount("NUMBER")
+        self._stage.leverage_refusals[leg_id] = line.text("TEXT") or ("no" if line.has("fixed") else "")
 
     def _deed_silent(self, line: Line) -> None:
         self._stage.silent.add(self._names.leg(line))

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hedgerow.sim.faults import Fault
-from hedgerow.sim.oracle import Violation
+from hedgerow.sim.violation import Violation
 from hedgerow.sim.world import World, WorldReport
 
 # Seeds handed to a process at a time: large enough to be cheap, small enough for a steady progress.

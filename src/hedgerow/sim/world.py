@@ -31,9 +31,10 @@ from hedgerow.model.order import Side
 from hedgerow.sim.engine import Crash, Engine
 from hedgerow.sim.faults import Fault, Faults
 from hedgerow.sim.line import Line
-from hedgerow.sim.oracle import Oracle, Violation
+from hedgerow.sim.oracle import Oracle
 from hedgerow.sim.plot import FAR, NEAR, PRICE, Draw, Plot
 from hedgerow.sim.site import Site
+from hedgerow.sim.violation import Violation
 
 NS_PER_MS = 1_000_000
 START_NS = 1_700_000_000_000_000_000
@@ -42,6 +43,10 @@ HEAL_S_MAX = 120
 CHECK_MS = 700
 CALLS_MAX = 20_000
 "Events, timers and deliveries; a world beyond this is a livelock, and some thousands are usual."
+ALONE_S_MAX = 20
+"Virtual seconds for which one leg of a pair may stand alone: longer than any round lasts."
+COULD_BE_ORDERED = "could be ordered"
+"How the oracle ends what it says of a residual."
 QUIET_CHECKS = 2
 "Checks in a row that must find nothing before a world counts as converged."
 MEMORY = "CLOSED_ORDERS_MAX"
@@ -87,6 +92,8 @@ class World:
         self._windows: dict[Fault, int] = {}
         "What the market is like for now, and for how many reasons at once."
         self._finales: dict[str, str] = {}
+        self._last_traded: dict[str, tuple[int, int]] = {}
+        "Tag -> trades of the book, and since when there are so many."
         self._broken: list[Violation] = []
         self._restarted = False
         self._orders_at_rest = 0
@@ -514,6 +521,8 @@ class World:
         }
         # Capped prices lie below the market, and a venue judges the notional of an order by its limit.
         found = oracle.unsettled(self.price * SLIPPAGE, net, live, flat=flat)
+        if plot.config.policy == "pair" and not flat and self._traded_lately(plot):
+            found = [text for text in found if not text.endswith(COULD_BE_ORDERED)]
         if flat and oracle.mode == "flattening":
             found.append("the flatten is not verified")
         for leg_id, line in self.lines[plot.tag].items():
@@ -547,7 +556,21 @@ class World:
         engine = self._engine
         if engine is None or any(oracle.mode == "running" for oracle in self.oracles.values()):
             return False
-        return not any(any(book.live.values()) or book.state.refusals for book in engine.books.values())
+        for plot in self.plots:
+            book = engine.books[plot.config.book_id]
+            # What a clock or a price closes is not at rest while it is held.
+            watched = plot.config.policy in ("pair", "exits") and any(book.net_qty(leg_id) for leg_id in book.legs)
+            if watched or any(book.live.values()) or book.state.refusals:
+                return False
+        return True
+
+    def _traded_lately(self, plot: Plot) -> bool:
+        """Whether the book traded since some time: a winner may run alone, and a leg that is stuck may not."""
+        trades, since_ns = self._last_traded.get(plot.tag, (-1, 0))
+        if trades != len(self.oracles[plot.tag].trades):
+            self._last_traded[plot.tag] = (len(self.oracles[plot.tag].trades), self.now_ns)
+            return True
+        return self.now_ns - since_ns < ALONE_S_MAX * 1_000 * NS_PER_MS
 
     @property
     def _orders(self) -> int:
@@ -577,7 +600,8 @@ def _is_margined(instrument: Instrument) -> bool:
 def _oracle(plot: Plot) -> Oracle:
     instruments: dict[str, Instrument] = {leg.id: leg.instrument for leg in plot.config.legs}
     rule = plot.config.hedge
-    return Oracle(plot.tag, instruments, None if rule is None else (rule.lead, rule.hedge, rule.ratio))
+    hedge = None if rule is None else (rule.lead, rule.hedge, rule.ratio)
+    return Oracle(plot.tag, instruments, hedge, plot.config.policy == "pair")
 
 
 def _told(body: bytes) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from hedgerow.core.commands import CancelOrder, CancelOrphan, QueryOrder, Read, SubmitOrder
+from hedgerow.core.commands import CancelOrder, CancelOrphan, QueryOrder, Read, SetLeverage, SubmitOrder
 from hedgerow.core.events import Event
 from hedgerow.model.ids import AccountId, LegId
 from hedgerow.model.instrument import Instrument
 
-Request = SubmitOrder | CancelOrder | CancelOrphan | QueryOrder | Read
+Request = SubmitOrder | CancelOrder | CancelOrphan | QueryOrder | SetLeverage | Read
 Deliver = Callable[[LegId, Event], None]
 "Takes one event for the book's leg. Never blocks, never raises."
 

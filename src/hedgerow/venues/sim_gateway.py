@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, assert_never
 
-from hedgerow.core.commands import CancelOrder, CancelOrphan, QueryOrder, Read, SubmitOrder
+from hedgerow.core.commands import CancelOrder, CancelOrphan, QueryOrder, Read, SetLeverage, SubmitOrder
 from hedgerow.core.config import NS_PER_MS, NS_PER_S
 from hedgerow.core.events import (
     Balance,
@@ -22,6 +22,7 @@ from hedgerow.core.events import (
     FundingRateReceived,
     Heartbeat,
     InterestCharged,
+    LeverageAnswered,
     LinkDown,
     LinkUp,
     OpenOrder,
@@ -57,6 +58,7 @@ from hedgerow.venues.sim_wire import (
     AskTrades,
     Beat,
     FromVenue,
+    Lever,
     LoanShown,
     Place,
     RateShown,
@@ -149,6 +151,8 @@ class SimGateway:
                 self._line.take(AskOrder(self._await(request), request.order_id, request.venue_order_id or ""))
             case Read():
                 self._read(request)
+            case SetLeverage():
+                self._line.take(Lever(self._await(request), request.leverage))
             case _:
                 assert_never(request)
 
@@ -223,6 +227,8 @@ class SimGateway:
                 event = OrderQueryFailed(now_ns, request.order_id, text)
             case Read():
                 event = ReadFailed(now_ns, self._leg_id, request.kind, text)
+            case SetLeverage():
+                event = LeverageAnswered(now_ns, self._leg_id, text)
             case _:
                 assert_never(request)
         # Not from inside `send`: the book is in the middle of its turn.
@@ -275,6 +281,9 @@ class SimGateway:
                 self._found(request.order_id, answer, asked_ns, now_ns)
             case Read():
                 self._deliver(self._answer_to_read(request, answer, asked_ns, now_ns))
+            case SetLeverage():
+                refusal = "" if answer.refused is None else _tell(answer.refused)
+                self._deliver(LeverageAnswered(now_ns, self._leg_id, refusal))
             case _:
                 assert_never(request)
 
@@ -322,7 +331,10 @@ class SimGateway:
             return BalancesRead(now_ns, read.leg_id, asked_ns, rows)
         if answer.holding is None:
             return ReadFailed(now_ns, read.leg_id, read.kind, "no position in the answer")
-        return PositionRead(now_ns, read.leg_id, asked_ns, answer.holding.net_qty, answer.holding.avg_price)
+        held = answer.holding
+        return PositionRead(
+            now_ns, read.leg_id, asked_ns, held.net_qty, held.avg_price, leverage=held.leverage
+        )
 
     def _page(self, paging: _Paging, answer: Answered, now_ns: int) -> None:
         """Take one page of trades; the event has all of them, or none."""

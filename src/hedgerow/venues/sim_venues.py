@@ -33,6 +33,7 @@ from hedgerow.venues.sim_wire import (
     FromVenue,
     Hello,
     Holding,
+    Lever,
     LoanShown,
     Owned,
     Place,
@@ -365,7 +366,10 @@ def answer_of(exchange: SimExchange, hello: Hello, request: ToVenue, now_ns: int
             if refused is not None:
                 return Answered(no, refused)
             held = exchange.positions(account_id)[instrument_id]
-            return Answered(no, holding=Holding(held, exchange.avg_price(account_id, instrument_id)))
+            price = exchange.avg_price(account_id, instrument_id)
+            return Answered(no, holding=Holding(held, price, exchange.leverage(account_id, instrument_id)))
+        case Lever():
+            return Answered(no, exchange.set_leverage(account_id, instrument_id, request.leverage))
         case AskBalances():
             refused = exchange.charge(now_ns, account_id, POSITION_WEIGHT)
             if refused is not None:

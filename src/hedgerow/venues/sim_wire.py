@@ -64,7 +64,13 @@ class AskBalances(_Request, frozen=True):
     """What does the account own and owe?"""
 
 
-ToVenue = Place | Withdraw | AskOrder | AskOrders | AskTrades | AskPosition | AskBalances
+class Lever(_Request, frozen=True):
+    """Trade the instrument with this leverage."""
+
+    leverage: Decimal
+
+
+ToVenue = Place | Withdraw | AskOrder | AskOrders | AskTrades | AskPosition | AskBalances | Lever
 
 
 class Hello(msgspec.Struct, frozen=True):
@@ -79,6 +85,8 @@ class Holding(msgspec.Struct, frozen=True):
 
     net_qty: Decimal
     avg_price: Decimal | None
+    leverage: Decimal | None = None
+    "None where there is none."
 
 
 class Owned(msgspec.Struct, frozen=True):

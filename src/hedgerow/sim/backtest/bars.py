@@ -1,9 +1,9 @@
 """Bars as a market: what is known of a bar's prices is their order at its ends, and no more.
 
-The rule: a bar opens at its beginning, and at its end it shows its low, its high and its close, all in one moment. So an
-order that stood before the bar began, or came while it went on, is filled by its low or high, and whatever that fill
-leads to comes too late for the same bar: no fill and its exit in one bar. Bid and ask stand a tick off each price, so
-that a price must go through an order to fill it; and each of the four prices shows a quarter of the bar's volume.
+The rule: a bar opens at its beginning, and at its end it shows its low, its high and its close, all in one moment. So
+an order that stood before the bar began, or came while it went on, is filled by its low or high, and whatever that
+fill leads to comes too late for the same bar: no fill and its exit in one bar. Bid and ask stand a tick off each price,
+so that a price must go through an order to fill it; each of the four prices shows a quarter of the bar's volume.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ class Backtest:
         self._rows = sum(track.rows_in_all for track in self._list)
         self.end_ns = max(track.last_ts_ns for track in self._list) + END_NS
         self._watches: dict[InstrumentId, list[Watch]] = {instrument_id: [] for instrument_id in self.tracks}
-        self._lines: dict[tuple[AccountId, InstrumentId], list[Line]] = {}
+        self._lines_of: dict[AccountId, list[Line]] = {account.id: [] for account in config.accounts}
         self._rates: dict[InstrumentId, FundingRate] = {}
         self._bounds: dict[InstrumentId, Bounds] = {}
         self._appended = self._durable = 0
@@ -266,7 +266,7 @@ class Backtest:
         reports = exchange.drain()
         for account_id, report in reports:
             self._recorder.reported(ts_ns, account_id, report)
-            for line in self._lines.get((account_id, report.instrument_id), ()):
+            for line in self._lines_of[account_id]:
                 line.hear(report, ts_ns)
         return bool(reports)
 
@@ -295,7 +295,7 @@ class Backtest:
 
     def _beat(self, ts_ns: int) -> bool:
         """Give the signs of life that came before a timer; return whether there were any."""
-        late = [line for lines in self._lines.values() for line in lines if ts_ns - line.beat_ns > BEAT_NS]
+        late = [line for lines in self._lines_of.values() for line in lines if ts_ns - line.beat_ns > BEAT_NS]
         for line in late:
             beat_ns = line.beat_ns + (ts_ns - 1 - line.beat_ns) // BEAT_NS * BEAT_NS
             self.clock.set(max(beat_ns, self.clock.now_ns()))
@@ -329,7 +329,7 @@ class Backtest:
             self._send_durable()
         for venue_id in self._exchanges:
             self._show_rates(venue_id)
-        for line in [line for lines in self._lines.values() for line in lines]:
+        for line in [line for lines in self._lines_of.values() for line in lines]:
             if self._skips:
                 line.beat(now_ns)
             else:
@@ -340,12 +340,11 @@ class Backtest:
         leg = config.leg(leg_id)
         venue_id = leg.instrument.venue_id
         hello = Hello(leg.account_id, leg.instrument.id)
+        exchange, ways = self._exchanges[venue_id], self._ways[venue_id]
 
         def open_line() -> Line:
-            line = Line(
-                hello, self._exchanges[venue_id], self._ways[venue_id], self.clock, gateway.receive, self._happened
-            )
-            self._lines.setdefault((leg.account_id, leg.instrument.id), []).append(line)
+            line = Line(hello, leg.instrument, exchange, ways, self.clock, gateway.receive, self._happened)
+            self._lines_of[leg.account_id].append(line)
             return line
 
         gateway = SimGateway(leg.account_id, leg.lease_ms, clock, open_line)

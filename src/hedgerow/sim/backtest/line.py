@@ -8,10 +8,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from hedgerow.market.answers import FundingReport, OrderReport, Report, TradeReport
+from hedgerow.market.answers import FundingReport, InterestReport, OrderReport, Report, TradeReport
 from hedgerow.market.exchange import SimExchange
 from hedgerow.market.latency import Delay, Latency
 from hedgerow.model.ids import VenueId
+from hedgerow.model.instrument import Instrument
 from hedgerow.sim.backtest.clock import VirtualClock
 from hedgerow.venues.sim_venues import Push, answer_of
 from hedgerow.venues.sim_wire import AskOrder, Beat, FromVenue, Hello, Place, Streamed, ToVenue, Withdraw
@@ -31,6 +32,7 @@ class Line:
     def __init__(
         self,
         hello: Hello,
+        instrument: Instrument,
         exchange: SimExchange,
         ways: Ways,
         clock: VirtualClock,
@@ -45,6 +47,7 @@ class Line:
         """
         self.hello = hello
         self.push = push
+        self._currencies = instrument.base, instrument.quote
         self._exchange = exchange
         self._ways = ways
         self._clock = clock
@@ -63,8 +66,14 @@ class Line:
         """Nothing is left to do."""
 
     def hear(self, report: Report, ts_ns: int) -> None:
-        """Put one report of the account on the stream."""
-        if isinstance(report, TradeReport):
+        """Put one report of the account on the stream, if it is about this instrument."""
+        if isinstance(report, InterestReport):
+            if report.currency not in self._currencies:
+                return
+            frame = Streamed(interest=report)
+        elif report.instrument_id != self.hello.instrument_id:
+            return
+        elif isinstance(report, TradeReport):
             frame = Streamed(trade=report)
         elif isinstance(report, OrderReport):
             frame = Streamed(order=report)

@@ -13,7 +13,7 @@ from hedgerow.market.ticks import NO_ASK, NO_BID
 from hedgerow.model.ids import InstrumentId, LegId
 from hedgerow.model.instrument import Instrument
 from hedgerow.model.numbers import ZERO
-from hedgerow.model.order import Role, Side
+from hedgerow.model.order import Role
 from hedgerow.model.position import Position
 from hedgerow.sim.backtest.record import BookRecord, Filled
 from hedgerow.sim.backtest.track import Data

@@ -1,4 +1,4 @@
-"""What a backtest writes down while it runs: orders, fills, funding, holds and alarms of each book, as the venues saw them."""
+"""What a backtest writes down while it runs: each book's orders, fills, funding, holds and alarms."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from hedgerow.core.commands import (
     Turn,
 )
 from hedgerow.core.events import FillReceived, OrderRejected, TradesRead
-from hedgerow.market.answers import FundingReport, Report, TradeReport
+from hedgerow.market.answers import FundingReport, InterestReport, Report, TradeReport
 from hedgerow.model.ids import AccountId, BookId, InstrumentId, LegId, TradeId
+from hedgerow.model.numbers import ONE, ZERO
 from hedgerow.model.order import Fill, Role
 from hedgerow.sim.result import AlarmRow, HoldSpan
 
@@ -46,7 +47,7 @@ class Filled(msgspec.Struct, frozen=True):
 
 
 class Funded(msgspec.Struct, frozen=True):
-    """Funding that a venue booked."""
+    """Funding or interest that a venue booked."""
 
     ts_ns: int
     leg_id: LegId
@@ -101,6 +102,8 @@ class Recorder:
             for record, leg_id in self._legs(account_id, report.instrument_id):
                 record.funding.append(Funded(ts_ns, leg_id, report.net_quote))
                 break
+        elif isinstance(report, InterestReport):
+            self._interest(ts_ns, account_id, report)
         elif isinstance(report, TradeReport):
             found = self._asked.get(report.client_order_id)
             if found is not None:
@@ -144,6 +147,16 @@ class Recorder:
                     record.modes.append((ts_ns, command.mode.value, command.reason))
                 case _:
                     pass
+
+    def _interest(self, ts_ns: int, account_id: AccountId, report: InterestReport) -> None:
+        """Charge interest to the first book that trades the currency in the account; a loan in base is valued now."""
+        for record in self.books.values():
+            for leg in record.book.config.legs:
+                if leg.account_id != account_id or report.currency not in (leg.instrument.base, leg.instrument.quote):
+                    continue
+                price = ONE if report.currency == leg.instrument.quote else record.book.mark(leg.id)
+                record.funding.append(Funded(ts_ns, leg.id, -report.amount * (price or ZERO)))
+                return
 
     def _book(self, fill: Fill) -> None:
         self._booked.add((fill.account_id, fill.instrument_id, fill.trade_id))

@@ -103,7 +103,7 @@ class Queue(msgspec.Struct):
 
 
 class Track:
-    """The market data of one instrument, how far the exchange has seen it, and what of it is on its way to the books."""
+    """One instrument's market: how far the exchange has seen it, and what of it is on its way to the books."""
 
     def __init__(self, data: Data, instrument_id: InstrumentId, exchange: SimExchange, delay_ns: int) -> None:
         """Begin before the first row.

@@ -1,0 +1,375 @@
+"""Market data from elsewhere as tick files: what is right is kept exactly, what is wrong is named with its row."""
+
+from __future__ import annotations
+
+import gzip
+import importlib
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hedgerow.market.exchange import SimExchange
+from hedgerow.market.importing import Imported, duration_text, import_files, is_ticks
+from hedgerow.market.rules import VenueRules
+from hedgerow.market.sources import Recipe, found
+from hedgerow.market.tape import Tape, Traded, play
+from hedgerow.market.ticks import NO_ASK, NO_BID, DataError, DataMissing, Kind, TickFile
+from hedgerow.model.ids import InstrumentId, VenueId
+from hedgerow.model.instrument import Instrument, InstrumentKind
+from tests.market.test_tape import SNAPSHOT, depth, ticker, trade, write
+
+D = Decimal
+UTC = Recipe(zone="UTC")
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+BARS = "time,open,high,low,close,volume\n"
+TRADES = "time,price,qty,side,id\n"
+QUOTES = "time,bid,ask,bid_qty,ask_qty\n"
+
+
+def source(folder: Path, text: str, name: str = "in.csv") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def imported(path: Path, recipe: Recipe = UTC) -> Imported:
+    return import_files([path], path.parent / "out.ticks", recipe)
+
+
+def problem(path: Path, recipe: Recipe = UTC) -> str:
+    """Return what is wrong with a source, as a person reads it; nothing may have been made."""
+    with pytest.raises(DataError) as error:
+        imported(path, recipe)
+    assert not (path.parent / "out.ticks").exists()
+    assert [each.name for each in path.parent.iterdir() if each.name.startswith((".", "hedgerow-"))] == []
+    return str(error.value)
+
+
+def test_bars_keep_their_prices_and_their_length(tmp_path: Path) -> None:
+    """The tick is the power of ten that holds all prices."""
+    ticks, notes = imported(
+        source(tmp_path, BARS + "2022-01-01T00:00:00Z,10.0,12.25,9,11,5\n2022-01-01T00:01:00Z,11,11,10.5,10.5,0.125\n")
+    )
+
+    assert (ticks.kind, ticks.tick, ticks.step, ticks.interval_ns) == (Kind.BARS, D("0.01"), D("0.001"), 60 * 10**9)
+    assert [ticks.price(number) for number in ticks.bars.high.tolist()] == [D("12.25"), D(11)]
+    assert ticks.bars.volume.tolist() == [5000, 125] and notes == ()
+
+
+def test_missing_bars_are_gaps(tmp_path: Path) -> None:
+    """Each is named with its row, its time and how much is missing."""
+    rows = [f"{1_640_995_200 + 60 * minute},1,1,1,1,1\n" for minute in (0, 1, 2, 5, 6)]
+    ticks, notes = imported(source(tmp_path, BARS + "".join(rows)))
+
+    (gap,) = ticks.gaps
+    assert (gap.row, gap.to_ts_ns - gap.from_ts_ns) == (4, 180 * 10**9)
+    assert notes == (f"{tmp_path}/in.csv:5: 2 bars missing before it, from 2022-01-01T00:02:00Z",)
+
+
+def test_trades_alone_make_quotes(tmp_path: Path) -> None:
+    """The last price bought at is the ask, the last sold at the bid, and the reader is told."""
+    text = TRADES + "1640995200000,10,1,buy,1\n1640995200001,9.8,2,sell,2\n1640995200002,9.7,3,buy,3\n"
+    ticks, notes = imported(source(tmp_path, text))
+
+    assert ticks.header.is_derived and any("made from the trades" in note for note in notes)
+    assert ticks.tick == D("0.1")
+    assert ticks.quotes.bid.tolist() == [99, 98, 96] and ticks.quotes.ask.tolist() == [100, 100, 97]
+    assert ticks.trades.side.tolist() == [1, -1, 1] and ticks.trades.row.tolist() == [0, 1, 2]
+
+
+def test_quotes_and_trades_of_two_files_become_one_market(tmp_path: Path) -> None:
+    """At the same time the trade comes before the quote that it made."""
+    quotes = source(tmp_path, QUOTES + "1640995200000,9,10,1,1\n1640995200005,8,10,1,1\n", "q.csv")
+    trades = source(tmp_path, TRADES + "1640995200005,9,1,sell,7\n1640995200009,8,1,sell,8\n", "t.csv")
+
+    ticks, _ = import_files([quotes, trades], tmp_path / "out.ticks", UTC)
+
+    assert ticks.trades.row.tolist() == [1, 2]
+    assert [type(event).__name__ for event in ticks.events(InstrumentId("x:y"))] == [
+        "BookSnapshot",
+        "Traded",
+        "BookSnapshot",
+        "Traded",
+    ]
+
+
+def test_an_empty_side_of_a_quote_is_nobody(tmp_path: Path) -> None:
+    """Below every price, or above every price, so that comparing needs no exception."""
+    ticks, _ = imported(source(tmp_path, QUOTES + "1640995200000,,10,,1\n1640995200001,9,10,1,0\n"))
+
+    assert ticks.quotes.bid.tolist() == [NO_BID, 9] and ticks.quotes.ask.tolist() == [10, NO_ASK]
+
+
+def test_deeper_levels_of_known_layouts_are_kept(tmp_path: Path) -> None:
+    """As far as they are there and asked for."""
+    head = "timestamp,asks[0].price,asks[0].amount,bids[0].price,bids[0].amount,asks[1].price,asks[1].amount,bids[1].price,bids[1].amount\n"
+    rows = "1640995200000000,10,1,9,2,11,3,8,4\n1640995200000001,10,1,9,2,11,3,,\n"
+    ticks, _ = imported(source(tmp_path, head + rows), Recipe(depth=3))
+
+    assert ticks.levels(0) == (((D(9), D(2)), (D(8), D(4))), ((D(10), D(1)), (D(11), D(3))))
+    assert ticks.levels(1)[0] == ((D(9), D(2)),)
+
+
+def test_several_days_are_put_in_order(tmp_path: Path) -> None:
+    """By their first times, not by their names; a folder stands for what is in it."""
+    source(tmp_path, BARS + "1641081600,2,2,2,2,1\n1641081660,2,2,2,2,1\n", "a.csv")
+    packed = tmp_path / "b.csv.gz"
+    packed.write_bytes(gzip.compress((BARS + "1640995200,1,1,1,1,1\n1640995260,1,1,1,1,1\n").encode()))
+    source(tmp_path, "not for us", "readme.md")
+
+    for sources in ([tmp_path], [tmp_path / "*.csv*"]):
+        ticks, notes = import_files(sources, tmp_path / "out.ticks", UTC)
+        assert ticks.bars.close.tolist() == [1, 1, 2, 2]
+        assert ticks.header.sources == ("b.csv.gz", "a.csv")
+        assert len(notes) == 1 and "1,438 bars missing" in notes[0]
+        ticks.path.unlink()
+
+
+def test_frames_become_what_a_live_node_would_see(tmp_path: Path) -> None:
+    """The book after each frame, of the same exchange that a tape is played to."""
+    path = write(
+        tmp_path,
+        ticker(99, "1@99", "1@101.5"),
+        SNAPSHOT,
+        ticker(105, "4@98.50", "5@102.00"),
+        trade("0.5", "98.5", buyer_is_maker=True),
+        depth(101, 106, "7@98.25", "6@103"),
+    )
+    ticks, notes = imported(path, Recipe(venue="x", symbol="BTC", depth=2))
+
+    assert (ticks.rows, ticks.trade_rows, ticks.tick, ticks.step, notes) == (4, 1, D("0.01"), D("0.1"), ())
+    assert ticks.levels(3) == (((D("98.5"), D(4)), (D("98.25"), D(7))), ((D(102), D(5)), (D(103), D(6))))
+    assert ticks.trades.row.tolist() == [3] and ticks.trades.side.tolist() == [-1]
+
+
+def test_a_name_decides_nothing_that_the_content_says(tmp_path: Path) -> None:
+    """Names of columns with and without underscores and capitals; a semicolon; a byte order mark."""
+    text = "\ufeffTransact_Time;Price;Quantity;Is_Buyer_Maker;Agg_Trade_Id\n1640995200000;10;1;True;1\n1640995200001;11;1;false;2\n"
+    ticks, _ = imported(source(tmp_path, text))
+
+    assert ticks.trades.side.tolist() == [-1, 1]
+
+
+def test_a_file_without_a_head_is_told_by_places(tmp_path: Path) -> None:
+    """Archives of some venues have none."""
+    path = source(tmp_path, "7,10,1,1640995200000,buy\n8,11,1,1640995200001,sell\n")
+    assert "in.csv:1: has no head; say which column is what" in problem(path)
+
+    places = {"id": "1", "price": "2", "qty": "3", "time": "4", "side": "5"}
+    assert imported(path, Recipe(columns=places)).ticks.trades.price.tolist() == [10, 11]
+
+
+def test_one_symbol_is_taken_out_of_several(tmp_path: Path) -> None:
+    """Two instruments in one series would look like a market that jumps."""
+    path = source(tmp_path, "time,symbol,price,qty\n1640995200,A,1,1\n1640995201,B,9,1\n1640995202,A,2,1\n")
+
+    assert "in.csv:3: is of 'B', those before of 'A'; add --symbol" in problem(path)
+    assert imported(path, Recipe(symbol="A")).ticks.trades.price.tolist() == [1, 2]
+
+
+def test_the_grid_may_be_told(tmp_path: Path) -> None:
+    """Then each number must lie on it."""
+    path = source(tmp_path, QUOTES + "1640995200,9.5,10,1,1\n1640995201,9.25,10,1,1\n")
+
+    assert imported(path, Recipe(tick=D("0.25"))).ticks.quotes.bid.tolist() == [38, 37]
+    (tmp_path / "out.ticks").unlink()
+    assert "in.csv:3: has a price of 9.25, which is no multiple of 0.5" in problem(path, Recipe(tick=D("0.5")))
+
+
+def test_quotes_without_qtys_need_one(tmp_path: Path) -> None:
+    """How much a market shows decides what fills; it is not made up."""
+    path = source(tmp_path, "time,bid,ask\n1640995200,9,10\n1640995201,9,10\n")
+
+    assert "has no column for bid_qty; name it with --columns bid_qty=NAME, or say with --qty" in problem(path)
+    assert imported(path, Recipe(qty=D(3))).ticks.quotes.bid_qty.tolist() == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is empty"),
+        (BARS, "has no rows under its head"),
+        (BARS + "1640995200,1,1,1,1,1\n", "would have 1 row; data needs at least two"),
+        ("time,open,high,low\n1,1,1,1\n", "looks like bars and has no column for close; it has time, open, high, low"),
+        ("when,bid,ask\n1,1,1\n", "looks like quotes and has no column for time"),
+        (BARS + "1640995200,1,1,1,1\n", "in.csv:2: has 5 columns in this row instead of 6"),
+        (BARS + "1640995200,1,1,1,x,1\n", "in.csv:2: has 'x' as close, where a number must be"),
+        (BARS + "1640995200,1,1,1,,1\n", "in.csv:2: has nothing as close"),
+        (BARS + "1640995200,1,1,1,nan,1\n", "in.csv:2: has 'nan' as close"),
+        (BARS + "1640995200,1,1,1,-1,1\n", "in.csv:2: has '-1' as close"),
+        (BARS + "1640995200,1,1,1,0,1\n", "in.csv:2: has a close of 0"),
+        (BARS + "1640995200,1,1,1,1.00000000001,1\n", "at most 10 decimals can be kept"),
+        (BARS + "1640995200,1,1,1,99999999999,1\n", "where a smaller number must be"),
+        (BARS + "1640995200,2,1,1,1,1\n", "in.csv:2: has a high or low that does not hold its other prices"),
+        (BARS + "yesterday,1,1,1,1,1\n", "in.csv:2: has 'yesterday' where a time must be"),
+        (
+            BARS + "".join(f"{1640995200 + at},1,1,1,1,1\n" for at in (0, 60, 120, 150)),
+            "in.csv:5: has a bar that begins 30 s after the one before, where bars are 1 min long",
+        ),
+        (QUOTES + "1640995200,11,10,1,1\n", "in.csv:2: has a bid of 11 above its ask of 10"),
+        (TRADES + "1640995200,11,10,up,1\n", "in.csv:2: has 'up' as side"),
+        (TRADES + "1640995200,1,1,buy,1\n1640995200000,1,1,buy,2\n", "in.csv:3: has its time in ms"),
+        ("PK\x03\x04 and more\n", "is a zip archive; unpack it first"),
+        ('time,price,qty\n1640995200,"1,1\n', "is not CSV after this row"),
+    ],
+)
+def test_a_wrong_row_is_named(tmp_path: Path, text: str, words: str) -> None:
+    """What, where, and nothing is made."""
+    assert words in problem(source(tmp_path, text))
+
+
+def test_disorder_and_repeats_are_counted_and_left_out_only_when_asked(tmp_path: Path) -> None:
+    """The first rows of each are named, so that they can be looked at."""
+    rows = [(0, 1), (1, 2), (1, 2), (5, 3), (4, 4), (2, 5), (6, 6)]
+    text = TRADES + "".join(f"{1640995200 + second},1,1,buy,{number}\n" for second, number in rows)
+    path = source(tmp_path, text)
+
+    told = problem(path)
+    assert "goes back in time at rows 6, 7 and repeats the row before at row 4" in told
+    assert "leave such rows out with --mend" in told
+    ticks, notes = imported(path, Recipe(mend=True))
+    assert ticks.trade_rows == 4 and "left out 3 rows" in notes[0]
+
+
+def test_bars_that_repeat_a_time_are_told(tmp_path: Path) -> None:
+    """Two bars of one minute cannot both be right."""
+    path = source(tmp_path, BARS + "1640995200,1,1,1,1,1\n1640995260,1,1,1,1,1\n1640995260,2,2,2,2,1\n")
+    assert "repeats the row before at row 4" in problem(path)
+
+
+def test_a_file_that_runs_backwards_is_told_as_one_thing(tmp_path: Path) -> None:
+    """Many sites give the newest row first."""
+    text = BARS + "".join(f"{1640995200 - 60 * minute},1,1,1,1,1\n" for minute in range(9))
+    assert problem(source(tmp_path, text)).endswith("runs backwards, newest first; sort it by time, oldest first")
+
+
+def test_days_that_overlap_are_disorder(tmp_path: Path) -> None:
+    """The second file begins before the first one ends."""
+    one = source(tmp_path, BARS + "1640995200,1,1,1,1,1\n1640995320,1,1,1,1,1\n", "a.csv")
+    two = source(tmp_path, BARS + "1640995260,1,1,1,1,1\n1640995380,1,1,1,1,1\n", "b.csv")
+    with pytest.raises(DataError, match=r"b\.csv: goes back in time at row 2"):
+        import_files([one, two], tmp_path / "out.ticks", UTC)
+
+
+def test_cut_and_broken_gzip_say_after_which_row(tmp_path: Path) -> None:
+    """A download that broke off must not become a short day."""
+    rows = "".join(f"{1640995200 + 60 * minute},{minute * 7919 % 9973 + 1},9999,1,2,1\n" for minute in range(9000))
+    whole = gzip.compress((BARS + rows).encode())
+    path = tmp_path / "in.csv.gz"
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=r"in\.csv\.gz:\d+: breaks off after this row: the gzip data is cut short"):
+        imported(path)
+    path.write_bytes(whole[:-8] + bytes(8))
+    with pytest.raises(DataError, match="has broken gzip data after this row"):
+        imported(path)
+    path.write_bytes(whole[:3])
+    with pytest.raises(DataError, match="is cut short"):
+        imported(path)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    """A picture is not CSV."""
+    path = tmp_path / "in.csv"
+    path.write_bytes(b"time,price,qty\n1640995200,1,\xff\xfe\n")
+    assert "is not text after this row" in problem(path)
+
+
+def test_sources_that_name_nothing_are_told(tmp_path: Path) -> None:
+    """Missing files, patterns without a match, folders without data."""
+    for name, words in (("none.csv", "cannot be read"), ("none*", "matches no file"), ("", "has no file that ends in")):
+        with pytest.raises(DataMissing, match=words):
+            import_files([tmp_path / name], tmp_path / "out.ticks", UTC)
+    assert found([source(tmp_path, "x")] * 2) == (tmp_path / "in.csv",)
+
+
+def test_kinds_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
+    """Bars beside trades would be two clocks in one file."""
+    bars = source(tmp_path, BARS + "1640995200,1,1,1,1,1\n", "b.csv")
+    trades = source(tmp_path, TRADES + "1640995200,1,1,buy,1\n", "t.csv")
+    with pytest.raises(DataError, match="cannot hold bars and trades together"):
+        import_files([bars, trades], tmp_path / "out.ticks", UTC)
+
+
+def test_a_tick_file_is_not_imported_again(tmp_path: Path) -> None:
+    """It is one already, and what is there stays."""
+    ticks, _ = imported(source(tmp_path, QUOTES + "1640995200,9,10,1,1\n1640995201,9,10,1,1\n"))
+    assert is_ticks(ticks.path) and not is_ticks(tmp_path / "in.csv")
+    with pytest.raises(DataError, match="is a tick file already"):
+        import_files([ticks.path], tmp_path / "again.ticks", UTC)
+
+
+@pytest.mark.slow
+def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
+    """Binary fractions by their shortest text, times with and without a zone, and damage in one line."""
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = importlib.import_module("pyarrow.parquet")
+    path = tmp_path / "in.parquet"
+    times = pyarrow.array([1_640_995_200_000_000, 1_640_995_200_000_001], pyarrow.timestamp("us", tz="UTC"))
+    columns = {"ts": times, "price": pyarrow.array([0.1, 0.3]), "size": pyarrow.array([1, 2])}
+    parquet.write_table(pyarrow.table(columns), path)
+
+    ticks, _ = imported(path, Recipe())
+    assert (ticks.tick, ticks.trades.price.tolist(), ticks.first_ts_ns) == (D("0.1"), [1, 3], 1_640_995_200 * 10**9)
+
+    (tmp_path / "out.ticks").unlink()
+    parquet.write_table(pyarrow.table(columns | {"ts": times.cast(pyarrow.timestamp("us"))}), path)
+    assert "in.parquet:1: has the time '2022-01-01T00:00:00.000000000' without a zone" in problem(path, Recipe())
+    path.write_bytes(path.read_bytes()[:-20])
+    assert "is a damaged Parquet file" in problem(path)
+
+
+def test_parquet_without_its_reader_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an extra; nothing else needs it."""
+
+    def absent(name: str) -> None:
+        raise ImportError(name)
+
+    monkeypatch.setattr(importlib, "import_module", absent)
+    assert "pyarrow, which reads it, is not installed" in problem(source(tmp_path, "PAR1 and more", "in.parquet"))
+
+
+def test_progress_ends_where_the_file_does(tmp_path: Path) -> None:
+    """Bytes read, bytes in all, rows so far."""
+    path = source(tmp_path, BARS + "".join(f"{1640995200 + 60 * minute},1,1,1,1,1\n" for minute in range(5000)))
+    told: list[tuple[int, int, int]] = []
+    import_files([path], tmp_path / "out.ticks", UTC, lambda *numbers: told.append(numbers))
+
+    size = path.stat().st_size
+    assert told[-1] == (size, size, 5000) and len(told) == 3
+    assert told == sorted(told)
+
+
+def test_lengths_of_time_are_told_in_two_parts() -> None:
+    """Enough to judge a gap by."""
+    texts = [duration_text(ns) for ns in (5 * 10**5, 60 * 10**9, 9_000 * 10**9, 90_061 * 10**9)]
+    assert texts == ["0.5 ms", "1 min", "2 h 30 min", "1 d 1 h"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the recorded data is not beside this checkout")
+@pytest.mark.parametrize("venue", ["spot", "usdm"])
+def test_a_recorded_market_is_kept_level_by_level(tmp_path: Path, venue: str) -> None:
+    """Every row says what an exchange shows that the same tape is played to."""
+    (path,) = SHARED.glob(f"binance-{venue}-*.frames.gz")
+    ticks: TickFile = import_files([path], tmp_path / "out.ticks", Recipe(depth=5)).ticks
+    ticks.verify()
+
+    symbol = InstrumentId("x:BTC")
+    rules = Instrument(symbol, VenueId("x"), InstrumentKind.PERP, "BTC", "USDT", D("0.01"), D(1), D(1))
+    exchange = SimExchange(VenueId("x"), [rules], VenueRules(), 1)
+    row = trades = 0
+    for event in Tape(path, symbol):
+        play(event, exchange)
+        if isinstance(event, Traded):
+            assert ticks.price(int(ticks.trades.price[trades])) == event.price
+            assert ticks.trades.row[trades] == row
+            trades += 1
+            continue
+        if row % 97 == 0:
+            quote = exchange.quote(symbol, 5)
+            assert ticks.levels(row) == (quote.bids, quote.asks)
+        row += 1
+    assert (row, trades) == (ticks.rows, ticks.trade_rows)
+    assert np.all(np.diff(ticks.quotes.ts_ns) >= 0)
