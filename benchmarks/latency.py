@@ -1,8 +1,8 @@
 """From a fill message to its hedge order handed to the transport, with the turn durable in between.
 
 On the asyncio loop, through the node's own cycle and dispatch and the real writer and disk: the message is delivered on
-the loop, stepped, appended; the writer's thread commits and calls back into the loop, which sends. Lead fills come one
-at a time, and what follows each of them is settled before the next one.
+the loop, stepped, appended; once the loop has nothing else that is ready it commits, or lets the writer's thread do so
+where the disk is slow, and sends. Lead fills come one at a time, and what follows each is settled before the next one.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Desk:
 
     def __init__(self, store: SqliteStore, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._sent: asyncio.Future[float] = loop.create_future()
+        self._sent: asyncio.Future[tuple[float, float]] = loop.create_future()
         self._durable_s = 0.0
         self._writer = JournalWriter(store, self._on_durable, self._journal_told)
         self._world = World(ONE_SIDED, self._append)
@@ -94,8 +94,7 @@ class Desk:
         self._sent = self._loop.create_future()
         started_s = time.perf_counter()
         self._loop.call_soon(self._cycle.deliver, self._book_id, fill)
-        sent_s = await self._sent
-        durable_s = self._durable_s
+        sent_s, durable_s = await self._sent
         self._world.settle(others)
         return sent_s - started_s, durable_s - started_s
 
@@ -105,7 +104,7 @@ class Desk:
         self._world.check()
 
     def _hear_of(self, sent_s: float) -> None:
-        self._sent.set_result(sent_s)
+        self._sent.set_result((sent_s, self._durable_s))
 
     def _append(self, turn: Turn) -> None:
         # What follows a hedge is not measured, and is durable before the next fill comes.

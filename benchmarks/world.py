@@ -15,6 +15,8 @@ from hedgerow.core.book import Book
 from hedgerow.core.commands import REQUESTS, Command, Read, SubmitOrder, Turn
 from hedgerow.core.config import BookConfig, HedgeRule, LegConfig, Limits
 from hedgerow.core.events import (
+    Balance,
+    BalancesRead,
     BookStarted,
     Event,
     FillReceived,
@@ -245,12 +247,14 @@ class World:
         if read.kind is ReadKind.POSITION:
             return PositionRead(now_ns, leg_id, now_ns, venue.positions(leg.account_id)[leg.instrument.id])
         if read.kind is ReadKind.OPEN_ORDERS:
-            rows = venue.open_orders(leg.account_id, leg.instrument.id)
             orders = tuple(
                 OpenOrder(VenueOrderId(o.venue_order_id), o.side, o.qty, o.cum_qty, ClientOrderId(o.client_order_id))
-                for o in rows
+                for o in venue.open_orders(leg.account_id, leg.instrument.id)
             )
             return OpenOrdersRead(now_ns, leg_id, now_ns, orders)
+        if read.kind is ReadKind.BALANCES:
+            rows = tuple(Balance(currency, total) for currency, total in venue.balances(leg.account_id).items())
+            return BalancesRead(now_ns, leg_id, now_ns, rows)
         reports = venue.trades(leg.account_id, leg.instrument.id, int(read.cursor or 0))
         cursor = str(reports[-1].trade_id + 1) if reports else read.cursor
         return TradesRead(now_ns, leg_id, now_ns, tuple(_fill(leg.account_id, report) for report in reports), cursor)

@@ -32,7 +32,7 @@ from hedgerow.core.step import empty_book, fold
 from hedgerow.core.target import NetTarget, Resting, Taking, Target
 from hedgerow.model.ids import ClientOrderId, TradeId, VenueOrderId
 from hedgerow.model.market import Quote
-from hedgerow.model.order import OrderStatus, Role, Side
+from hedgerow.model.order import Fill, OrderStatus, Role, Side
 from tests.core.books import HEDGE, LEAD, START_NS, Desk, Quoting, S, config, entry, instrument, submits
 
 
@@ -93,6 +93,7 @@ def test_a_liquidation_found_in_the_trades_freezes_once() -> None:
     made, hedge = hedging()
     made.accept(hedge)
     made.fills(hedge, "0.4")
+    made.tell(TradesRead(made.now_ns, HEDGE, made.now_ns, (), "8"))
     fill = replace(made.fill(hedge, "0.1"), side=Side.BUY, venue_made=True, order_id=ClientOrderId("autoclose-1"))
 
     made.tell(TradesRead(made.now_ns, HEDGE, made.now_ns, (fill,), "9"))
@@ -103,6 +104,30 @@ def test_a_liquidation_found_in_the_trades_freezes_once() -> None:
     assert frozen is Mode.FROZEN
     assert made.book.mode is Mode.RUNNING
     assert made.book.net_qty(HEDGE) == Decimal("-0.3")
+
+
+def test_a_liquidation_of_before_the_book_is_in_its_first_position_read_already() -> None:
+    """An account's past is full of them: booked as ours, each would be hedged by an order that nobody owes."""
+    made = Desk(Quoting())
+    fill = Fill(
+        TradeId("old"),
+        made.config.leg(HEDGE).account_id,
+        made.config.leg(HEDGE).instrument.id,
+        Side.BUY,
+        Decimal("0.3"),
+        Decimal(100),
+        made.now_ns,
+        ClientOrderId("autoclose-1"),
+        fee=Decimal(0),
+        venue_made=True,
+    )
+
+    made.tell(TradesRead(made.now_ns, HEDGE, made.now_ns, (fill,), "1"))
+    made.tell(FillReceived(made.now_ns, fill))
+
+    assert made.book.net_qty(HEDGE) == 0
+    assert made.book.mode is Mode.RUNNING
+    assert not submits(made.log)
 
 
 def test_flat_is_not_verified_while_the_venue_shows_a_position() -> None:

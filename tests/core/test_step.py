@@ -275,6 +275,23 @@ def test_refused_hedges_are_spaced_and_the_residual_stays_visible() -> None:
     assert "hedge_refused/hedge/" in made.book.state.alarms
 
 
+def test_an_entry_that_is_refused_again_and_again_wakes_nobody() -> None:
+    """What was never bought needs no hedge: the hold says why, and there is nothing to alarm anybody about."""
+    made = desk()
+    slot = made.standing().slot
+    for _ in range(200):
+        order = made.book.in_slot(LEAD, slot)
+        if order is not None:
+            made.tell(OrderRejected(made.now_ns, order.id, RejectClass.INSUFFICIENT_MARGIN, "-2019", ""))
+        made.wait(S)
+        made.quote_all()
+
+    refusal = made.book.refusal(LEAD, slot)
+    assert refusal is not None
+    assert refusal.tries >= 5
+    assert made.book.state.alarms == {}
+
+
 def test_a_remainder_below_the_step_is_carried_and_joins_the_next_increment() -> None:
     """C3: 0.0022 filled, step 0.001: 0.002 hedged, 0.0002 carried, never lost."""
     fine = instrument(LEAD, step=Decimal("0.0001"), min_qty=Decimal("0.0001"), min_notional=Decimal(0))

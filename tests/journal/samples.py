@@ -21,6 +21,7 @@ from hedgerow.model.ids import AccountId, BookId, ClientOrderId, InstrumentId, L
 from hedgerow.model.instrument import FeeCurrency, Instrument, InstrumentKind
 from hedgerow.model.market import FundingRate, Quote
 from hedgerow.model.order import Fill, OrderStatus, OrderType, Role, Side, TimeInForce
+from hedgerow.model.session import Session
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -110,7 +111,11 @@ EVENTS: tuple[e.Event, ...] = (
     e.LinkDown(TS, HEDGE, "mute for 20 s"),
     e.LinkUp(TS, HEDGE),
     e.InstrumentChanged(TS, INSTRUMENT),
+    e.SessionsRead(TS, VenueId("simA"), (Session("2026-11-27", TS, TS + 12_600_000_000_000),)),
+    e.LegAdded(TS, LegConfig(LegId("spy"), AccountId("simA/main"), INSTRUMENT, adopt=True, found=True)),
+    e.PositionsListed(TS, AccountId("simA/main"), "503 Service Unavailable"),
     e.PositionModeRead(TS, HEDGE, False, "hedge mode"),
+    e.LeverageAnswered(TS, HEDGE, "-4028 Leverage is not valid."),
     e.OperatorCommanded(TS, e.Action.RESUME, "anna", "r-1", accept_drift=True),
     e.JournalFailed(TS, "disk full"),
     e.Faulted(TS, "residual 0.1 after flat"),
@@ -135,6 +140,7 @@ COMMANDS: tuple[c.Command, ...] = (
     c.CancelOrphan(LEAD, VENUE_ORDER, ORDER),
     c.QueryOrder(ORDER, LEAD),
     c.Read(LEAD, e.ReadKind.TRADES, "cursor-4"),
+    c.SetLeverage(LEAD, Decimal(5)),
     c.LookUpFill(fill(2)),
     c.FillParked(fill(2)),
     c.FillBooked(fill(2)),

@@ -84,6 +84,16 @@ def test_verify_reads_each_record_too(tmp_path: Path) -> None:
     assert bytes(lines(path)[0].turn) == body
 
 
+def test_the_records_of_one_book_can_be_looked_at_alone(path: Path) -> None:
+    """A removed book is looked for among all others, beside books that trade."""
+    store = SqliteStore(path, read_only=True)
+    assert set(store.book_ids(4)) == {OTHER, plain_turn(1).book_id}
+    assert store.book_ids(2) == [plain_turn(1).book_id]
+    assert [record.seq for record in store.turns_of(OTHER)] == [3]
+    assert list(store.turns_of(OTHER, 3)) == []
+    store.close()
+
+
 def test_verify_says_what_it_could_not_check(path: Path) -> None:
     """Without its anchor a journal cannot show that its end was cut off."""
     assert verify(path).notes == ()

@@ -15,7 +15,7 @@ import pytest
 from hedgerow.journal.errors import JournalBroken, JournalError, JournalFull, JournalLow
 from hedgerow.journal.files import Ballast
 from hedgerow.journal.sqlite import SqliteStore
-from hedgerow.journal.writer import JournalWriter
+from hedgerow.journal.writer import FLUSH_NS_MAX, JournalWriter
 from tests.journal.samples import BOOK, plain_turn, plain_turns
 
 # Far longer than anything here takes; only a hanging test meets it.
@@ -148,6 +148,60 @@ def test_a_nearly_full_disk_is_a_warning(tmp_path: Path) -> None:
         desk.writer.close()
     assert desk.durable == [1]
     assert [type(error) for error in desk.errors] == [JournalLow, JournalFull]
+
+
+def test_a_caller_with_time_commits_by_itself() -> None:
+    """What is flushed is durable at once, and is not told again: the caller knows."""
+    desk = Desk()
+    for number in range(1, 200):
+        desk.writer.append(plain_turn(number))
+        if number % 3 == 0:
+            while desk.writer.flush() < number:
+                """The thread was at it first."""
+        if number == 30:
+            desk.writer.save_snapshot(BOOK, b"thirty")
+    desk.writer.close()
+    snapshot = desk.store.load_snapshot(BOOK)
+    assert desk.writer.durable_seq == 199
+    assert [record.turn for record in desk.store.turns()] == plain_turns(199)
+    assert desk.durable == sorted(set(desk.durable))
+    assert snapshot is not None and snapshot.seq == 30
+
+
+def test_a_slow_disk_is_left_to_the_thread() -> None:
+    """The loop never waits for a disk that is known to be slow."""
+    reached, go = threading.Event(), threading.Event()
+
+    def on_durable(seq: int) -> None:
+        reached.set()
+        assert go.wait(PATIENCE_S)
+
+    desk = Desk(on_durable)
+    desk.writer.append(plain_turn(1))
+    assert reached.wait(PATIENCE_S)
+    desk.writer._commit_ns = FLUSH_NS_MAX
+    desk.writer.append(plain_turn(2))
+    assert desk.writer.flush() == 1
+    desk.writer._commit_ns = 0
+    assert desk.writer.flush() == 1, "the thread is at it"
+    go.set()
+    desk.writer.close()
+    assert desk.writer.durable_seq == 2
+
+
+def test_a_flush_that_fails_ends_the_writer() -> None:
+    """It is told like a failure in the thread, once, and nothing more is taken."""
+    desk = Desk()
+    desk.disk.failures = 1
+    desk.writer.append(plain_turn(1))
+    assert desk.writer.flush() == 0
+    assert desk.ended.wait(PATIENCE_S)
+    with pytest.raises(JournalBroken):
+        desk.writer.append(plain_turn(2))
+    with pytest.raises(JournalBroken):
+        desk.writer.close()
+    assert [type(error) for error in desk.errors] == [JournalBroken]
+    assert desk.durable == []
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

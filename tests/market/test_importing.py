@@ -104,7 +104,10 @@ def test_an_empty_side_of_a_quote_is_nobody(tmp_path: Path) -> None:
 
 def test_deeper_levels_of_known_layouts_are_kept(tmp_path: Path) -> None:
     """As far as they are there and asked for."""
-    head = "timestamp,asks[0].price,asks[0].amount,bids[0].price,bids[0].amount,asks[1].price,asks[1].amount,bids[1].price,bids[1].amount\n"
+    levels = [
+        f"{side}[{level}].{what}" for level in (0, 1) for side in ("asks", "bids") for what in ("price", "amount")
+    ]
+    head = f"timestamp,{','.join(levels)}\n"
     rows = "1640995200000000,10,1,9,2,11,3,8,4\n1640995200000001,10,1,9,2,11,3,,\n"
     ticks, _ = imported(source(tmp_path, head + rows), Recipe(depth=3))
 
@@ -146,8 +149,8 @@ def test_frames_become_what_a_live_node_would_see(tmp_path: Path) -> None:
 
 def test_a_name_decides_nothing_that_the_content_says(tmp_path: Path) -> None:
     """Names of columns with and without underscores and capitals; a semicolon; a byte order mark."""
-    text = "\ufeffTransact_Time;Price;Quantity;Is_Buyer_Maker;Agg_Trade_Id\n1640995200000;10;1;True;1\n1640995200001;11;1;false;2\n"
-    ticks, _ = imported(source(tmp_path, text))
+    head = "\ufeffTransact_Time;Price;Quantity;Is_Buyer_Maker;Agg_Trade_Id\n"
+    ticks, _ = imported(source(tmp_path, head + "1640995200000;10;1;True;1\n1640995200001;11;1;false;2\n"))
 
     assert ticks.trades.side.tolist() == [-1, 1]
 

@@ -60,9 +60,9 @@ def test_a_file_keeps_to_one_unit() -> None:
     moments = Moments()
     assert moments.ts_ns("1640995200000") == NEW_YEAR_NS
     assert moments.unit == "ms"
-    with pytest.raises(MomentError, match="in us .* where ms was expected"):
+    with pytest.raises(MomentError, match=r"in us .* where ms was expected"):
         moments.ts_ns("1640995200000000")
-    with pytest.raises(MomentError, match="in ms .* where s was expected"):
+    with pytest.raises(MomentError, match=r"in ms .* where s was expected"):
         Moments(unit="s").ts_ns("1640995200000")
 
 

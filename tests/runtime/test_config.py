@@ -176,7 +176,9 @@ def test_a_mistake_is_told_with_its_remedy(old: str, new: str, kind: str, words:
         ("simA: {instruments: {BTC-PERP: {min_qty: 2, max_qty: 1}}}", "contradiction", "min_qty 2 is above max_qty 1"),
         ("simA: {instruments: {BTC-PERP: {band_down: 1.1}}}", "contradiction", "not below the mark"),
         ("simA: {instruments: {BTC-PERP: {kind: perpetual}}}", "enum", "'perp'"),
-        ("simA: {instruments: {XYZ-PERP: {tick: 1}}}", "missing", "missing step"),
+        ("simA: {instruments: {XYZ-PERP: {tick: 1}}}", "missing", "missing step, multiplier"),
+        ("simA: {instruments: {XYZ-PERP: {tick: 1, step: 1}}}", "missing", "missing multiplier"),
+        ("simA: {requests_per_s: 10, reserve: 10}", "contradiction", "leaves none for entries"),
         ("simA: {tape: nowhere.gz}", "missing_tape", "there is no tape /nowhere/nowhere.gz"),
         ("simX: {latency_ms: 1}", "unknown_venue", "no account is at venue 'simX'"),
     ],
@@ -233,7 +235,8 @@ def test_a_secret_is_never_printed() -> None:
 def test_references_to_secrets_are_taken() -> None:
     """By name, by file, or from a password manager."""
     for reference in ("env:A_KEY", "file:/run/key", "cmd:pass show key"):
-        read(changed("{venue: sim, balance: {USD: 50000}}", f"{{venue: sim, balance: {{USD: 50000}}, secret: '{reference}'}}"))
+        account = f"{{venue: sim, balance: {{USD: 50000}}, secret: '{reference}'}}"
+        read(changed("{venue: sim, balance: {USD: 50000}}", account))
 
 
 def test_scalars_follow_yaml_1_2() -> None:
@@ -288,7 +291,7 @@ def test_the_examples_are_right() -> None:
     """They are the first thing that people copy."""
     examples = sorted((ROOT / "examples").glob("*.yaml"))
 
-    assert [load(path).books[0].policy for path in examples] == ["carry", "carry", "mirror"]
+    assert [load(path).books[0].policy for path in examples] == [path.stem.partition("-")[0] for path in examples]
 
 
 def test_the_schema_knows_every_key() -> None:

@@ -59,7 +59,10 @@ def test_an_old_read_is_unknown() -> None:
     made = desk(Limits(), (LEAD, "USD", "1000"), (LEAD, "BTC", "0"), (HEDGE, "USD", "500"))
 
     assert portfolio.equity([made.book], made.now_ns).value == 1500
-    assert portfolio.equity([made.book], made.now_ns + 91 * S).problems == ("balances of sim/lead", "balances of sim/hedge")
+    assert portfolio.equity([made.book], made.now_ns + 91 * S).problems == (
+        "balances of sim/lead",
+        "balances of sim/hedge",
+    )
 
 
 def test_an_entry_waits_until_all_is_known() -> None:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
+from hedgerow.core.book import Book
 from hedgerow.core.config import LegConfig
-from hedgerow.core.events import Event, PositionsListed
-from hedgerow.model.ids import AccountId, BookId, InstrumentId
+from hedgerow.core.events import Event, LegAdded, PositionsListed
+from hedgerow.journal.sqlite import SqliteStore
+from hedgerow.model.ids import AccountId, BookId, InstrumentId, LegId
 from hedgerow.model.instrument import InstrumentKind
+from hedgerow.runtime.config import load_text
+from hedgerow.runtime.node import EXIT_DONE, recover
+from hedgerow.runtime.simulated import run_node
 from hedgerow.runtime.watch import Watch
 from hedgerow.runtime.watching import LIST_EVERY_NS, Held, Unlisted, follow_positions
 from tests.strategies.brokers import EXPIRES_LATER, option, stock
@@ -117,3 +124,39 @@ def test_e10_one_account_that_fails_blocks_no_other() -> None:
     ]
     assert {leg.account_id for leg in node.legs} == {"brk/a", "brk/b", "brk/c"}
     assert {leg.instrument.id for leg in node.legs} == {"brk:SPY"}
+
+
+CONFIG = """\
+accounts:
+  brk/main: {venue: sim, positions: {SPY: {qty: 10, price: 450}, QQQ: {qty: 5, price: 500}, TSLA: {qty: 3, price: 1}}}
+venues:
+  brk: {calendar: 24/7}
+books:
+  exits: {policy: exits, accounts: [brk/main], adopt: all, manual: TSLA, take_profit_rate: 1.1}
+sim:
+  markets: {SPY: {price: 500}, QQQ: {price: 500}, TSLA: {price: 500}}
+"""
+
+
+def _run(tmp_path: Path, text: str = CONFIG) -> tuple[Book, list[Event]]:
+    """Run a node for three seconds of its own time; return its book as the journal has it, and the events."""
+    config = load_text(text, "test.yaml", tmp_path, tmp_path / "state")
+    assert run_node(config, None, io.StringIO(), io.StringIO(), as_json=True, speed=10, seconds=3) == EXIT_DONE
+    store = SqliteStore(config.journal, read_only=True)
+    events = [record.turn.event for record in store.turns()]
+    book = recover(store, config.books[0]).book
+    store.close()
+    return book, events
+
+
+def test_a_node_finds_adopts_and_closes(tmp_path: Path) -> None:
+    """From a listing to a closed position; what is manual is shown, and the next run still knows it all."""
+    book, events = _run(tmp_path)
+
+    assert {event.leg.id for event in events if isinstance(event, LegAdded)} == {"spy", "qqq", "tsla"}
+    assert {leg_id: book.net_qty(leg_id) for leg_id in book.legs} == {"spy": 0, "qqq": 5, "tsla": 0}
+    assert book.ledger(LegId("tsla")).foreign_net_qty == 3
+    again, _ = _run(tmp_path, CONFIG.replace("manual: TSLA", "manual: [TSLA, QQQ]"))
+    assert {leg_id: again.net_qty(leg_id) for leg_id in again.legs} == {"spy": 0, "qqq": 0, "tsla": 0}
+    assert again.ledger(LegId("qqq")).foreign_net_qty == 5
+    assert again.ledger(LegId("spy")).fills == 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hedgerow.cli.errors import Failed
-from hedgerow.cli.progress import progressing
+from hedgerow.cli.market_data import progress
 from hedgerow.cli.show import json_option, note, print_json, table
 
 if TYPE_CHECKING:
@@ -93,8 +93,8 @@ def import_command(
         raise Failed("HR-002", f"--zone: {error}") from None
     told = dict(_pair(text, COLUMNS) for text in columns)
     recipe = Recipe(venue, symbol, depth, told, zone, unit, tick, step, qty, mend, gap_s)
-    with progressing("import", "rows") as progress:
-        ticks, notes = import_files(sources, Path(out), recipe, progress)
+    with progress("import") as shown:
+        ticks, notes = import_files(sources, Path(out), recipe, lambda done, total, _rows: shown(done, total))
     for text in notes:
         note(text)
     if as_json:

@@ -580,7 +580,8 @@ def _apply_foreign(book: Book, leg_id: LegId, fill: Fill) -> bool:
 def _apply_venue_trade(book: Book, leg_id: LegId, fill: Fill) -> bool:
     """Liquidation, deleveraging, settlement: the venue's fills are fills.
 
-    Of a shared position nobody can say whose it was: it is told, and stands as drift until an operator decides.
+    Of a shared position nobody can say whose it was: it is told, and stands as drift until an operator decides. What the
+    venue traded before the book knew what is its own is in the first position read already.
     """
     if book.legs[leg_id].shared:
         text = f"the venue itself traded {fill.side.value} {fill.qty} at {fill.price} of a shared position; not booked"
@@ -595,6 +596,10 @@ def _apply_venue_trade(book: Book, leg_id: LegId, fill: Fill) -> bool:
     booked[fill.trade_id] = Booked(fill.qty)
     if len(booked) > VENUE_TRADES_MAX:
         del booked[next(iter(booked))]
+    ledger = book.ledger(leg_id)
+    never_read = not ledger.trade_cursor and not ledger.young_cursors
+    if ledger.foreign_net_qty is None or (never_read and isinstance(book.kept, TradesRead)):
+        return True
     _book_fill(book, leg_id, "", fill)
     text = f"the venue itself traded {fill.side.value} {fill.qty} at {fill.price}"
     book.raised.append(Alarm(AlarmKind.VENUE_TRADE, leg_id, text))

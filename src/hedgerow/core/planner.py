@@ -20,6 +20,7 @@ from hedgerow.model.ids import LegId, OrderKey, encode_order_id
 from hedgerow.model.instrument import Broken, Instrument, Rule
 from hedgerow.model.numbers import BPS, ZERO
 from hedgerow.model.order import Order, OrderStatus, OrderType, Role, Side, TimeInForce
+from hedgerow.model.session import next_session, session_at, utc_text
 
 # A need above the venue's maximum goes out in slices; so many may work at once, and the rest follow as they end.
 SLICES_MAX = 8
@@ -86,6 +87,8 @@ class Plan:
         "A cancel is wanted for an order that cannot be canceled yet."
         self.is_blocked = False
         "Something that the policy wants is held back; what the policy itself holds back does not count."
+        self.wanted_entries: set[tuple[LegId, str]] = set()
+        "Slots in which the target wants an entry."
         self.entries_refused = guard.refusal_of_entries(book)
 
     def submit(
@@ -294,6 +297,20 @@ def _lasts(book: Book, order: Order) -> bool:
     return book.now_ns - (order.cancel_ts_ns or order.submitted_ts_ns) >= book.config.timing.hold_after_ms * NS_PER_MS
 
 
+def _is_closed(book: Book, leg_id: LegId, slot: str, result: Plan) -> bool:
+    """Whether the leg's venue is between two sessions, told as a hold.
+
+    A broker would take an order then and fill it at the next open, for whatever price that has.
+    """
+    sessions = book.config.sessions.get(book.legs[leg_id].instrument.venue_id)
+    if sessions is None or session_at(sessions, book.now_ns) is not None:
+        return False
+    following = next_session(sessions, book.now_ns)
+    opens = "unknown" if following is None else utc_text(following.open_ns)
+    result.hold(Hold(HoldReason.MARKET_CLOSED, leg_id, slot, (("next_open", opens),)))
+    return True
+
+
 def _close_shortfall(book: Book, net: NetTarget, side: Side, free: Decimal, result: Plan) -> None:
     leg = book.legs[net.leg_id]
     instrument = leg.instrument
@@ -302,6 +319,8 @@ def _close_shortfall(book: Book, net: NetTarget, side: Side, free: Decimal, resu
         refusal = None
     if refusal is not None and book.now_ns < refusal.retry_ts_ns:
         result.hold(refusal_hold(net.leg_id, "", refusal))
+        return
+    if book.config.sessions and _is_closed(book, net.leg_id, "", result):
         return
     mark = book.mark(net.leg_id)
     if mark is None and (net.role is Role.HEDGE or _is_doubtful(book, net.leg_id, free)):
@@ -433,6 +452,8 @@ def _resting(book: Book, want: Resting, result: Plan) -> None:
         refusal = None
     if refusal is not None and book.now_ns < refusal.retry_ts_ns:
         result.hold(refusal_hold(want.leg_id, want.slot, refusal))
+        return
+    if book.config.sessions and _is_closed(book, want.leg_id, want.slot, result):
         return
     legal = _resting_qty(book, want, refusal, result)
     if legal is None:

@@ -20,6 +20,7 @@ from hedgerow.core.sanity import is_sane_quote
 from hedgerow.core.target import Strategy
 from hedgerow.model.market import Quote
 from hedgerow.model.order import OrderStatus, Role
+from hedgerow.model.session import next_session
 
 
 class Stepped(msgspec.Struct, frozen=True):
@@ -109,6 +110,10 @@ def next_due_ns(book: Book) -> int | None:
         return book.idle_until_ns
     timing, limits = book.config.timing, book.config.limits
     due = [book.reads_due_ns]
+    for sessions in book.config.sessions.values():
+        # What is held back by a venue's hours leaves when it opens.
+        following = next_session(sessions, book.now_ns)
+        due += [following.open_ns] if following is not None else []
     for order_id in book.unclear:
         order = book.state.orders[order_id]
         if order.status is OrderStatus.SUBMITTING:

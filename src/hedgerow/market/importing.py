@@ -96,7 +96,8 @@ class _Import:
         self._rows = 0
         self._notes: list[str] = []
         self._is_bars = sources[0].kind == "bars"
-        deep = 2 * (recipe.depth - 1)
+        self._depth = max(source.depth for source in sources)
+        deep = 2 * (self._depth - 1)
         if self._is_bars:
             self._main = _Spool(folder / "bars", 8, [3, 4, 5, 6], [7], recipe)
         else:
@@ -144,7 +145,7 @@ class _Import:
             source = self._sources[file]
             late, repeated = _Lines(), _Lines()
             rows = 0
-            for item in source.items():
+            for item in source.items(self._depth):
                 rows += 1
                 self._rows += 1
                 if self._progress is not None and not self._rows % _PROGRESS_ROWS:
@@ -208,7 +209,7 @@ class _Import:
             bars = Bars(ts_ns, *(main[:, column] for column in range(3, 8)))
             gaps = _gaps(ts_ns, interval_ns)
         else:
-            quotes = _quotes_of(main, self._recipe.depth)
+            quotes = _quotes_of(main, self._depth)
             traded = self._trades.scaled(price_unit, qty_unit)
             ts_traded, _, _, price, qty, row, side = traded.T
             trades = Trades(ts_traded, price, qty, row, side.astype(np.int8))

@@ -51,6 +51,7 @@ class Moments:
         assert not unit or unit in UNITS, unit
         self._zone = zone
         self._unit = unit
+        self._per_unit = UNITS.get(unit, 1)
         self._minutes: dict[tuple[str, str], int] = {}
 
     @property
@@ -73,6 +74,8 @@ class Moments:
 
     def _from_number(self, whole: str, fraction: str) -> int:
         value = int(whole)
+        if self._unit and FIRST_NS <= value * self._per_unit < LAST_NS:
+            return value * self._per_unit + self._rest_ns(fraction)
         # The four units lie a thousand apart, so that a time of this century can be only one of them.
         fits = [unit for unit, ns in UNITS.items() if FIRST_NS <= value * ns < LAST_NS]
         if not fits:
@@ -81,11 +84,11 @@ class Moments:
             self._unit = fits[0]
         if self._unit not in fits:
             raise MomentError(f"has its time in {fits[0]} ({whole}), where {self._unit} was expected")
-        per_unit = UNITS[self._unit]
-        ts_ns = value * per_unit
-        if fraction:
-            ts_ns += int(fraction[:9].ljust(9, "0")) * per_unit // NS_PER_S
-        return ts_ns
+        self._per_unit = UNITS[self._unit]
+        return value * self._per_unit + self._rest_ns(fraction)
+
+    def _rest_ns(self, fraction: str) -> int:
+        return int(fraction[:9].ljust(9, "0")) * self._per_unit // NS_PER_S if fraction else 0
 
     def _from_text(self, text: str) -> int:
         parts = _TEXT.fullmatch(text)

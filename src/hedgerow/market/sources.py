@@ -129,11 +129,13 @@ class Frames:
         self.path = path
         self.size = size_of(path)
         self.notes: list[str] = []
-        self._depth = recipe.depth
+        self.depth = recipe.depth
+        "Levels of each side that it has."
         self._tape = Tape(path, _INSTRUMENT.id)
         self.first_ts_ns = next(iter(self._tape)).ts_ns
 
-    def items(self) -> Iterator[Item]:
+    def items(self, depth: int) -> Iterator[Item]:
+        """Return its quotes with `depth` levels, and its trades."""
         # The exchange that a live node plays a tape to, so that what is kept is what would have been seen.
         exchange = SimExchange(_VENUE, [_INSTRUMENT], VenueRules(), 0)
         # The same prices and qtys come again and again, and each costs more to convert than to remember.
@@ -145,8 +147,8 @@ class Frames:
                 yield Item(event.ts_ns, 0, True, None, trade)
                 continue
             play(event, exchange)
-            quote = exchange.quote(_INSTRUMENT.id, self._depth)
-            yield Item(event.ts_ns, 0, False, None, _flat(quote.bids, quote.asks, self._depth, prices, qtys))
+            quote = exchange.quote(_INSTRUMENT.id, depth)
+            yield Item(event.ts_ns, 0, False, None, _flat(quote.bids, quote.asks, depth, prices, qtys))
 
     def position(self) -> int:
         return self._tape.position()
@@ -169,6 +171,8 @@ class Table:
         self._places = _places(rows, recipe.columns)
         self.kind = _kind(rows, self._places)
         self._deep = _deep_places(rows, recipe.depth) if self.kind == "quotes" else []
+        self.depth = 1 + max(sum(side == name for side, _, _ in self._deep) for name in ("bid", "ask"))
+        "Levels of each side that it has."
         if self.kind == "quotes" and recipe.qty is None:
             for name in ("bid_qty", "ask_qty"):
                 if name not in self._places:
@@ -177,18 +181,23 @@ class Table:
                         f"has no column for {name}; name it with --columns {name}=NAME,"
                         " or say with --qty how much each side shows",
                     )
-        first = next(self.items(), None)
+        first = next(self.items(self.depth), None)
         if first is None:
             raise DataError(self.path, "has no rows" + (" under its head" if rows.has_head else ""))
         self.first_ts_ns = first.ts_ns
 
-    def items(self) -> Iterator[Item]:
-        """Return its rows in their order."""
+    def items(self, depth: int) -> Iterator[Item]:
+        """Return its rows in their order; quotes with `depth` levels, which are not fewer than it has."""
         self.notes = []
         moments = Moments(zone_named(self._recipe.zone) if self._recipe.zone else None, self._recipe.unit)
-        understand = {"bars": self._bars, "quotes": self._quotes, "trades": self._trades}[self.kind]
+        rows = self._wanted()
         try:
-            yield from understand(moments, self._wanted())
+            if self.kind == "bars":
+                yield from self._bars(moments, rows)
+            elif self.kind == "quotes":
+                yield from self._quotes(moments, rows, depth)
+            else:
+                yield from self._trades(moments, rows)
         except (MomentError, _BadCell) as error:
             raise DataError(self.path, str(error), self._line) from None
 
@@ -228,7 +237,7 @@ class Table:
         if is_cut:
             self.notes.append(f"{self.path}: volumes were cut to {QTY_DIGITS} decimals")
 
-    def _quotes(self, moments: Moments, rows: Iterator[tuple[int, list[str]]]) -> Iterator[Item]:
+    def _quotes(self, moments: Moments, rows: Iterator[tuple[int, list[str]]], depth: int) -> Iterator[Item]:
         places = self._places
         time = places["time"]
         shown = None if self._recipe.qty is None else scaled(self._recipe.qty, QTY_DIGITS)
@@ -236,7 +245,7 @@ class Table:
             (places[name], places.get(f"{name}_qty"), name, [(at, qty) for side, at, qty in self._deep if side == name])
             for name in ("bid", "ask")
         ]
-        padding = [0] * (self._recipe.depth - 1)
+        padding = [0] * (depth - 1)
         for line, cells in rows:
             ts_ns = moments.ts_ns(cells[time])
             top: list[int] = []

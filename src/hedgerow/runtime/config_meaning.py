@@ -183,8 +183,10 @@ class Meaning:
         known = preset(symbol, shape.kind)
         kind, base, quote = known.kind, shape.base or known.base, shape.quote or known.quote
         tick, step = shape.tick or known.tick, shape.step or known.step
-        if kind is None or base is None or quote is None or tick is None or step is None:
-            facts = {"kind": kind, "base": base, "quote": quote, "tick": tick, "step": step}
+        multiplier = shape.multiplier or known.multiplier
+        if kind is None or base is None or quote is None or tick is None or step is None or multiplier is None:
+            # A contract may be a tenth of a coin, a thousand or a hundred shares: a guess would be hedged wrong.
+            facts = {"kind": kind, "base": base, "quote": quote, "tick": tick, "step": step, "multiplier": multiplier}
             missing = ", ".join(name for name, fact in facts.items() if fact is None)
             if listed:
                 self._wrong(
@@ -206,7 +208,7 @@ class Meaning:
             shape.max_qty,
             notional,
             exempt,
-            shape.multiplier or known.multiplier,
+            multiplier,
             shape.band_down,
             shape.band_up,
             shape.fee_currency or FeeCurrency.QUOTE,

@@ -1,4 +1,4 @@
-"""The journal as an event loop uses it: what one round of the loop appended becomes durable together, right after it."""
+"""The journal as an event loop uses it: what one round of the loop appended becomes durable together, after it."""
 
 from __future__ import annotations
 

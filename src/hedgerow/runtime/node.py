@@ -18,7 +18,7 @@ from hedgerow.core.config import NS_PER_S, BookConfig, LegConfig
 from hedgerow.core.events import Action, BookStarted, Event, Faulted, FillLookedUp, LegAdded, OperatorCommanded
 from hedgerow.core.holds import AlarmKind
 from hedgerow.core.step import empty_book, fold
-from hedgerow.journal.errors import JournalError, JournalLow
+from hedgerow.journal.errors import JournalCorrupt, JournalError, JournalLow
 from hedgerow.journal.sqlite import SqliteStore
 from hedgerow.journal.writer import JournalWriter
 from hedgerow.model.ids import AccountId, BookId, LegId, VenueId
@@ -26,6 +26,7 @@ from hedgerow.model.order import Role
 from hedgerow.runtime.clock import LoopClock, Origin
 from hedgerow.runtime.cycle import Cycle
 from hedgerow.runtime.dispatch import Budget, Dispatch
+from hedgerow.runtime.loop_journal import LoopJournal
 from hedgerow.runtime.portfolio import is_limited
 from hedgerow.runtime.story import Silent
 from hedgerow.runtime.watch import Watch
@@ -137,20 +138,28 @@ def holds_something(book: Book) -> bool:
 
 
 def recall(store: SqliteStore, book_id: BookId) -> Book:
-    """Return a book of the journal that no config is at hand for, only to be looked at. Raises JournalError."""
+    """Return a book of the journal that no config is at hand for, only to be looked at.
+
+    Raises:
+        JournalError: its records cannot be read, or do not add up to a book.
+    """
     book, after_seq = None, 0
     snapshot = store.load_snapshot(book_id)
     if snapshot is not None:
         with contextlib.suppress(msgspec.MsgspecError):
             book, after_seq = Book(_decode_state(snapshot.body), Silent()), snapshot.seq
-    for record in store.turns(after_seq, book_id):
-        turn = record.turn
-        if book is None:
-            # Every book begins with its start, which carries its config.
-            assert isinstance(turn.event, BookStarted), turn
-            book = empty_book(turn.event.config, Silent())
-        fold(book, turn)
-    assert book is not None, book_id
+    try:
+        for record in store.turns_of(book_id, after_seq):
+            turn = record.turn
+            if book is None:
+                # Every book begins with its start, which carries its config.
+                assert isinstance(turn.event, BookStarted), turn
+                book = empty_book(turn.event.config, Silent())
+            fold(book, turn)
+        assert book is not None, book_id
+    # Nothing is sent for such a book, so what is wrong with it must not stop the others.
+    except (AssertionError, LookupError, ArithmeticError) as error:
+        raise JournalCorrupt(f"{store.name}: the records of {book_id} do not add up: {error}") from error
     return book
 
 
@@ -209,7 +218,9 @@ class Node:
         "Of each book that runs, its legs' gateways, and the doors to them."
         self._gateway_of: GatewayOf | None = None
         self._writer = JournalWriter(self.store, self._durable, self._journal_told)
-        self._cycle = Cycle(self.clock, self._writer, self._look_up, self)
+        self._cycle = Cycle(
+            self.clock, LoopJournal(self._writer, self._loop.call_soon, self._flushed), self._look_up, self
+        )
         self.started_ts_ns = self.clock.now_ns()
         self._stop_asked = asyncio.Event()
         self._hurry = False
@@ -419,6 +430,9 @@ class Node:
                 self._note(f"{book_id}: {len(live)} order(s) could not be proven gone: {', '.join(live)}")
             if not book.is_hedged:
                 self._note(f"{book_id}: residual {book.residual} stays open")
+            held = [f"{leg_id} {book.net_qty(leg_id):+f}" for leg_id in book.legs if book.net_qty(leg_id)]
+            if held:
+                self._note(f"{book_id}: {', '.join(held)} held")
             if live or not book.is_hedged:
                 self._exit = self._exit or EXIT_RESIDUAL
 
@@ -482,6 +496,9 @@ class Node:
         self._exit = self._exit or EXIT_DIED
         self._stop_asked.set()
 
+    def _flushed(self, seq: int) -> None:
+        self._guarded(self._cycle.durable, seq)
+
     def _durable(self, seq: int) -> None:
         """Called in the journal's thread."""
         self._loop.call_soon_threadsafe(self._guarded, self._cycle.durable, seq)
@@ -526,7 +543,7 @@ class Node:
         for book in self.books.values():
             alarms = [alarm for alarm in book.state.alarms.values() if alarm.kind is AlarmKind.LEVERAGE]
             if alarms and not holds_something(book):
-                self._note(f"{book.config.book_id}: {alarms[0].text}; set it there, or change the config")
+                self._note(f"{book.config.book_id}: {alarms[0].text.rstrip('.')}; set it there, or change the config")
                 self._exit = self._exit or EXIT_REFUSED
                 self.stop()
                 return

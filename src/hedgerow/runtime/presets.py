@@ -22,7 +22,7 @@ class Preset(msgspec.Struct, frozen=True):
     step: Decimal | None = None
     min_notional: Decimal = Decimal(0)
     reduce_only_exempt: bool = False
-    multiplier: Decimal = ONE
+    multiplier: Decimal | None = ONE
 
 
 _QUOTES = ("USDT", "USDC", "USD", "EUR")
@@ -57,7 +57,8 @@ def preset(symbol: str, kind: InstrumentKind | None = None) -> Preset:
     else:
         tick, step = None, None
     if tick is None or step is None:
-        return Preset(kind, base, quote)
+        derivative = kind not in (InstrumentKind.SPOT, InstrumentKind.MARGIN)
+        return Preset(kind, base, quote, multiplier=None if derivative else ONE)
     # Binance: spot 5, USD-M 5 to 100 by symbol, reduce-only orders exempt there.
     return Preset(kind, base, quote, Decimal(tick), Decimal(step), Decimal(5), kind is InstrumentKind.PERP)
 

@@ -127,6 +127,10 @@ def open_venues(
     tapes = [_tape(venue.tape, venue.instruments) for venue in config.venues if venue.tape is not None]
     if tapes:
         feeds.append(TapeFeed(merge(tapes), exchanges))
+    for venue in config.venues:
+        # A venue sends its best levels; that it sends no more of a price does not mean that nobody stands there.
+        for instrument in venue.instruments if venue.tape is not None else ():
+            exchanges[venue.id].show_part(instrument.id)
     latencies = {venue.id: _latency(config, venue.id, venue.latency_ms) for venue in config.venues}
     return SimVenues(clock, exchanges, latencies, feeds, saved)
 

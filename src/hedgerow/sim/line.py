@@ -714,8 +714,8 @@ class Line:
     def trade_by_venue(self, kind: Fault) -> bool:
         """Liquidate, or deleverage a part; return whether there was a position."""
         held = self.exchange.positions(self.account_id)[self.instrument.id]
-        # Whose a shared position was, nobody can say.
-        if not self.is_perp or not held or self.is_shared:
+        # Whose a shared position was, nobody can say; and what the book was not given yet is not its own.
+        if not self.is_perp or not held or self.is_shared or not self._oracle.net[self.leg_id]:
             return False
         if kind is Fault.LIQUIDATION:
             self.exchange.force_liquidate(self.account_id, self.instrument.id)

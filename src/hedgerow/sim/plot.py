@@ -8,12 +8,16 @@ from typing import Any
 
 import msgspec
 
-from hedgerow.core.config import BookConfig, HedgeRule, LegConfig, Limits, Timing
+from hedgerow.core.config import NS_PER_S, BookConfig, HedgeRule, LegConfig, Limits, Timing
 from hedgerow.model.ids import AccountId, BookId, InstrumentId, LegId, VenueId
 from hedgerow.model.instrument import FeeCurrency, Instrument, InstrumentKind
 from hedgerow.model.numbers import ONE, ZERO, ceil_to
+from hedgerow.model.session import Session, Sessions
 from hedgerow.strategies.pair_params import common_lot
 
+START_NS = 1_700_000_000 * NS_PER_S
+"When a world begins: 2023-11-14."
+DAY_NS = 86_400 * NS_PER_S
 STEPS = (Decimal("0.001"), Decimal("0.01"), Decimal("0.1"), Decimal(1))
 PRICE = Decimal(100)
 LEAD, HEDGE, LONG, SHORT = LegId("lead"), LegId("hedge"), LegId("long"), LegId("short")
@@ -48,10 +52,14 @@ class Draw:
     def __init__(self, rng: Random) -> None:
         self._rng = rng
         self._plots: list[Plot] = []
+        self._alone = True
+        "Whether there is no other book, which the hours of a venue would concern as well."
 
     def plots(self) -> tuple[Plot, ...]:
         """Return the books, the first of which has the tag `t`."""
-        for index in range(self._pick(*BOOKS)):
+        books = self._pick(*BOOKS)
+        self._alone = books == 1
+        for index in range(books):
             self._plots.append(self._plot(index))
         return tuple(self._sharing(plot) for plot in self._plots)
 
@@ -296,7 +304,7 @@ class Draw:
             option = self._rng.randrange(3) == 0
             base = f"X{index}{number}{OPTION_TAIL if option else ''}"
             leg_id = LegId(f"p{number}")
-            held[leg_id] = Decimal(self._pick(1, 3, 10))
+            held[leg_id] = Decimal(self._pick(1, 3, 10, -1, -4))
             instrument = Instrument(
                 InstrumentId(f"{NEAR}:{base}"),
                 NEAR,
@@ -311,10 +319,14 @@ class Draw:
             )
             legs.append((leg_id, instrument))
         params = {
+            "scale_out_rate": self._pick("none", "1.003"),
+            "buy_back_rate": self._pick("none", "0.99"),
+            "buy_back_loss_rate": self._pick("none", "1.01"),
             "take_profit_rate": self._pick("none", "1.005", "1.02"),
             "stop_loss_rate": self._pick("none", "0.995", "0.98"),
             "trailing_rate": self._pick("none", "0.995"),
             "time_limit_h": self._pick("none", "0.002"),
+            "stale_sides": self._pick("both", "buy", "sell"),
             "zero_dte_cut_off_min": "none",
             "slippage_bps_max": self._pick("none", "50"),
             "reprice_s": "1",
@@ -327,4 +339,13 @@ class Draw:
             LegConfig(leg_id, account_id, each, True, lease_ms=lease_ms, visibility_ms=visibility_ms)
             for leg_id, each in legs
         )
-        return Plot(self._config(index, "exits", params, configs, None, ONE), ONE, held)
+        config = self._config(index, "exits", params, configs, None, ONE)
+        if self._alone and self._rng.randrange(2):
+            config = msgspec.structs.replace(config, sessions={NEAR: self._hours()})
+        return Plot(config, ONE, held)
+
+    def _hours(self) -> Sessions:
+        """A venue that closes some seconds after the world began, and opens again some seconds later."""
+        close_ns = START_NS + self._rng.randrange(1, 20) * NS_PER_S
+        open_ns = close_ns + self._rng.randrange(1, 20) * NS_PER_S
+        return Session("2023-11-14", START_NS - DAY_NS, close_ns), Session("2023-11-15", open_ns, open_ns + DAY_NS)

@@ -11,21 +11,26 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from hedgerow.sim.result import BacktestResult, BookResult, FillRow, ResultError, encoded
+from hedgerow.model.words import Word
+from hedgerow.sim.result import BacktestResult, BookResult, FillRow, HoldSpan, Interval, ResultError, encoded, thinned
 
 HTML_FILE = "report.html"
 JSON_FILE = "result.json"
 FILLS_FILE = "fills.csv"
 
-# More rows make the page slow to open; fills.csv has them all.
+# More rows make the page slow to open; fills.csv and result.json have them all.
 FILLS_SHOWN_MAX = 20_000
+POINTS_SHOWN_MAX = 20_000
+SPANS_SHOWN_MAX = 5_000
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 CENT = Decimal("0.01")
+
+S = TypeVar("S", Interval, HoldSpan)
 
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _FILL_COLUMNS = FillRow.__struct_fields__
@@ -120,11 +125,8 @@ def fills_csv(result: BacktestResult) -> str:
     writer.writerow(["book", "time", *_FILL_COLUMNS])
     for book in result.books:
         for fill in book.fills:
-            row = msgspec.to_builtins(fill, builtin_types=(Decimal,)) | {
-                "side": fill.side.value,
-                "role": fill.role.value,
-            }
-            writer.writerow([book.book_id, _time(fill.ts_ns), *[_cell(row.get(x)) for x in _FILL_COLUMNS]])
+            cells = [_cell(getattr(fill, column)) for column in _FILL_COLUMNS]
+            writer.writerow([book.book_id, _time(fill.ts_ns), *cells])
     return text.getvalue()
 
 
@@ -233,8 +235,26 @@ def _residual(book: BookResult) -> Fact:
 
 
 def _shown(result: BacktestResult) -> BacktestResult:
-    books = [msgspec.structs.replace(book, fills=book.fills[:FILLS_SHOWN_MAX]) for book in result.books]
+    """Return the result with what a page can hold: the first fills, the longest spans, the extremes of curves."""
+    books = [
+        msgspec.structs.replace(
+            book,
+            fills=book.fills[:FILLS_SHOWN_MAX],
+            exposure=thinned(book.exposure, POINTS_SHOWN_MAX, lambda point: point.residual),
+            equity=thinned(book.equity, POINTS_SHOWN_MAX, lambda point: point.gain),
+            unhedged=_longest(book.unhedged),
+            hold_spans=_longest(book.hold_spans),
+        )
+        for book in result.books
+    ]
     return msgspec.structs.replace(result, books=tuple(books))
+
+
+def _longest(spans: tuple[S, ...]) -> tuple[S, ...]:
+    if len(spans) <= SPANS_SHOWN_MAX:
+        return spans
+    longest = sorted(spans, key=lambda span: span.from_ts_ns - span.to_ts_ns)[:SPANS_SHOWN_MAX]
+    return tuple(sorted(longest, key=lambda span: span.from_ts_ns))
 
 
 def _hold_texts(result: BacktestResult) -> dict[str, tuple[str, str]]:
@@ -250,7 +270,9 @@ def _hold_texts(result: BacktestResult) -> dict[str, tuple[str, str]]:
 
 
 def _cell(value: object) -> object:
-    return format(value, "f") if isinstance(value, Decimal) else "" if value is None else value
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return value.value if isinstance(value, Word) else value
 
 
 def _time(ts_ns: int) -> str:

@@ -280,7 +280,7 @@ class BookResult(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.exposure[-1].residual if self.exposure else ZERO
 
 
-class BacktestResult(msgspec.Struct, frozen=True, omit_defaults=True):
+class BacktestResult(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="schema", tag=SCHEMA):
     """One backtest."""
 
     version: str
@@ -295,7 +295,6 @@ class BacktestResult(msgspec.Struct, frozen=True, omit_defaults=True):
     books: tuple[BookResult, ...]
     rows: int = 0
     "Market rows that went by."
-    schema: str = SCHEMA
     notes: tuple[str, ...] = ()
     "What the reader must know: rules that bars made necessary, data that was missing."
 
@@ -305,9 +304,8 @@ _DECODER = msgspec.json.Decoder(BacktestResult)
 
 
 def encoded(result: BacktestResult) -> bytes:
-    """Return the result as JSON, the same bytes for the same result. `schema` is always in it."""
-    body = _ENCODER.encode(result)
-    return b'{"schema":"' + SCHEMA.encode() + b'",' + body[1:]
+    """Return the result as JSON, the same bytes for the same result."""
+    return _ENCODER.encode(result)
 
 
 def load_result(path: Path | str) -> BacktestResult:
@@ -324,12 +322,9 @@ def load_result(path: Path | str) -> BacktestResult:
     except OSError as error:
         raise ResultError(f"{file}: cannot be read: {error.strerror}") from None
     try:
-        result = _DECODER.decode(body)
+        return _DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ResultError(f"{file}: is not the result of a backtest: {error}") from None
-    if result.schema != SCHEMA:
-        raise ResultError(f"{file}: is '{result.schema}', and this hedgerow reads '{SCHEMA}'")
-    return result
 
 
 def thinned(points: Sequence[P], count_max: int, value: Callable[[P], Decimal]) -> tuple[P, ...]:

@@ -104,7 +104,8 @@ def configured(setup: list[Line]) -> tuple[BookConfig, dict[str, LegId]]:
         raise BadStory(number, "a set-up line `hedge …`", "none", f"begin with e.g. `{form}`")
     again = next((line for line in setup if line.verb in ("hedge", "book") and line is not first), None)
     if again is not None:
-        raise BadStory(again.number, "one `hedge` or `book` line", "a second one", "give each book its own file")
+        to_do = "give each book its own file"
+        raise BadStory(again.number, "one `hedge` line, or one `book` line", "a second one", to_do)
     legs = named_legs(first)
     instruments = {leg_id: default_instrument(name) for name, leg_id in legs.items()}
     params = dict(DEFAULT_PARAMS.get(first.text("POLICY"), {}))

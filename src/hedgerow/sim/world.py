@@ -32,12 +32,11 @@ from hedgerow.sim.engine import Crash, Engine
 from hedgerow.sim.faults import Fault, Faults
 from hedgerow.sim.line import Line
 from hedgerow.sim.oracle import Oracle
-from hedgerow.sim.plot import FAR, NEAR, PRICE, Draw, Plot
+from hedgerow.sim.plot import FAR, NEAR, PRICE, START_NS, Draw, Plot
 from hedgerow.sim.site import Site
 from hedgerow.sim.violation import Violation
 
 NS_PER_MS = 1_000_000
-START_NS = 1_700_000_000_000_000_000
 HEAL_S_MAX = 120
 "Virtual seconds within which a healed world must converge."
 CHECK_MS = 700
@@ -189,10 +188,10 @@ class World:
         instruments = {leg.instrument.id: leg.instrument for _, leg in legs}
         exchange = SimExchange(venue_id, tuple(instruments.values()), rules, self.rng.randrange(1 << 30))
         balances: dict[AccountId, dict[str, Decimal]] = {}
-        for plot, leg in legs:
+        for _, leg in legs:
             owned = balances.setdefault(leg.account_id, {"USD": Decimal(10) ** 10})
             if not _is_margined(leg.instrument):
-                owned[leg.instrument.base] = plot.held.get(leg.id, ZERO) if leg.adopt else leg.instrument.step * 10**6
+                owned[leg.instrument.base] = ZERO if leg.adopt else leg.instrument.step * 10**6
         for account_id, balance in balances.items():
             fees = Fees(self._pick(ZERO, Decimal("-0.0001"), Decimal("0.0002")), self._pick(ZERO, Decimal("0.0005")))
             exchange.open_account(account_id, balance, fees, leverage=Decimal(10))
@@ -204,6 +203,11 @@ class World:
             if leg.adopt and _is_margined(leg.instrument) and held:
                 side = Side.BUY if held > 0 else Side.SELL
                 exchange.foreign_trade(leg.account_id, leg.instrument.id, side, abs(held), venue_made=True)
+            elif leg.adopt and held:
+                exchange.endow(leg.account_id, leg.instrument.id, held, PRICE)
+        for plot in self.plots:
+            if venue_id in plot.config.sessions:
+                exchange.set_sessions(plot.config.sessions[venue_id])
         exchange.drain()
         return exchange
 

@@ -19,8 +19,8 @@ from hedgerow.core.config import BookConfig
 from hedgerow.core.holds import Hold, HoldReason
 from hedgerow.core.target import NetTarget, Resting, Taking, Target
 from hedgerow.model.ids import LegId
-from hedgerow.model.instrument import Instrument
-from hedgerow.model.market import FundingRate, Quote
+from hedgerow.model.instrument import Instrument, InstrumentKind
+from hedgerow.model.market import BorrowRate, FundingRate, Quote
 from hedgerow.model.numbers import BPS, ONE, ZERO
 from hedgerow.model.order import Order, Role, Side
 from hedgerow.model.words import Word
@@ -40,6 +40,7 @@ from hedgerow.strategies.quoting import (
     quoted,
     to_ns,
 )
+from hedgerow.strategies.waking import Promise, basis_stays_above, basis_stays_below, together
 
 EXIT = "exit"
 # Where the hold that shows what is left out of an unwinding stands.
@@ -50,7 +51,7 @@ SHOWN_BPS = Decimal("0.01")
 
 class CarryMode(Word):
     OPEN = "open"
-    "Enter, and unwind when `exit_basis_bps_max` is set and met."
+    "Enter, and unwind when `exit_basis_bps_max` or `exit_carry_bps_per_day_max` is set and met."
     CLOSE = "close"
     "Only unwind what both legs hold."
 
@@ -102,6 +103,32 @@ class CarryParams(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     entry_funding_bps_per_day_min: Annotated[
         Decimal | None, Param("Enter when the futures pay shorts at least this.", "bps per day")
+    ] = None
+    entry_carry_bps_per_day_min: Annotated[
+        Decimal | None,
+        Param(
+            "Enter when carry is at least this: funding less borrow cost, and basis less `fees_bps` spread over "
+            "`horizon_days`.",
+            "bps per day",
+        ),
+    ] = None
+    exit_carry_bps_per_day_max: Annotated[
+        Decimal | None, Param("Unwind when funding less borrow cost is at most this.", "bps per day")
+    ] = None
+    horizon_days: Annotated[
+        Decimal,
+        Param("How long a position is expected to be held, for `entry_carry_bps_per_day_min`.", "days", above=0),
+    ] = Decimal(30)
+    fees_bps: Annotated[
+        Decimal, Param("Fees of entering and unwinding both legs, four fills in all, for the same.", "bps", min=0)
+    ] = ZERO
+    borrow_bps_per_day: Annotated[
+        Decimal | None,
+        Param(
+            "Cost of the money that spot is bought with; none takes the venue's rate for margin, and 0 for spot.",
+            "bps per day",
+            min=0,
+        ),
     ] = None
     signal_age_s_max: Annotated[Decimal, Param("An older signal is dropped.", "seconds", above=0)] = Decimal(60)
     ladder_levels: Annotated[int, Param("Entries that rest at the same time; 1 is a single one.", min=1, max=20)] = 1
@@ -162,8 +189,11 @@ def _open_errors(params: CarryParams) -> list[ParamError]:
         problem = f"{params.max_net_qty} is below entry_qty {params.entry_qty}"
         errors.append(ParamError("max_net_qty", problem, "use at least entry_qty"))
     basis = params.entry_basis_bps_min
-    if params.entry_on is EntryOn.CONDITIONS and basis is None and params.entry_funding_bps_per_day_min is None:
-        help_ = "set entry_basis_bps_min or entry_funding_bps_per_day_min, or enter on signals"
+    conditions = (basis, params.entry_funding_bps_per_day_min, params.entry_carry_bps_per_day_min)
+    if params.entry_on is EntryOn.CONDITIONS and all(condition is None for condition in conditions):
+        help_ = (
+            "set entry_basis_bps_min, entry_funding_bps_per_day_min or entry_carry_bps_per_day_min; or enter on signals"
+        )
         errors.append(ParamError("entry_on", "there are no conditions to enter on", help_))
     if params.entry_type is EntryType.MARKET and params.ladder_levels > 1:
         help_ = "use 1, or entry_type limit"
@@ -174,6 +204,12 @@ def _open_errors(params: CarryParams) -> list[ParamError]:
     if params.exit_basis_bps_max is not None and basis is not None and params.exit_basis_bps_max >= basis:
         help_ = "use less than entry_basis_bps_min"
         errors.append(ParamError("exit_basis_bps_max", "what is entered would be unwound at once", help_))
+    exit_carry = params.exit_carry_bps_per_day_max
+    for key in ("entry_funding_bps_per_day_min", "entry_carry_bps_per_day_min"):
+        entry_min: Decimal | None = getattr(params, key)
+        if exit_carry is not None and entry_min is not None and exit_carry >= entry_min:
+            problem = "what is entered would be unwound at once"
+            errors.append(ParamError("exit_carry_bps_per_day_max", problem, f"use less than {key}"))
     return errors
 
 
@@ -206,6 +242,8 @@ class Wanted(msgspec.Struct, frozen=True):
     resting: tuple[Resting, ...] = ()
     holds: tuple[Hold, ...] = ()
     wake_ts_ns: int | None = None
+    promise: Promise = ()
+    "Of quotes, until then."
 
 
 _NOTHING = Wanted()
@@ -230,6 +268,8 @@ class Carry:
         self._entry_timeout_ns = to_ns(params.entry_timeout_s)
         self._signal_age_ns = to_ns(params.signal_age_s_max)
         self._maker = _maker(rule.hedge, params) if params.hedge_style is HedgeStyle.MAKER else None
+        self._exits = params.exit_basis_bps_max is not None or params.exit_carry_bps_per_day_max is not None
+        "There are conditions to unwind on."
         levels = range(params.ladder_levels)
         self._slots = tuple(f"entry/{level + 1}" for level in levels)
         self._factors = tuple(ONE - level * params.ladder_step_bps * BPS for level in levels)
@@ -255,7 +295,12 @@ class Carry:
             (*entries.holds, *exits.holds),
             text,
             earliest(hedge_wake_ns, entries.wake_ts_ns, exits.wake_ts_ns),
+            wake_prices=together(entries.promise, exits.promise) if self._is_quiet(book, is_hedged) else None,
         )
+
+    def _is_quiet(self, book: Book, is_hedged: bool) -> bool:
+        """Whether nothing is owed on futures, and nothing works there."""
+        return is_hedged and not book.live[self._futures]
 
     def _hedge(self, book: Book, memory: Memory, is_hedged: bool) -> tuple[NetTarget, Memory, int | None]:
         """The net target of the futures leg in the style of the moment, and when that style may change."""
@@ -275,7 +320,9 @@ class Carry:
         if goal is None:
             assert refused is not None, memory
             hold = Hold(refused.reason, self._spot, self._slots[0], refused.numbers)
-            return Wanted(holds=(hold,), wake_ts_ns=wake_ns), memory
+            # A signal that still waits for its conditions may be taken at any quote.
+            return Wanted(holds=(hold,), wake_ts_ns=wake_ns, promise=() if wake_ns is None else None), memory
+        promise: Promise = () if wake_ns is None else None
         held = book.net_qty(self._spot)
         instrument = book.legs[self._spot].instrument
         entry_qty = self._params.entry_qty
@@ -298,12 +345,36 @@ class Carry:
                 if qty <= 0 or (unmet is not None and self._is_over(book, order)):
                     continue
             each = self._entry(book, slot, qty, price, no_price, order, unmet or reason)
+            promise = together(promise, self._entry_promise(book, each, order, unmet))
             resting += [each.resting] if each.resting is not None else []
             holds += [each.hold] if each.hold is not None else []
             wake_ns = earliest(wake_ns, each.wake_ts_ns)
             if unmet is not None and order is not None:
                 wake_ns = earliest(wake_ns, order.submitted_ts_ns + self._entry_timeout_ns)
-        return Wanted(tuple(resting), tuple(holds), wake_ns), memory
+        return Wanted(tuple(resting), tuple(holds), wake_ns, promise), memory
+
+    def _entry_promise(self, book: Book, each: Quoted, standing: Order | None, unmet: Reason | None) -> Promise:
+        """Inside which prices an entry stays wanted, or unwanted, as it is."""
+        if standing is not None and book.now_ns < standing.submitted_ts_ns + self._entry_timeout_ns:
+            withdraw_bps = self._params.withdraw_basis_bps
+            return () if withdraw_bps is None else basis_stays_above(*self._watched(book), withdraw_bps)
+        if unmet is not None:
+            is_known = unmet.reason is HoldReason.NO_SIGNAL
+            return self._unmet_promise(book) if standing is None and is_known else None
+        basis_bps = self._entry_basis_bps(book)
+        if basis_bps is None:
+            return each.promise
+        return together(each.promise, basis_stays_above(*self._watched(book), basis_bps))
+
+    def _unmet_promise(self, book: Book) -> Promise:
+        """Inside which prices the conditions of an entry stay unmet. Funding and loans are no matter of quotes."""
+        basis_bps = self._entry_basis_bps(book)
+        if self._funding_unmet(book) is not None or basis_bps is None:
+            return ()
+        return basis_stays_below(*self._watched(book), basis_bps)
+
+    def _watched(self, book: Book) -> tuple[LegId, LegId, tuple[Quote | None, Quote | None]]:
+        return self._futures, self._spot, (book.quote(self._futures), book.quote(self._spot))
 
     def _entry(
         self,
@@ -316,11 +387,12 @@ class Carry:
         reason: Reason | None,
     ) -> Quoted:
         if self._params.entry_type is EntryType.LIMIT:
-            wish = Wish(slot, self._spot, Side.BUY, qty, price, Role.ENTRY, self._entry_timeout_ns, False, no_price)
+            timeout_ns, at_best = self._entry_timeout_ns, self._params.depth == 1 and slot == self._slots[0]
+            wish = Wish(slot, self._spot, Side.BUY, qty, price, Role.ENTRY, timeout_ns, False, no_price, at_best)
             return quoted(book, wish, standing, reason)
         if standing is None and reason is not None:
-            return Quoted(hold=Hold(reason.reason, self._spot, slot, reason.numbers))
-        return Quoted(Resting(slot, self._spot, Side.BUY, qty, None, Role.ENTRY))
+            return Quoted(hold=Hold(reason.reason, self._spot, slot, reason.numbers), promise=None)
+        return Quoted(Resting(slot, self._spot, Side.BUY, qty, None, Role.ENTRY), promise=None)
 
     def _entry_prices(self, book: Book, instrument: Instrument) -> tuple[tuple[Decimal | None, ...], HoldReason]:
         """The price of each level of the ladder, and why there are none."""
@@ -353,19 +425,72 @@ class Carry:
         if basis_min is not None:
             prices = self._taking_prices(book, Side.SELL)
             if prices is None:
-                blind = self._futures if _is_blind(book.quote(self._futures)) else self._spot
-                return Reason(HoldReason.NO_MARK_PRICE, (("leg", blind),))
+                return self._blind(book)
             if _is_below(prices, basis_min):
-                numbers = (("basis_bps", _shown_bps(prices)), ("basis_bps_min", str(basis_min)))
+                numbers = (("basis_bps", _shown(_basis_bps(prices))), ("basis_bps_min", str(basis_min)))
                 return Reason(HoldReason.NO_SIGNAL, numbers)
+        return self._funding_unmet(book) or self._carry_unmet(book)
+
+    def _funding_unmet(self, book: Book) -> Reason | None:
+        """Why funding and loans alone rule an entry out, whatever the basis is, or None."""
         funding_min = self._params.entry_funding_bps_per_day_min
         if funding_min is not None:
             funding_bps = _bps_per_day(book.funding_rate(self._futures))
             if funding_bps is None or funding_bps < funding_min:
-                shown = "unknown" if funding_bps is None else str(funding_bps.quantize(SHOWN_BPS))
-                numbers = (("funding_bps_per_day", shown), ("funding_bps_per_day_min", str(funding_min)))
+                numbers = (("funding_bps_per_day", _shown(funding_bps)), ("funding_bps_per_day_min", str(funding_min)))
                 return Reason(HoldReason.NO_SIGNAL, numbers)
+        carry_min = self._params.entry_carry_bps_per_day_min
+        if carry_min is not None and self._income_bps(book) is None:
+            return Reason(HoldReason.NO_SIGNAL, (*self._told_income(book), ("carry_bps_per_day_min", str(carry_min))))
         return None
+
+    def _carry_unmet(self, book: Book) -> Reason | None:
+        carry_min = self._params.entry_carry_bps_per_day_min
+        if carry_min is None:
+            return None
+        prices, income = self._taking_prices(book, Side.SELL), self._income_bps(book)
+        if prices is None:
+            return self._blind(book)
+        assert income is not None, carry_min
+        if not _is_below(prices, self._needed_basis_bps(income, carry_min)):
+            return None
+        carry = income + (_basis_bps(prices) - self._params.fees_bps) / self._params.horizon_days
+        told = (("carry_bps_per_day", _shown(carry)), ("carry_bps_per_day_min", str(carry_min)))
+        return Reason(HoldReason.NO_SIGNAL, (*told, *self._told_income(book)))
+
+    def _needed_basis_bps(self, income_bps: Decimal, carry_min: Decimal) -> Decimal:
+        """The basis at which carry is `carry_min`."""
+        return (carry_min - income_bps) * self._params.horizon_days + self._params.fees_bps
+
+    def _entry_basis_bps(self, book: Book) -> Decimal | None:
+        """The basis from which on all conditions of an entry are met, as funding and loans are now; None: any."""
+        basis_min, carry_min = self._params.entry_basis_bps_min, self._params.entry_carry_bps_per_day_min
+        income = None if carry_min is None else self._income_bps(book)
+        needed = None if carry_min is None or income is None else self._needed_basis_bps(income, carry_min)
+        if basis_min is None or needed is None:
+            return needed if basis_min is None else basis_min
+        return max(basis_min, needed)
+
+    def _income_bps(self, book: Book) -> Decimal | None:
+        """What holding both legs earns: funding received less what the loan costs, bps per day; None: unknown."""
+        funding, borrow = _bps_per_day(book.funding_rate(self._futures)), self._borrow_bps(book)
+        return None if funding is None or borrow is None else funding - borrow
+
+    def _borrow_bps(self, book: Book) -> Decimal | None:
+        if self._params.borrow_bps_per_day is not None:
+            return self._params.borrow_bps_per_day
+        instrument = book.legs[self._spot].instrument
+        if instrument.kind is not InstrumentKind.MARGIN:
+            return ZERO
+        return _bps_per_day(book.borrow_rate(self._spot, instrument.quote))
+
+    def _told_income(self, book: Book) -> tuple[tuple[str, str], ...]:
+        funding = _bps_per_day(book.funding_rate(self._futures))
+        return ("funding_bps_per_day", _shown(funding)), ("borrow_bps_per_day", _shown(self._borrow_bps(book)))
+
+    def _blind(self, book: Book) -> Reason:
+        blind = self._futures if _is_blind(book.quote(self._futures)) else self._spot
+        return Reason(HoldReason.NO_MARK_PRICE, (("leg", blind),))
 
     def _goal(
         self, book: Book, memory: Memory, unmet: Reason | None
@@ -410,7 +535,7 @@ class Carry:
         """One spot order after another, each within what both legs hold against one another."""
         closes = self._params.mode is CarryMode.CLOSE
         order = standing.get(EXIT)
-        if order is None and not closes and self._params.exit_basis_bps_max is None:
+        if order is None and not closes and not self._exits:
             return _NOTHING
         holds = self._rest(book) if closes else ()
         held = min(book.net_qty(self._spot), self._matched(book))
@@ -419,22 +544,34 @@ class Carry:
             held = max(held, min(order.leaves_qty, book.net_qty(self._spot)))
             due_ns = order.submitted_ts_ns + self._entry_timeout_ns
             if held <= 0 or (unmet is not None and book.now_ns >= due_ns):
-                return Wanted(holds=holds)
+                return Wanted(holds=holds, promise=None)
         elif held <= 0 or unmet is not None:
-            return Wanted(holds=(*holds, *self._why_not(book, closes, held, unmet)))
+            promise = () if held <= 0 else self._exit_promise(book)
+            return Wanted(holds=(*holds, *self._why_not(book, closes, held, unmet)), promise=promise)
         instrument = book.legs[self._spot].instrument
         if any(each.side is Side.BUY for each in standing.values()):
             # An entry that is on its way out must be gone before our own exit could meet it.
-            return Wanted(holds=(*holds, Hold(HoldReason.REPLACING, self._spot, EXIT)))
+            return Wanted(holds=(*holds, Hold(HoldReason.REPLACING, self._spot, EXIT)), promise=None)
         qty = exit_qty(held, self._params.entry_qty, instrument, order)
         price, no_price = depth_price(book.quote(self._spot), Side.SELL, self._params.depth)
         wish = Wish(EXIT, self._spot, Side.SELL, qty, price, Role.EXIT, self._entry_timeout_ns, False, no_price)
         each = quoted(book, wish, order, reason)
+        wake_ns = each.wake_ts_ns
+        if order is not None and unmet is not None:
+            wake_ns = earliest(wake_ns, order.submitted_ts_ns + self._entry_timeout_ns)
+        # A young exit stays; an older one, or one that waits for a reason, goes with its conditions.
+        stays = order is not None and book.now_ns < order.submitted_ts_ns + self._entry_timeout_ns
         return Wanted(
             (each.resting,) if each.resting is not None else (),
             (*holds, each.hold) if each.hold is not None else holds,
-            each.wake_ts_ns,
+            wake_ns,
+            each.promise if stays else None,
         )
+
+    def _exit_promise(self, book: Book) -> Promise:
+        """Inside which prices nothing is unwound. Funding and loans are no matter of quotes."""
+        basis_max = self._params.exit_basis_bps_max
+        return () if basis_max is None else basis_stays_above(*self._watched(book), basis_max)
 
     def _matched(self, book: Book) -> Decimal:
         """What the futures leg holds against spot, in spot's units; 0 when it stands on the same side."""
@@ -442,17 +579,23 @@ class Carry:
         return max(ZERO, book.net_qty(self._futures) * futures.multiplier / (self._rule.ratio * spot.multiplier))
 
     def _exit_unmet(self, book: Book) -> Reason | None:
-        """Why nothing is unwound though something may be held, or None."""
-        basis_max = self._params.exit_basis_bps_max
-        if basis_max is None:
+        """Why nothing is unwound though something may be held, or None: one condition that is met is enough."""
+        if not self._exits:
             return None if self._params.mode is CarryMode.CLOSE else Reason(HoldReason.NO_SIGNAL)
-        prices = self._taking_prices(book, Side.BUY)
-        if prices is None:
-            blind = self._futures if _is_blind(book.quote(self._futures)) else self._spot
-            return Reason(HoldReason.NO_MARK_PRICE, (("leg", blind),))
-        if not _is_above(prices, basis_max):
-            return None
-        numbers = (("basis_bps", _shown_bps(prices)), ("basis_bps_max", str(basis_max)))
+        numbers: tuple[tuple[str, str], ...] = ()
+        carry_max, basis_max = self._params.exit_carry_bps_per_day_max, self._params.exit_basis_bps_max
+        if carry_max is not None:
+            income = self._income_bps(book)
+            if income is not None and income <= carry_max:
+                return None
+            numbers = (*self._told_income(book), ("carry_bps_per_day_max", str(carry_max)))
+        if basis_max is not None:
+            prices = self._taking_prices(book, Side.BUY)
+            if prices is None:
+                return self._blind(book)
+            if not _is_above(prices, basis_max):
+                return None
+            numbers = (("basis_bps", _shown(_basis_bps(prices))), ("basis_bps_max", str(basis_max)), *numbers)
         return Reason(HoldReason.NO_SIGNAL, numbers)
 
     def _why_not(self, book: Book, closes: bool, held: Decimal, unmet: Reason | None) -> tuple[Hold, ...]:
@@ -506,10 +649,14 @@ def _is_above(prices: tuple[Decimal, Decimal], basis_bps: Decimal) -> bool:
     return futures - spot > spot * basis_bps * BPS
 
 
-def _shown_bps(prices: tuple[Decimal, Decimal]) -> str:
+def _basis_bps(prices: tuple[Decimal, Decimal]) -> Decimal:
     futures, spot = prices
-    return str(((futures - spot) / (spot * BPS)).quantize(SHOWN_BPS))
+    return (futures - spot) / (spot * BPS)
 
 
-def _bps_per_day(rate: FundingRate | None) -> Decimal | None:
+def _shown(bps: Decimal | None) -> str:
+    return "unknown" if bps is None else str(bps.quantize(SHOWN_BPS))
+
+
+def _bps_per_day(rate: FundingRate | BorrowRate | None) -> Decimal | None:
     return None if rate is None else rate.rate * DAY_S / (rate.interval_s * BPS)

@@ -25,7 +25,7 @@ from hedgerow.model.market import Quote
 from hedgerow.model.numbers import BPS, ONE, ZERO, ceil_to, floor_to
 from hedgerow.model.occ import parse_occ
 from hedgerow.model.order import Order, OrderType, Role, Side, TimeInForce
-from hedgerow.model.session import Sessions, day_close_ns, next_session, session_at, utc_text
+from hedgerow.model.session import Sessions, day_close_ns, next_session, session_at
 from hedgerow.model.words import Word
 from hedgerow.strategies.params import Param, ParamError
 from hedgerow.strategies.quoting import earliest, to_ns
@@ -225,6 +225,11 @@ class Look(msgspec.Struct, frozen=True):
     memory: Watched
 
     @property
+    def is_closed(self) -> bool:
+        """Return whether its venue is between two sessions."""
+        return self.sessions is not None and session_at(self.sessions, self.now_ns) is None
+
+    @property
     def is_short_option(self) -> bool:
         return not self.is_long and self.leg.instrument.kind is InstrumentKind.OPTION
 
@@ -407,8 +412,9 @@ class Exits:
         if standing is not None and self._is_stale(standing, book.now_ns):
             # It is canceled, and proven gone, before the rules are asked again.
             return Part(memory=memory, every_quote=True)
-        if look.sessions is not None and session_at(look.sessions, look.now_ns) is None:
-            return self._closed(look, slot, standing)
+        if look.is_closed and standing is not None:
+            # It ends by its own terms; a new one would not be taken.
+            return Part((_kept(standing),), memory=memory, every_quote=True)
         qty = look.held
         if rule is Rule.SCALE_OUT:
             keep = memory.keep_qty
@@ -418,8 +424,11 @@ class Exits:
             qty -= keep
             if qty <= 0:
                 return Part(memory=memory, every_quote=True)
-        memory = self._ladder(book, look, memory, slot)
-        limit_price, wake_ns = self._limit_price(book, look, memory, standing)
+        limit_price: Decimal | None = None
+        wake_ns: int | None = None
+        if not look.is_closed:
+            memory = self._ladder(book, look, memory, slot)
+            limit_price, wake_ns = self._limit_price(book, look, memory, standing)
         side = Side.SELL if look.is_long else Side.BUY
         want = Resting(
             slot,
@@ -432,20 +441,11 @@ class Exits:
             time_in_force=TimeInForce.GTC if look.sessions is None else TimeInForce.DAY,
         )
         alarms: tuple[Alarm, ...] = ()
-        if memory.ladder_ns and look.now_ns >= memory.ladder_ns + self._params.ladder_rungs * self._rung_ns:
+        at_floor = limit_price is not None and memory.ladder_ns
+        if at_floor and look.now_ns >= memory.ladder_ns + self._params.ladder_rungs * self._rung_ns:
             text = f"nobody bids for {qty} {leg.instrument.id}: it is offered at the floor {limit_price}"
             alarms = (Alarm(AlarmKind.NO_BID, leg.id, text),)
         return Part((want,), (), alarms, memory, wake_ns, every_quote=True)
-
-    def _closed(self, look: Look, slot: str, standing: Order | None) -> Part:
-        """While the venue is closed nothing is sent; an order that stands there ends by its own terms."""
-        assert look.sessions is not None, look
-        if standing is not None:
-            return Part((_kept(standing),), memory=look.memory, every_quote=True)
-        following = next_session(look.sessions, look.now_ns)
-        opens = "unknown" if following is None else utc_text(following.open_ns)
-        hold = Hold(HoldReason.MARKET_CLOSED, look.leg.id, slot, (("next_open", opens),))
-        return Part((), (hold,), memory=look.memory, every_quote=True)
 
     def _is_stale(self, order: Order, now_ns: int) -> bool:
         sides = self._params.stale_sides
@@ -521,7 +521,7 @@ class Exits:
         """Say so when the rules that go by the price have none."""
         if look.price is not None or (self._profit(look) is None and self._loss(look) is None):
             return ()
-        if look.sessions is not None and session_at(look.sessions, look.now_ns) is None:
+        if look.is_closed:
             return ()
         reason = HoldReason.NO_MARK_PRICE if book.quote(look.leg.id) is None else HoldReason.STALE_PRICE
         return (Hold(reason, look.leg.id, WATCH, (("held", str(look.held)),)),)

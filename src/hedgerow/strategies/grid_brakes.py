@@ -63,10 +63,12 @@ class Braked(msgspec.Struct, frozen=True):
 def brake(look: Look, full_qty: Decimal) -> Braked:
     """Return what the brakes allow, and remember which are on. Names the prices at which that may change."""
     params, pnl = look.params, look.pnl
-    if params.profit_lock is not None and pnl.realized >= params.profit_lock:
-        return Braked(
-            ZERO, HoldReason.PROFIT_LOCK, (("realized", shown(pnl.realized)), ("limit", str(params.profit_lock)))
-        )
+    if params.profit_lock is not None:
+        # Each lot closes in its own pairing: against the average cost, a level below it would earn nothing.
+        earned = sum((lot.realized for lot in look.ledger.lots.values()), pnl.income)
+        if earned >= params.profit_lock:
+            numbers = (("earned", shown(earned)), ("limit", str(params.profit_lock)))
+            return Braked(ZERO, HoldReason.PROFIT_LOCK, numbers)
     before = dict(look.memory.brakes)
     now: list[tuple[str, int]] = []
     result = Braked()

@@ -10,7 +10,7 @@ from hedgerow.model.numbers import ONE, ZERO
 from hedgerow.model.order import Order, Role, Side
 from hedgerow.strategies.grid_brakes import Braked
 from hedgerow.strategies.grid_levels import Ladder, Level
-from hedgerow.strategies.grid_look import ENTRIES, Look
+from hedgerow.strategies.grid_look import ENTRIES, Look, Lot
 from hedgerow.strategies.quoting import Reason
 
 
@@ -26,13 +26,19 @@ def want_entries(look: Look, ladder: Ladder, brake: Braked, hedge_reason: Reason
     if reason is not None and reason.withdraws:
         look.hold(reason.reason, ENTRIES, *reason.numbers)
         return
-    taken = {lot.number for lot in look.lots if look.can_exit(lot.qty, ladder.exit_price(lot.number, lot.side))}
+    # While an exit works, even the last of it, its lot is not sold.
+    taken = {lot.number for lot in look.lots if lot.number in look.exiting or _is_lot(look, ladder, lot)}
     sides = [_Entries(look, ladder, brake.ratio, reason, side, taken) for side in (Side.BUY, Side.SELL)]
     for entries in sides:
         entries.want()
     held_back = next((entries.held_back for entries in sides if entries.held_back is not None), None)
     if held_back is not None:
         look.hold(held_back.reason, ENTRIES, *held_back.numbers)
+
+
+def _is_lot(look: Look, ladder: Ladder, lot: Lot) -> bool:
+    """Whether what a level holds is more than a remainder that no order could sell."""
+    return look.can_exit(lot.qty, ladder.exit_price(lot.number, lot.side))
 
 
 class _Entries:

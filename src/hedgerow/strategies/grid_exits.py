@@ -27,9 +27,8 @@ def seed(look: Look, ladder: Ladder) -> None:
     if loose * (loose - missing) < ZERO or loose == ZERO:
         seeds, missing = {}, loose
     levels = ladder.buys if loose > ZERO else ladder.sells
-    price = look.mark or look.ledger.last_price
-    if levels and missing * loose > ZERO and price is not None:
-        _give(seeds, missing, levels, price, look.instrument)
+    if levels and missing * loose > ZERO and look.mark is not None:
+        _give(seeds, missing, levels, look.mark, look.instrument)
     elif missing != ZERO and missing * loose < ZERO:
         _take(seeds, missing)
     kept = tuple((number, qty) for number, qty in sorted(seeds.items()) if qty != ZERO)
@@ -72,7 +71,7 @@ def want_exits(look: Look, ladder: Ladder) -> None:
 
 def _want_exit(look: Look, lot: Lot, price: Decimal) -> None:
     instrument, side = look.instrument, lot.side.opposite
-    standing = look.exiting.get(str(lot.number), [])
+    standing = look.exiting.get(lot.number, [])
     kept: list[tuple[str, Decimal]] = []
     left = lot.qty
     for order in standing:

@@ -8,6 +8,7 @@ import msgspec
 
 from hedgerow.core.book import Book
 from hedgerow.core.holds import Alarm, Hold, HoldReason
+from hedgerow.core.ledger import lot_of
 from hedgerow.core.target import Resting
 from hedgerow.model.ids import LegId
 from hedgerow.model.numbers import ZERO
@@ -52,11 +53,12 @@ class Look:
         self.lots: list[Lot] = []
         "What each level holds, from the lowest number up."
         self.standing: dict[str, Order] = {order.slot: order for order in book.working(leg_id) if order.slot}
-        self.exiting: dict[str, list[Order]] = {}
-        "Level's number -> its exits that stand, oldest first."
+        self.exiting: dict[int, list[Order]] = {}
+        "Level -> its exits that stand, oldest first."
         for order in self.standing.values():
-            if order.role is Role.EXIT:
-                self.exiting.setdefault(order.slot.partition(":")[0], []).append(order)
+            number = level_number(lot_of(order.slot)) if order.role is Role.EXIT else None
+            if number is not None:
+                self.exiting.setdefault(number, []).append(order)
         self.resting: list[Resting] = []
         self.holds: list[Hold] = []
         self.alarms: list[Alarm] = []

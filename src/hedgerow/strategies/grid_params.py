@@ -167,7 +167,8 @@ class GridParams(msgspec.Struct, frozen=True, kw_only=True):
     )
     loss_gate: Annotated[Decimal | None, Param("Nothing is entered at this loss.", "quote", above=0)] = None
     profit_lock: Annotated[
-        Decimal | None, Param("Nothing more is entered once this much is realized, after fees.", "quote", above=0)
+        Decimal | None,
+        Param("Nothing more is entered once completed levels have earned this, after fees.", "quote", above=0),
     ] = None
     stop_loss: Annotated[Decimal | None, Param("At this loss the book is flattened.", "quote", above=0)] = None
     stop_drawdown: Annotated[

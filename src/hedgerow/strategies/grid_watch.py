@@ -65,14 +65,16 @@ class Pnl:
         self._book = book
         self.value: Decimal | None = ZERO
         "None while a leg that holds something has no price."
-        self.realized = ZERO
-        "What closed positions, fees and funding come to."
+        self.income = ZERO
+        "Funding less fees in quote."
         self._open: list[tuple[LegId, Decimal, Decimal]] = []
+        realized = ZERO
         for leg_id, leg in book.legs.items():
             ledger = book.ledger(leg_id)
             position, instrument = ledger.position, leg.instrument
             fees = ledger.fees.get(instrument.quote, ZERO)
-            self.realized += position.realized + ledger.funding - fees
+            self.income += ledger.funding - fees
+            realized += position.realized
             if position.net_qty == ZERO:
                 continue
             price = exit_price(book, leg_id)
@@ -82,7 +84,7 @@ class Pnl:
             self.value += position.unrealized(price, instrument.multiplier)
             self._open.append((leg_id, price, position.net_qty * instrument.multiplier))
         if self.value is not None:
-            self.value += self.realized
+            self.value += realized + self.income
 
     def watch(self, watch: Watch, threshold: Decimal) -> None:
         """Watch the prices at which the P&L could reach `threshold`: each leg may use up its part of the way."""

@@ -33,6 +33,7 @@ from hedgerow.strategies.quoting import (
     quoted,
     to_ns,
 )
+from hedgerow.strategies.waking import together
 
 T = TypeVar("T")
 
@@ -121,12 +122,14 @@ class Mirror:
         held = book.net_qty(self._lead)
         entry = self._entry(book, held, reason)
         exit_ = self._exit(book, held, reason)
+        promise = together(entry.promise, exit_.promise)
         if entry.resting is not None and exit_.resting is not None and _meet(entry.resting, exit_.resting):
             entry, exit_ = Quoted(), self._after(book, exit_)
         wake_ns = earliest(
             force_close_ns, silent_ns if book.now_ns < silent_ns else None, entry.wake_ts_ns, exit_.wake_ts_ns
         )
-        return Target(nets, _present(entry.resting, exit_.resting), _present(entry.hold, exit_.hold), "", wake_ns)
+        resting, holds = _present(entry.resting, exit_.resting), _present(entry.hold, exit_.hold)
+        return Target(nets, resting, holds, "", wake_ns, wake_prices=promise)
 
     def _reason(self, book: Book, is_hedged: bool, silent_ns: int) -> Reason | None:
         """Why the lead leg may make nothing new: a silent hedge leg closes the gate as a residual does."""
@@ -162,7 +165,8 @@ class Mirror:
         self, book: Book, slot: str, side: Side, qty: Decimal, role: Role, standing: Order | None, reason: Reason | None
     ) -> Quoted:
         price, no_price = depth_price(book.quote(self._lead), side, self._params.depth)
-        wish = Wish(slot, self._lead, side, qty, price, role, self._order_timeout_ns, True, no_price)
+        at_best = self._params.depth == 1
+        wish = Wish(slot, self._lead, side, qty, price, role, self._order_timeout_ns, True, no_price, at_best)
         return quoted(book, wish, standing, reason)
 
     def _after(self, book: Book, exit_: Quoted) -> Quoted:

@@ -73,6 +73,9 @@ class Pair:
 
     def _moved(self, book: Book, memory: Memory) -> Memory:
         """Return where the round stands by what is; the same memory when nothing has changed."""
+        wrong = next((leg for leg in self._legs if leg.held(book) < 0 and leg.is_closable(book)), None)
+        if wrong is not None and memory.phase in (Phase.OPENING, Phase.OPEN):
+            return self._closing(book, memory, f"{wrong.id} stands the wrong way")
         match memory.phase:
             case Phase.WAITING:
                 return self._begun(book, memory)

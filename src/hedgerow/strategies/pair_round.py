@@ -78,6 +78,8 @@ def told(text: str) -> str:
             word = "over" if memory.opened_ts_ns else "failed"
             won = f"{memory.won.quantize(_SHOWN):+f}".rstrip("0").rstrip(".")
             return f"round {memory.round} {word}, both legs flat: {memory.reason}; {won} after fees"
+        case Phase.OPENING if memory.exposed_ts_ns:
+            return f"round {memory.round}: {memory.first} opens, the other leg follows"
         case Phase.OPENING:
             return f"round {memory.round} opening {memory.base_qty} a leg, {memory.first} first"
         case Phase.OPEN if memory.out:

@@ -16,6 +16,7 @@ from hedgerow.model.market import Quote
 from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import Order, Role, Side
 from hedgerow.strategies.params import ParamError
+from hedgerow.strategies.waking import Promise, best_stays
 
 # Fees in the base asset take at most this part of what was entered; less than it missing is no need for an order.
 FEE_PART_MAX = 100
@@ -36,6 +37,8 @@ class Wish(msgspec.Struct, frozen=True):
     "A standing order keeps its price until it is this old."
     post_only: bool
     no_price: HoldReason = HoldReason.NO_MARK_PRICE
+    at_best: bool = False
+    "The price is the best one of the order's own side."
 
 
 class Quoted(msgspec.Struct, frozen=True):
@@ -44,6 +47,8 @@ class Quoted(msgspec.Struct, frozen=True):
     resting: Resting | None = None
     hold: Hold | None = None
     wake_ts_ns: int | None = None
+    promise: Promise = ()
+    "Of quotes, until `wake_ts_ns`."
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -59,20 +64,26 @@ class Reason(msgspec.Struct, frozen=True):
 
 def quoted(book: Book, wish: Wish, standing: Order | None, reason: Reason | None) -> Quoted:
     """Return the wish as a resting order: a young one keeps its price, and nothing new is made against a reason."""
+    promise: Promise = () if reason is not None and reason.reason is not HoldReason.NO_MARK_PRICE else None
     if standing is None:
         if reason is not None:
-            return Quoted(hold=Hold(reason.reason, wish.leg_id, wish.slot, reason.numbers))
+            hold = Hold(reason.reason, wish.leg_id, wish.slot, reason.numbers)
+            return Quoted(hold=hold, promise=promise)
         if wish.price is None:
-            return Quoted(hold=Hold(wish.no_price, wish.leg_id, wish.slot))
-        return Quoted(_resting(book, wish, wish.price))
+            return Quoted(hold=Hold(wish.no_price, wish.leg_id, wish.slot), promise=None)
+        return Quoted(_resting(book, wish, wish.price), promise=None)
     if reason is not None and reason.withdraws:
-        return Quoted(hold=Hold(reason.reason, wish.leg_id, wish.slot, reason.numbers))
-    if reason is not None or wish.price is None or wish.price == standing.limit_price:
-        return Quoted(_resting(book, wish, standing.limit_price))
+        return Quoted(hold=Hold(reason.reason, wish.leg_id, wish.slot, reason.numbers), promise=promise)
+    if reason is not None:
+        return Quoted(_resting(book, wish, standing.limit_price), promise=promise)
     due_ns = standing.submitted_ts_ns + wish.timeout_ns
     if book.now_ns < due_ns:
         return Quoted(_resting(book, wish, standing.limit_price), wake_ts_ns=due_ns)
-    return Quoted(_resting(book, wish, wish.price))
+    if wish.price is None or wish.price == standing.limit_price:
+        tick = book.legs[wish.leg_id].instrument.tick
+        stays = best_stays(wish.leg_id, book.quote(wish.leg_id), wish.side, tick) if wish.at_best else None
+        return Quoted(_resting(book, wish, standing.limit_price), promise=stays)
+    return Quoted(_resting(book, wish, wish.price), promise=None)
 
 
 def _resting(book: Book, wish: Wish, price: Decimal | None) -> Resting:

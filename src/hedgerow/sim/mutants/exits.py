@@ -195,7 +195,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "market_is_always_open",
         "E14",
         "Orders are sent while the market is closed.",
-        ((exits, "session_at", _always_open),),
+        ((planner, "session_at", _always_open),),
         ("E14_nothing_is_sent_while_the_market_is_closed.txt", "E14_the_exit_leaves_when_it_opens.txt"),
     ),
 )

@@ -1,0 +1,266 @@
+"""A sweep: one config backtested with every combination of some parameters' values, over several processes.
+
+Each combination is a config of its own, checked as any other. The order of the rows is that of the values as they were
+told, whichever process was done first.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from decimal import Decimal, InvalidOperation
+from itertools import islice, product
+from pathlib import Path
+
+import msgspec
+
+from hedgerow.market.ticks import TickFile
+from hedgerow.model.ids import InstrumentId
+from hedgerow.runtime.config import load_text
+from hedgerow.runtime.config_text import ConfigError, parse
+from hedgerow.runtime.node_config import NodeConfig
+from hedgerow.sim.backtest.run import backtest
+from hedgerow.sim.result import BookResult
+
+SCHEMA = "hedgerow.sweep/1"
+# More combinations than a machine does in days are a slip in a range.
+RUNS_MAX = 10_000
+VALUES_MAX = 1_000
+
+
+class BadSet(Exception):
+    """A --set that cannot be used. The text names it and what helps."""
+
+
+class Axis(msgspec.Struct, frozen=True):
+    """One parameter and its values, as texts of a config."""
+
+    path: str
+    "`KEY` of every book's policy, `BOOK.KEY`, or a whole path such as `risk.max_notional`."
+    values: tuple[str, ...]
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One combination, and what it came to."""
+
+    values: tuple[str, ...]
+    "One for each axis."
+    problem: str = ""
+    "Why it could not be run: the config says no. Then the numbers are zero."
+    total: Decimal = Decimal(0)
+    "Net P&L of all books, quote."
+    drawdown: Decimal = Decimal(0)
+    "The deepest of all books, quote."
+    fees: Decimal = Decimal(0)
+    fills: int = 0
+    unhedged_ns: int = 0
+    mode: str = ""
+    "`running`, or how a book ended otherwise."
+
+
+class Sweep(msgspec.Struct, frozen=True):
+    """All rows that were done, in the order of their combinations."""
+
+    config: str
+    config_sha: str
+    seed: int
+    quote: str
+    axes: tuple[Axis, ...]
+    asked: int
+    "Combinations in all."
+    rows: tuple[Row, ...]
+    schema: str = SCHEMA
+
+
+class Job(msgspec.Struct, frozen=True):
+    """What a process needs: everything but the values."""
+
+    text: str
+    name: str
+    folder: Path
+    recorded: frozenset[str]
+    data: dict[InstrumentId, Path]
+    seed: int | None
+    paths: tuple[tuple[str, ...], ...]
+    "Each axis as a path of the config."
+
+
+def axis(told: str) -> Axis:
+    """Return the axis that `PATH=A,B,C`, `PATH=FROM..TO:STEP` or a mixture of both says.
+
+    Raises:
+        BadSet: it says something else.
+    """
+    path, equals, text = told.partition("=")
+    if not equals or not path.strip() or not text.strip():
+        raise BadSet(f"--set {told}: this is not KEY=VALUES; e.g. --set levels=10..60:10")
+    values: list[str] = []
+    for part in text.split(","):
+        values += _range(told, part.strip()) if ".." in part else [part.strip()]
+    if not all(values):
+        raise BadSet(f"--set {told}: a value is empty; take out the comma too many")
+    if len(set(values)) < len(values):
+        raise BadSet(f"--set {told}: a value comes twice; name each once")
+    return Axis(path.strip(), tuple(values))
+
+
+def _range(told: str, part: str) -> list[str]:
+    ends, colon, step_text = part.partition(":")
+    first_text, _, last_text = ends.partition("..")
+    try:
+        first, last = Decimal(first_text), Decimal(last_text)
+        step = Decimal(step_text) if colon else Decimal(1)
+    except InvalidOperation:
+        raise BadSet(f"--set {told}: {part} is not FROM..TO:STEP with numbers; e.g. 10..60:10") from None
+    if not (first.is_finite() and last.is_finite() and step.is_finite()) or step <= 0:
+        raise BadSet(f"--set {told}: the step of {part} must be above 0")
+    if last < first:
+        raise BadSet(f"--set {told}: {part} ends before it begins; put the smaller number first")
+    count = int((last - first) / step) + 1
+    if count > VALUES_MAX:
+        raise BadSet(f"--set {told}: {part} has {count:,} values; use a larger step, at most {VALUES_MAX:,}")
+    return [f"{first + step * at:f}" for at in range(count)]
+
+
+def paths_of(tree: object, axes: Sequence[Axis]) -> list[tuple[str, ...]]:
+    """Return each axis as a path of the config, with `*` for every book.
+
+    A key of one word is a parameter of every book's policy; with a book's or a policy's name before it, of that book.
+
+    Raises:
+        BadSet: there is no such book or part, a path is named twice, or there are too many combinations.
+    """
+    assert isinstance(tree, Mapping), tree
+    books = tree.get("books")
+    known = dict(books) if isinstance(books, Mapping) else {}
+    policies = {str(book.get("policy")): name for name, book in known.items() if isinstance(book, Mapping)}
+    found: list[tuple[str, ...]] = []
+    for each in axes:
+        head, *rest = each.path.split(".")
+        if not rest:
+            path: tuple[str, ...] = ("books", "*", head)
+        elif head in known:
+            path = ("books", head, *rest)
+        elif head in policies:
+            path = ("books", policies[head], *rest)
+        elif head in tree or head in ("risk", "timing", "sim", "venues", "accounts"):
+            path = (head, *rest)
+        else:
+            names = ", ".join([*known, *policies, "risk", "timing"])
+            raise BadSet(f"--set {each.path}: there is no '{head}'; begin with one of {names}, or leave it out")
+        found.append(path)
+    if len(set(found)) < len(found):
+        raise BadSet("--set names one parameter twice; give it all its values at once")
+    runs = 1
+    for each in axes:
+        runs *= len(each.values)
+    if runs > RUNS_MAX:
+        raise BadSet(f"that makes {runs:,} backtests; use fewer values, at most {RUNS_MAX:,}")
+    return found
+
+
+def sweep(
+    job: Job,
+    axes: Sequence[Axis],
+    jobs: int,
+    done: Callable[[int, int], None] | None = None,
+) -> Iterator[Row]:
+    """Yield a row for each combination, in order, as they become done.
+
+    Args:
+        jobs: processes; 1 runs them here.
+        done: told (rows done, rows in all).
+    """
+    combinations = list(product(*(each.values for each in axes)))
+    with closing(_ran(job, combinations, jobs)) as rows:
+        for count, row in enumerate(rows, 1):
+            if done is not None:
+                done(count, len(combinations))
+            yield row
+
+
+def _ran(job: Job, combinations: list[tuple[str, ...]], jobs: int) -> Iterator[Row]:
+    if jobs == 1 or len(combinations) == 1:
+        _begin(job)
+        yield from map(_run, combinations)
+        return
+    # Not forked: a process that has threads must not be.
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(min(jobs, len(combinations)), _begin, (job,)) as pool:
+        yield from pool.imap(_run, combinations)
+
+
+class _State:
+    """What a process of a sweep keeps between its backtests."""
+
+    job: Job
+    data: dict[InstrumentId, TickFile]
+
+
+def _begin(job: Job) -> None:
+    _State.job = job
+    _State.data = {instrument_id: TickFile.open(path) for instrument_id, path in job.data.items()}
+
+
+def _run(values: tuple[str, ...]) -> Row:
+    job = _State.job
+    try:
+        config = with_values(job, values)
+    except (BadSet, ConfigError) as error:
+        return Row(values, _first_line(str(error)))
+    result = backtest(config, _State.data, seed=job.seed)
+    books = result.books
+    return Row(
+        values,
+        "",
+        sum((book.pnl.total for book in books), Decimal(0)),
+        max((book.drawdown for book in books), default=Decimal(0)),
+        sum((book.pnl.fees for book in books), Decimal(0)),
+        sum(len(book.fills) for book in books),
+        sum(book.unhedged_ns for book in books),
+        _mode(books),
+    )
+
+
+def with_values(job: Job, values: Sequence[str]) -> NodeConfig:
+    """Return the config with some values in place of its own.
+
+    Raises:
+        ConfigError: what comes out is no valid config.
+    """
+    tree = _tree(job)
+    for path, value in zip(job.paths, values, strict=True):
+        for place in _places(tree, path):
+            place[path[-1]] = value
+    # A config's text may be JSON, since YAML may; comments and places of the original are of no use here.
+    return load_text(msgspec.json.encode(tree).decode(), job.name, job.folder, recorded=job.recorded)
+
+
+def _tree(job: Job) -> dict[str, object]:
+    source = parse(job.text, job.name)
+    tree = msgspec.json.decode(msgspec.json.encode(source.tree))
+    assert isinstance(tree, dict), job.name
+    return tree
+
+
+def _places(tree: dict[str, object], path: tuple[str, ...]) -> list[dict[str, object]]:
+    """Return every mapping in which a path's last key is to be set; parts that are missing are made."""
+    places = [tree]
+    for key in path[:-1]:
+        inside: list[object] = []
+        for place in places:
+            inside += list(place.values()) if key == "*" else [place.setdefault(key, {})]
+        places = [each for each in inside if isinstance(each, dict)]
+    return places
+
+
+def _mode(books: Sequence[BookResult]) -> str:
+    for book in books:
+        if book.mode != "running":
+            return book.mode
+    return "running"
+
+
+def _first_line(text: str) -> str:
+    return next(islice(text.splitlines(), 1), text)
