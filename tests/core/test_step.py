@@ -277,7 +277,7 @@ def test_refused_hedges_are_spaced_and_the_residual_stays_visible() -> None:
 
 def test_an_entry_that_is_refused_again_and_again_wakes_nobody() -> None:
     """What was never bought needs no hedge: the hold says why, and there is nothing to alarm anybody about."""
-    made = desk()
+    made = Desk(Quoting(entry()))
     slot = made.standing().slot
     for _ in range(200):
         order = made.book.in_slot(LEAD, slot)

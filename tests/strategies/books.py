@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from hedgerow.core.book import Book, BookState, Refusal, Signal
 from hedgerow.core.config import BookConfig, HedgeRule, LegConfig
 from hedgerow.core.events import RejectClass
@@ -110,7 +112,7 @@ class Desk:
     def gone(self, order: Order) -> None:
         """Take an order from the venue."""
         del self.book.state.orders[order.id]
-        del self.book.live[order.leg_id][order.id]
+        self.book.index_order(replace(order, status=OrderStatus.CANCELED))
 
     def refused(self, leg_id: LegId, tries: int, reject_class: RejectClass = RejectClass.POST_ONLY) -> None:
         now_ns = self.book.now_ns

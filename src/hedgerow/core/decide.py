@@ -44,7 +44,7 @@ from hedgerow.core.events import (
     TimeReached,
     TradesRead,
 )
-from hedgerow.core.holds import POLICY_ALARMS, Alarm, AlarmKind, Hold, HoldReason
+from hedgerow.core.holds import POLICY_ALARMS, Alarm, AlarmKind, Hold
 from hedgerow.core.planner import flatten_target, is_flattened, plan
 from hedgerow.core.target import Target
 from hedgerow.model.ids import ClientOrderId, LegId, VenueOrderId
@@ -168,11 +168,25 @@ def _changed_holds(book: Book, holds: dict[str, Hold], event: Event) -> list[Com
         if standing is None:
             commands.append(HoldStarted(hold))
         elif standing.reason is not hold.reason or (
-            standing.numbers != hold.numbers and (not passing or hold.reason is HoldReason.PORTFOLIO_UNKNOWN)
+            standing.numbers != hold.numbers and not (passing and _follows(standing, hold))
         ):
             commands.append(HoldChanged(hold))
     commands += [HoldEnded(key) for key in book.state.holds if key not in holds]
     return commands
+
+
+def _follows(standing: Hold, hold: Hold) -> bool:
+    """Whether two holds differ in nothing but numbers; a word, e.g. `unknown`, that became a number is news."""
+    if len(standing.numbers) != len(hold.numbers):
+        return False
+    for (name, value), (other_name, other) in zip(standing.numbers, hold.numbers, strict=True):
+        if name != other_name or (value != other and not (_is_number(value) and _is_number(other))):
+            return False
+    return True
+
+
+def _is_number(text: str) -> bool:
+    return text.removeprefix("-").replace(".", "", 1).isdigit()
 
 
 def _follow_up_orders(book: Book) -> list[Command]:

@@ -256,6 +256,8 @@ def tell_command(command: Command) -> list[tuple[str, str]]:
             words = [command.side.value.upper(), str(command.qty), command.instrument_id, price, command.role.value]
             words += ["post-only"] if command.post_only else []
             words += ["reduce-only"] if command.reduce_only else []
+            # Where a role has several, the slot says which, e.g. which rule closes a position.
+            words += [f"({command.slot})"] if "/" in command.slot else []
             return [("order", f"{command.order_id} {' '.join(words)}")]
         case CancelOrder():
             return [("cancel", f"{command.order_id}: {command.reason}")]
@@ -288,7 +290,7 @@ def tell_hold(hold: Hold) -> str:
 
 
 def _tell_fill(fill: Fill) -> str:
-    fee = "unknown" if fill.fee is None else f"{fill.fee} {fill.fee_currency}".rstrip()
+    fee = "unknown" if fill.fee is None else f"{fill.fee:f} {fill.fee_currency}".rstrip()
     order = fill.order_id or "an order without our id"
     side = "maker" if fill.is_maker else "taker"
     return f"{fill.side.value.upper()} {fill.qty} {fill.instrument_id} @ {fill.price} ({side}), {order}, fee {fee}"

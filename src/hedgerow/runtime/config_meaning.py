@@ -18,7 +18,7 @@ from hedgerow.model.instrument import FeeCurrency, Instrument, InstrumentKind
 from hedgerow.model.numbers import BPS, ceil_to, floor_to
 from hedgerow.model.occ import parse_occ
 from hedgerow.model.session import Sessions
-from hedgerow.runtime.config_funds import entering, shortages
+from hedgerow.runtime.config_funds import needs, shortages
 from hedgerow.runtime.config_problems import param_text
 from hedgerow.runtime.config_shape import FileShape, InstrumentShape, RiskShape, TimingShape, VenueShape
 from hedgerow.runtime.config_text import KeyPath, Problem, did_you_mean, dotted
@@ -484,9 +484,10 @@ class Meaning:
     def _check_funds(self) -> None:
         """Whether the accounts can pay for what the books may come to hold."""
         parsed = ((book, parse_params(POLICIES[book.policy].params_type, book.params)) for book in self.books)
-        plans = [plan for book, params in parsed if (plan := entering(book, params)) is not None]
-        for short in shortages(plans, {account.id: account for account in self.accounts}, self._price):
-            path: KeyPath = ("books", short.book.book_id, "legs", short.leg_id)
+        accounts = {account.id: account for account in self.accounts}
+        found = [need for book, params in parsed for need in needs(book, params, accounts, self._price)]
+        for short in shortages(found, accounts):
+            path: KeyPath = ("books", short.need.book_id, "legs", short.need.leg.id)
             if short.is_wrong:
                 self._wrong("funds", f"{dotted(path)}: {short.text}", path, short.help, at_key=True)
             else:

@@ -460,9 +460,13 @@ class Node:
     # What the cycle and the journal tell.
 
     def turned(self, turns: list[tuple[int, Turn]]) -> None:
-        """Turns are durable."""
-        if self._on_turns is not None:
+        """Turns are durable and what they asked for has left. Whoever tells of them must not hold up the books."""
+        if self._on_turns is None:
+            return
+        try:
             self._on_turns(turns)
+        except Exception as error:
+            self._note(f"a line could not be told, and trading goes on: {type(error).__name__}: {error}")
 
     def faulted(self, book_id: BookId, error: Exception) -> None:
         """A book broke: stop, sending nothing."""

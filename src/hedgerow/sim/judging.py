@@ -310,6 +310,11 @@ class Judge:
     def _holds_funding(self, line: Line) -> None:
         self._same(line, "funding", line.amount("NET"), self._stage.book.ledger(self._names.leg(line)).funding)
 
+    def _holds_interest(self, line: Line) -> None:
+        interest = self._stage.book.ledger(self._names.leg(line)).interest
+        currency = line.text("CURRENCY")
+        self._same(line, f"interest in {currency}", line.amount("FEE"), interest.get(currency, ZERO))
+
     def _holds_fees(self, line: Line) -> None:
         fees = self._stage.book.ledger(self._names.leg(line)).fees
         self._same(line, f"fees in {line.text('CURRENCY')}", line.amount("FEE"), fees.get(line.text("CURRENCY"), ZERO))

@@ -134,17 +134,13 @@ def facts(book: BookResult) -> tuple[Fact, ...]:
     """Return what a reader looks for first, in that order."""
     pnl = book.pnl
     quote = book.quote
-    latencies = book.latencies_ns
-    longest_ns = max((interval.to_ts_ns - interval.from_ts_ns for interval in book.unhedged), default=0)
     taken = sum(not fill.is_maker for fill in book.fills)
     maker = f"{len(book.fills) - taken:,} as maker, {taken:,} as taker"
     closed = sum(row.closed_ts_ns is not None for row in book.rounds)
     found = [
         _money("pnl", "net P&L", pnl.total, quote, judged=True),
         _money("drawdown", "max drawdown", -book.drawdown, quote),
-        Fact("unhedged_ns", "time unhedged", _share(book), str(book.unhedged_ns), _unhedged_note(book, longest_ns)),
-        _latency("hedge_p50_ns", "hedge p50", latencies, 50),
-        _latency("hedge_p99_ns", "hedge p99", latencies, 99),
+        *_hedging(book),
         Fact("fills", "fills", f"{len(book.fills):,}", str(len(book.fills)), maker),
         _money("spread", "spread", pnl.spread, quote),
         _money("funding", "funding", pnl.funding, quote),
@@ -214,6 +210,19 @@ def _latency(key: str, name: str, rising: list[int], percent: int) -> Fact:
     return Fact(key, name, duration(found), str(found), f"of {len(rising):,} hedge fills")
 
 
+def _hedging(book: BookResult) -> list[Fact]:
+    """Return how well the book was hedged; nothing for a book that has no leg to hedge with."""
+    if len(book.legs) < 2:
+        return []
+    latencies = book.latencies_ns
+    longest_ns = max((interval.to_ts_ns - interval.from_ts_ns for interval in book.unhedged), default=0)
+    return [
+        Fact("unhedged_ns", "time unhedged", _share(book), str(book.unhedged_ns), _unhedged_note(book, longest_ns)),
+        _latency("hedge_p50_ns", "hedge p50", latencies, 50),
+        _latency("hedge_p99_ns", "hedge p99", latencies, 99),
+    ]
+
+
 def _share(book: BookResult) -> str:
     span_ns = book.equity[-1].ts_ns - book.equity[0].ts_ns if book.equity else 0
     if not span_ns:
@@ -231,6 +240,9 @@ def _unhedged_note(book: BookResult, longest_ns: int) -> str:
 def _residual(book: BookResult) -> Fact:
     residual = book.residual
     text = f"{residual:+f} {book.base}" if residual else f"0 {book.base}"
+    if len(book.legs) < 2:
+        # Without a leg to hedge with, all that is held is meant to be held.
+        return Fact("residual", "position at the end", text, f"{residual:f}")
     return Fact("residual", "residual at the end", text, f"{residual:f}", "", "bad" if residual else "good")
 
 

@@ -261,6 +261,8 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb(TOLD, "funding_rate", ("funding_rate INSTRUMENT RATE [in DURATION]",), "The coming funding of 8 hours."),
     Verb(TOLD, "funding_paid", ("funding_paid INSTRUMENT NET [trade TRADE]",), "Funding in quote: + received."),
+    Verb(TOLD, "borrow_rate", ("borrow_rate INSTRUMENT CURRENCY RATE",), "What a loan costs in an hour, as a ratio."),
+    Verb(TOLD, "interest", ("interest INSTRUMENT CURRENCY FEE [trade TRADE]",), "Interest that the venue charged."),
     Verb(TOLD, "link_down", ("link_down INSTRUMENT [TEXT]",), "The leg's private stream is lost."),
     Verb(TOLD, "link_up", ("link_up INSTRUMENT",), "The stream is back."),
     Verb(TOLD, "heartbeat", ("heartbeat INSTRUMENT",), "The venue gave a sign of life."),
@@ -322,6 +324,12 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         TOLD, "second_engine", ("second_engine",), "Another engine takes the journal; the first still hears everything."
     ),
+    Verb(
+        TOLD,
+        "portfolio",
+        ("portfolio equity NUMBER [others CURRENCY NET]", "portfolio unknown TEXT"),
+        "The node tells what all accounts are worth, and what other books hold of an underlying; or what is unknown.",
+    ),
     Verb(TOLD, "journal_failed", ("journal_failed [TEXT]",), "The journal reports that it is about to fail."),
     # What the book must have asked for.
     Verb(
@@ -377,6 +385,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(HOLDS, "fenced", ("fenced",), "An engine was fenced off by a later one, and sent nothing since."),
     Verb(HOLDS, "epoch", ("epoch COUNT",), "Which run of the engine has the book."),
     Verb(HOLDS, "funding", ("funding INSTRUMENT NET",), "Funding received less paid, quote."),
+    Verb(HOLDS, "interest", ("interest INSTRUMENT CURRENCY FEE",), "Interest charged for loans, in a currency."),
     Verb(HOLDS, "fees", ("fees INSTRUMENT CURRENCY FEE",), "Fees paid in a currency."),
 )
 

@@ -14,14 +14,17 @@ from hedgerow.core.commands import (
 from hedgerow.core.config import NS_PER_MS, NS_PER_S
 from hedgerow.core.events import (
     Action,
+    BorrowRateReceived,
     CancelAnswered,
     CancelOutcome,
     Event,
+    Exposure,
     FillReceived,
     FundingPaid,
     FundingRateReceived,
     Heartbeat,
     InstrumentChanged,
+    InterestCharged,
     JournalFailed,
     LinkDown,
     LinkUp,
@@ -34,6 +37,7 @@ from hedgerow.core.events import (
     OrderRejected,
     OrderReported,
     OrderUnknown,
+    PortfolioSeen,
     PositionModeRead,
     PositionRead,
     ReadFailed,
@@ -52,7 +56,7 @@ from hedgerow.model.ids import (
     VenueOrderId,
     encode_order_id,
 )
-from hedgerow.model.market import FundingRate
+from hedgerow.model.market import BorrowRate, FundingRate
 from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import Fill, OrderStatus, OrderType, Role, Side
 from hedgerow.sim.exchanged import refusal
@@ -227,6 +231,15 @@ class Teller:
     def _deed_second_engine(self, line: Line) -> None:
         assert line.verb == "second_engine", line
         self._stage.start_second()
+
+    def _deed_portfolio(self, line: Line) -> None:
+        now_ns = self._stage.now_ns
+        if line.has("TEXT"):
+            self._stage.deliver(PortfolioSeen(now_ns, None, (line.text("TEXT"),)))
+            return
+        net = line.amount("NET") if line.has("NET") else ZERO
+        others = (Exposure(line.text("CURRENCY"), net, ZERO, ZERO),) if line.has("CURRENCY") else ()
+        self._stage.deliver(PortfolioSeen(now_ns, line.amount("NUMBER"), (), others, abs(net)))
 
     def _deed_journal_failed(self, line: Line) -> None:
         self._stage.deliver(JournalFailed(self._stage.now_ns, line.text("TEXT")))
@@ -426,6 +439,15 @@ class Teller:
     def _message_funding_paid(self, line: Line) -> list[Event]:
         name = line.text("TRADE") or f"f{self._stage.next_number()}"
         return [FundingPaid(self._stage.now_ns, self._names.leg(line), name, line.amount("NET"))]
+
+    def _message_borrow_rate(self, line: Line) -> list[Event]:
+        rate = BorrowRate(line.text("CURRENCY"), self._stage.now_ns, line.amount("RATE"), 3_600)
+        return [BorrowRateReceived(self._stage.now_ns, self._names.leg(line), rate)]
+
+    def _message_interest(self, line: Line) -> list[Event]:
+        name = line.text("TRADE") or f"i{self._stage.next_number()}"
+        currency, amount = line.text("CURRENCY"), line.amount("FEE")
+        return [InterestCharged(self._stage.now_ns, self._names.leg(line), name, currency, amount)]
 
     def _message_link_down(self, line: Line) -> list[Event]:
         return [LinkDown(self._stage.now_ns, self._names.leg(line), line.text("TEXT"))]

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from hedgerow.core.config import NS_PER_S
 from hedgerow.core.holds import Alarm, AlarmKind, HoldReason
 from hedgerow.model.numbers import BPS, ZERO
+from hedgerow.model.words import Word
 from hedgerow.strategies.grid_levels import Frame, Ladder, frame_of, shown
 from hedgerow.strategies.grid_look import RANGE, Look
 from hedgerow.strategies.grid_params import GridParams, OutOfRange, RecenterWhen
@@ -36,7 +37,8 @@ MakeLadder = Callable[[Frame, int], Ladder]
 
 def told(params: GridParams) -> str:
     """Return the parameters that make the ladder, as text: other ones make another ladder."""
-    return " ".join(str(getattr(params, key)) for key in LADDER_KEYS)
+    values = (getattr(params, key) for key in LADDER_KEYS)
+    return " ".join(str(value.value if isinstance(value, Word) else value) for value in values)
 
 
 def measure(look: Look) -> None:

@@ -7,21 +7,26 @@ told, whichever process was done first.
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import signal
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from decimal import Decimal, InvalidOperation
-from itertools import islice, product
+from itertools import product
+from math import prod
 from pathlib import Path
 
 import msgspec
 
 from hedgerow.market.ticks import TickFile
 from hedgerow.model.ids import InstrumentId
-from hedgerow.runtime.config import load_text
-from hedgerow.runtime.config_text import ConfigError, parse
+from hedgerow.runtime.config import understand
+from hedgerow.runtime.config_shape import BOOK_KEYS
+from hedgerow.runtime.config_text import ConfigError, Plain, did_you_mean, parse
 from hedgerow.runtime.node_config import NodeConfig
 from hedgerow.sim.backtest.run import backtest
 from hedgerow.sim.result import BookResult
+from hedgerow.strategies import POLICIES
+from hedgerow.strategies.params import describe
 
 SCHEMA = "hedgerow.sweep/1"
 # More combinations than a machine does in days are a slip in a range.
@@ -149,15 +154,34 @@ def paths_of(tree: object, axes: Sequence[Axis]) -> list[tuple[str, ...]]:
         else:
             names = ", ".join([*known, *policies, "risk", "timing"])
             raise BadSet(f"--set {each.path}: there is no '{head}'; begin with one of {names}, or leave it out")
+        if path[0] == "books":
+            for name, book in known.items():
+                _check_key(each, path, name, book)
         found.append(path)
     if len(set(found)) < len(found):
         raise BadSet("--set names one parameter twice; give it all its values at once")
-    runs = 1
-    for each in axes:
-        runs *= len(each.values)
+    runs = count(axes)
     if runs > RUNS_MAX:
         raise BadSet(f"that makes {runs:,} backtests; use fewer values, at most {RUNS_MAX:,}")
     return found
+
+
+def count(axes: Sequence[Axis]) -> int:
+    """Return how many combinations there are."""
+    return prod(len(each.values) for each in axes)
+
+
+def _check_key(axis: Axis, path: tuple[str, ...], name: str, book: object) -> None:
+    """Raise BadSet when a book takes no such key."""
+    if path[1] not in ("*", name) or not isinstance(book, Mapping):
+        return
+    policy = POLICIES.get(str(book.get("policy")))
+    keys = {row.name for row in describe(policy.params_type)} if policy is not None else set()
+    if path[2:3] and path[2] not in keys | BOOK_KEYS:
+        near = (
+            did_you_mean(path[2], keys) or f"`hedgerow config show` and the reference of {book.get('policy')} list them"
+        )
+        raise BadSet(f"--set {axis.path}: book {name} has no parameter '{path[2]}'; {near}")
 
 
 def sweep(
@@ -165,7 +189,7 @@ def sweep(
     axes: Sequence[Axis],
     jobs: int,
     done: Callable[[int, int], None] | None = None,
-) -> Iterator[Row]:
+) -> Generator[Row, None, None]:
     """Yield a row for each combination, in order, as they become done.
 
     Args:
@@ -174,20 +198,20 @@ def sweep(
     """
     combinations = list(product(*(each.values for each in axes)))
     with closing(_ran(job, combinations, jobs)) as rows:
-        for count, row in enumerate(rows, 1):
+        for number, row in enumerate(rows, 1):
             if done is not None:
-                done(count, len(combinations))
+                done(number, len(combinations))
             yield row
 
 
-def _ran(job: Job, combinations: list[tuple[str, ...]], jobs: int) -> Iterator[Row]:
+def _ran(job: Job, combinations: list[tuple[str, ...]], jobs: int) -> Generator[Row, None, None]:
     if jobs == 1 or len(combinations) == 1:
         _begin(job)
         yield from map(_run, combinations)
         return
     # Not forked: a process that has threads must not be.
     context = multiprocessing.get_context("spawn")
-    with context.Pool(min(jobs, len(combinations)), _begin, (job,)) as pool:
+    with context.Pool(min(jobs, len(combinations)), _begin_apart, (job,)) as pool:
         yield from pool.imap(_run, combinations)
 
 
@@ -201,6 +225,12 @@ class _State:
 def _begin(job: Job) -> None:
     _State.job = job
     _State.data = {instrument_id: TickFile.open(path) for instrument_id, path in job.data.items()}
+
+
+def _begin_apart(job: Job) -> None:
+    """Begin in a process of its own, which Ctrl-C leaves to the one that asked."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _begin(job)
 
 
 def _run(values: tuple[str, ...]) -> Row:
@@ -229,26 +259,19 @@ def with_values(job: Job, values: Sequence[str]) -> NodeConfig:
     Raises:
         ConfigError: what comes out is no valid config.
     """
-    tree = _tree(job)
-    for path, value in zip(job.paths, values, strict=True):
-        for place in _places(tree, path):
-            place[path[-1]] = value
-    # A config's text may be JSON, since YAML may; comments and places of the original are of no use here.
-    return load_text(msgspec.json.encode(tree).decode(), job.name, job.folder, recorded=job.recorded)
-
-
-def _tree(job: Job) -> dict[str, object]:
     source = parse(job.text, job.name)
-    tree = msgspec.json.decode(msgspec.json.encode(source.tree))
-    assert isinstance(tree, dict), job.name
-    return tree
+    assert isinstance(source.tree, dict), job.name
+    for path, value in zip(job.paths, values, strict=True):
+        for place in _places(source.tree, path):
+            place[path[-1]] = value
+    return understand(source, job.folder, recorded=job.recorded)
 
 
-def _places(tree: dict[str, object], path: tuple[str, ...]) -> list[dict[str, object]]:
+def _places(tree: dict[str, Plain], path: tuple[str, ...]) -> list[dict[str, Plain]]:
     """Return every mapping in which a path's last key is to be set; parts that are missing are made."""
     places = [tree]
     for key in path[:-1]:
-        inside: list[object] = []
+        inside: list[Plain] = []
         for place in places:
             inside += list(place.values()) if key == "*" else [place.setdefault(key, {})]
         places = [each for each in inside if isinstance(each, dict)]
@@ -263,4 +286,4 @@ def _mode(books: Sequence[BookResult]) -> str:
 
 
 def _first_line(text: str) -> str:
-    return next(islice(text.splitlines(), 1), text)
+    return text.splitlines()[0]

@@ -14,6 +14,7 @@ const DAY_MS = 86400000;
 const NICE_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 15000, 30000, 60000, 120000, 300000, 600000, 900000,
   1800000, 3600000, 7200000, 10800000, 21600000, 43200000, DAY_MS, 2 * DAY_MS, 7 * DAY_MS, 14 * DAY_MS, 28 * DAY_MS, 91 * DAY_MS, 365 * DAY_MS];
 
+const FONT = "11px system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif";
 const clock = { local: false };
 
 /** @param {number} ms @param {number} [step] what lies between two labels */
@@ -90,6 +91,7 @@ class Chart {
     this.legend = document.createElement("div"); this.legend.className = "legend";
     const box = document.createElement("div"); box.className = "chart";
     this.canvas = document.createElement("canvas");
+    this.picture = document.createElement("canvas");
     this.canvas.tabIndex = 0;
     this.canvas.setAttribute("role", "img"); this.canvas.setAttribute("aria-label", what.label);
     this.canvas.style.height = what.height + "px";
@@ -212,10 +214,26 @@ class Chart {
     if (canvas.width !== Math.round(wide * ratio) || canvas.height !== Math.round(tall * ratio)) {
       canvas.width = Math.round(wide * ratio); canvas.height = Math.round(tall * ratio);
     }
-    const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    const screen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    // Everything but the crosshair is kept as a picture: moving the pointer costs one copy of it.
+    const state = [this.axis.from, this.axis.to, canvas.width, canvas.height, clock.local, document.documentElement.dataset.theme].join();
+    if (state !== this.state) { this.state = state; this.paint(ratio, wide, tall); }
+    screen.setTransform(1, 0, 0, 1, 0, 0);
+    screen.clearRect(0, 0, canvas.width, canvas.height);
+    screen.drawImage(this.picture, 0, 0);
+    screen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    screen.font = FONT;
+    this.crosshair(screen);
+    this.read();
+  }
+
+  /** @param {number} ratio @param {number} wide @param {number} tall */
+  paint(ratio, wide, tall) {
+    this.picture.width = this.canvas.width; this.picture.height = this.canvas.height;
+    const pen = /** @type {CanvasRenderingContext2D} */ (this.picture.getContext("2d"));
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, wide, tall);
-    pen.font = "11px system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif";
+    pen.font = FONT;
     this.top = 8; this.bottom = tall - (this.what.times === false ? 6 : 22);
     this.range();
     this.grid(pen);
@@ -224,12 +242,10 @@ class Chart {
     for (const span of this.what.spans || []) this.span(pen, span);
     this.rules(pen);
     for (const series of this.what.series || []) this.series(pen, series);
-    for (const link of this.what.links || []) this.link(pen, link);
+    this.links(pen);
     this.marks(pen);
     pen.restore();
     this.sign(pen);
-    this.crosshair(pen);
-    this.read();
   }
 
   /** Find the lowest and highest value that is visible. */
@@ -305,7 +321,7 @@ class Chart {
     for (const rule of rules) {
       const y = Math.round(this.yOf(rule.y)) + 0.5;
       const from = rule.from === undefined ? 0 : this.place(rule.from), to = rule.to === undefined ? wide : this.place(rule.to);
-      pen.strokeStyle = color(rule.color); pen.globalAlpha = 0.5; pen.setLineDash([2, 4]);
+      pen.strokeStyle = color(rule.color); pen.globalAlpha = rules.length > 20 ? 0.3 : 0.5; pen.setLineDash([2, 4]);
       pen.beginPath(); pen.moveTo(from, y); pen.lineTo(to, y); pen.stroke();
       pen.setLineDash([]); pen.globalAlpha = 0.85;
       // A label that would lie on the one below it is left out.
@@ -369,11 +385,22 @@ class Chart {
     return columns;
   }
 
-  /** @param {CanvasRenderingContext2D} pen @param {Link} link */
-  link(pen, link) {
-    if (Math.max(link.x1, link.x2) < this.axis.from || Math.min(link.x1, link.x2) > this.axis.to) return;
-    pen.strokeStyle = color(link.color); pen.globalAlpha = 0.65; pen.lineWidth = 1;
-    pen.beginPath(); pen.moveTo(this.place(link.x1), this.yOf(link.y1)); pen.lineTo(this.place(link.x2), this.yOf(link.y2)); pen.stroke();
+  /** @param {CanvasRenderingContext2D} pen */
+  links(pen) {
+    /** @type {Map<string, Set<string>>} */ const seen = new Map();
+    pen.globalAlpha = 0.65; pen.lineWidth = 1;
+    for (const link of this.what.links || []) {
+      if (Math.max(link.x1, link.x2) < this.axis.from || Math.min(link.x1, link.x2) > this.axis.to) continue;
+      const places = [this.place(link.x1), this.yOf(link.y1), this.place(link.x2), this.yOf(link.y2)].map(Math.round);
+      const drawn = seen.get(link.color) || new Set();
+      seen.set(link.color, drawn.add(places.join()));
+    }
+    for (const [tint, lines] of seen) {
+      pen.strokeStyle = color(tint);
+      pen.beginPath();
+      for (const line of lines) { const [x1, y1, x2, y2] = line.split(",").map(Number); pen.moveTo(x1, y1); pen.lineTo(x2, y2); }
+      pen.stroke();
+    }
     pen.globalAlpha = 1;
   }
 
@@ -381,17 +408,22 @@ class Chart {
   marks(pen) {
     const marks = (this.what.marks || []).filter((mark) => mark.x >= this.axis.from && mark.x <= this.axis.to);
     const size = marks.length > 600 ? 2.6 : marks.length > 150 ? 3.6 : 5;
-    const back = color("--panel");
-    pen.lineWidth = 1;
+    const back = color("--panel"), seen = new Set();
+    pen.lineWidth = 1; pen.strokeStyle = back;
     for (const mark of marks) {
-      const x = this.place(mark.x), y = this.yOf(mark.y);
+      const x = Math.round(this.place(mark.x) * 2) / 2, y = Math.round(this.yOf(mark.y) * 2) / 2;
+      // Of marks that would cover one another exactly, one is drawn.
+      const where = `${x},${y},${mark.shape}`;
+      if (seen.has(where)) continue;
+      seen.add(where);
       pen.beginPath();
       if (mark.shape === "dot") pen.arc(x, y, size * 0.8, 0, 7);
       else {
         const up = mark.shape === "up" ? 1 : -1;
         pen.moveTo(x, y - up * size * 0.2); pen.lineTo(x - size, y + up * size * 1.5); pen.lineTo(x + size, y + up * size * 1.5); pen.closePath();
       }
-      pen.fillStyle = color(mark.color); pen.fill(); pen.strokeStyle = back; pen.stroke();
+      pen.fillStyle = color(mark.color); pen.fill();
+      if (size > 3) pen.stroke();
     }
   }
 

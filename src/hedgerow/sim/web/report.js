@@ -27,7 +27,7 @@ function panel(kind, title, note) {
 /** @param {number} ns */
 function lengthText(ns) {
   if (ns < 1e6) return Math.round(ns / 1e3) + " µs";
-  if (ns < 1e9) return (ns / 1e6).toFixed(ns < 1e7 ? 1 : 0) + " ms";
+  if (ns < 999.5e6) return (ns / 1e6).toFixed(ns < 9.95e6 ? 1 : 0) + " ms";
   if (ns < 60e9) return (ns / 1e9).toFixed(2) + " s";
   const minutes = Math.floor(ns / 60e9);
   if (minutes < 60) return `${minutes} min ${String(Math.floor(ns / 1e9) % 60).padStart(2, "0")} s`;
@@ -47,6 +47,13 @@ function money(value, plain) {
 function tone(value) { return Number(value) > 0 ? "good" : Number(value) < 0 ? "bad" : "dim"; }
 /** @param {string|number} value */
 function signed(value) { const number = Number(value); return number < 0 ? "\u2212" + String(value).slice(1) : number ? "+" + value : "0"; }
+/** An exact number without zeros at its end. @param {string|undefined|null} value */
+function trimmed(value) {
+  if (value === undefined || value === null) return "";
+  return Number(value) === 0 ? "0" : /^[^.e]*\.\d*$/i.test(value) ? value.replace(/0+$/, "").replace(/\.$/, "") : value;
+}
+/** A cost: nothing is written dim. @param {string|undefined} value */
+function cost(value) { return Number(value || 0) === 0 ? '<span class="dim">0</span>' : escaped(trimmed(value)); }
 /** @param {string} word */
 function plainWord(word) { return escaped(word.replace(/_/g, " ")); }
 
@@ -128,10 +135,10 @@ function pair(one, two) {
 function kpis(book, facts) {
   const place = made("div", "kpis");
   const by = Object.fromEntries(facts.map((/** @type {any} */ fact) => [fact.key, fact]));
-  const shown = [by.pnl, by.drawdown, by.unhedged_ns, by.hedge_p50_ns.exact ? { ...pair(by.hedge_p50_ns, by.hedge_p99_ns), name: "hedge p50 / p99" } : by.hedge_p50_ns,
-    by.fills, { ...pair(by.fees, by.funding), name: "fees / funding", note: "" }, by.residual, by.rounds, by.pairs, book.alarms ? by.alarms : null];
+  const shown = [by.pnl, by.drawdown, by.unhedged_ns, by.hedge_p50_ns && by.hedge_p50_ns.exact ? { ...pair(by.hedge_p50_ns, by.hedge_p99_ns), name: "hedge p50 / p99" } : by.hedge_p50_ns,
+    by.fills, { ...pair(by.fees, by.funding), name: "fees / funding", note: "" }, by.residual, by.rounds, by.pairs, book.alarms ? by.alarms : null].filter(Boolean);
+  place.style.setProperty("--columns", String(shown.length > 6 ? Math.ceil(shown.length / 2) : shown.length));
   for (const fact of shown) {
-    if (!fact) continue;
     place.append(made("div", "kpi", `<span>${fact.name}</span><b class="${fact.tone}" title="${escaped(fact.exact)}">${escaped(fact.text.replace(/-/g, "\u2212"))}</b><i title="${escaped(fact.note)}">${escaped(fact.note || "\u00a0")}</i>`));
   }
   /** @type {HTMLElement} */ (document.getElementById("main")).append(place);
@@ -158,6 +165,7 @@ function identity(book) {
   const bars = rows.map((row, index) => {
     const y = index * tall, isTotal = index === rows.length - 1;
     const left = x(Math.min(row.from, row.to)), width = Math.max(0.4, Math.abs(x(row.to) - x(row.from)));
+    if (!row.value) return "";
     const tint = isTotal ? "--blue" : row.value >= 0 ? "--green" : "--red";
     const down = isTotal ? "" : `<line x1="${x(row.to)}%" x2="${x(row.to)}%" y1="${y + 6}" y2="${y + tall + 6}" stroke="var(--edge)"/>`;
     return `${down}<rect x="${left}%" width="${width}%" y="${y + 6}" height="19" rx="2" fill="var(${tint})"><title>${row.name}: ${row.exact} ${escaped(book.quote)}; ${row.note}</title></rect>`;
@@ -233,7 +241,7 @@ function prices(book) {
 
 /** @param {any} book */
 function exposure(book) {
-  const box = panel("w7", "Exposure by leg", `${escaped(book.base)} · shaded where not hedged`);
+  const box = panel(book.legs.length > 1 ? "w7" : "", "Exposure by leg", `${escaped(book.base)}${book.legs.length > 1 ? " · shaded where not hedged" : ""}`);
   const points = book.exposure || [];
   if (!points.length) { box.append(made("p", "empty", "No leg held anything.")); return; }
   const xs = points.map((/** @type {any} */ point) => point[0] / MS);
@@ -247,7 +255,7 @@ function exposure(book) {
 function latency(book) {
   const values = book.fills.map((/** @type {any} */ fill) => fill.latency_ns).filter((/** @type {any} */ value) => value !== undefined && value !== null).sort((/** @type {number} */ a, /** @type {number} */ b) => a - b);
   const box = panel("w5", "Hedge latency", "from a fill to its hedge's fill");
-  if (!values.length) { box.append(made("p", "empty", "Nothing was hedged: this book has no hedge leg, or it never filled.")); return; }
+  if (!values.length) { box.append(made("p", "empty", "No fill was followed by a hedge.")); return; }
   const low = Math.floor(Math.log10(Math.max(1e3, values[0])) * 8) / 8, high = Math.ceil(Math.log10(Math.max(1e3, values[values.length - 1])) * 8 + 0.001) / 8;
   const count = Math.max(8, Math.round((high - low) * 8)), bins = new Array(count).fill(0);
   for (const value of values) bins[Math.min(count - 1, Math.max(0, Math.floor((Math.log10(Math.max(1e3, value)) - low) / (high - low) * count)))]++;
@@ -276,7 +284,7 @@ function unhedged(book) {
   const span = result.to_ts_ns - result.from_ts_ns;
   const share = span ? ((book.unhedged_ns || 0) / span * 100).toFixed(2) + " % of the time" : "";
   const box = panel("w6", "Time unhedged", rows.length ? `${lengthText(book.unhedged_ns || 0)}, ${share}` : "");
-  if (!rows.length) { box.append(made("p", "empty", book.legs.length > 1 ? "Never: each fill was offset at once." : "This book has no hedge leg.")); return; }
+  if (!rows.length) { box.append(made("p", "empty", "Never: each fill was offset at once.")); return; }
   rows.sort((/** @type {any} */ one, /** @type {any} */ two) => two.length - one.length);
   const most = rows[0].length;
   table(box, `${book.book_id}-unhedged`, [
@@ -319,8 +327,8 @@ function rounds(book) {
     { key: "opened_ts_ns", title: "opened", left: true, html: (row) => timeText(row.opened_ts_ns / MS) },
     { key: "length", title: "held", html: (row) => row.length === null ? '<span class="dim">open</span>' : lengthText(row.length) },
     { key: "qty", title: "qty" },
-    { key: "entry", title: "entry", html: (row) => row.entry ?? "" },
-    { key: "exit", title: "exit", html: (row) => row.exit ?? "" },
+    { key: "entry", title: "entry", html: (row) => trimmed(row.entry) },
+    { key: "exit", title: "exit", html: (row) => trimmed(row.exit) },
     { key: "total", title: "P&amp;L", html: (row) => `<span class="${tone(row.total)}">${money(row.total)}</span> <span class="bar" style="width:${Math.abs(row.total) / most * 40}px;background:var(${row.total >= 0 ? "--green" : "--red"})"></span>` },
     { key: "reason", title: "ended by", left: true, html: (row) => plainWord(row.reason || "") },
   ], rows, (row) => row.opened_ts_ns / MS);
@@ -363,7 +371,7 @@ function fills(book, count) {
     { key: "qty", title: "qty" }, { key: "price", title: "price" },
     { key: "role", title: "role", left: true, html: (row) => `${row.role}${row.slot ? ` <span class="dim">${escaped(row.slot)}</span>` : ""}` },
     { key: "is_maker", title: "liquidity", left: true, value: (row) => row.is_maker ? "maker" : "taker" },
-    { key: "fee", title: "fee", value: (row) => row.fee || 0 }, { key: "slippage", title: "slippage", value: (row) => row.slippage || 0 },
+    { key: "fee", title: "fee", value: (row) => row.fee || 0, html: (row) => cost(row.fee) }, { key: "slippage", title: "slippage", value: (row) => row.slippage || 0, html: (row) => cost(row.slippage) },
     { key: "cause", title: "follows", value: (row) => row.cause || "", html: (row) => row.cause ? "#" + row.cause : "" },
     { key: "latency_ns", title: "after", html: (row) => row.latency_ns === undefined || row.latency_ns === null ? "" : lengthText(row.latency_ns) },
     { key: "order_id", title: "order", left: true },
@@ -372,7 +380,7 @@ function fills(book, count) {
 
 /** @param {any} book */
 function legs(book) {
-  const box = panel("w7", "Legs at the end");
+  const box = panel("", "Legs at the end");
   table(box, `${book.book_id}-legs`, [
     { key: "leg_id", title: "leg", left: true, html: (row) => `<b style="color:var(${legColor(book, row.leg_id)})">${escaped(row.leg_id)}</b>` },
     { key: "account_id", title: "account", left: true }, { key: "instrument_id", title: "instrument", left: true },
@@ -399,7 +407,7 @@ function alarms(book) {
 
 /** @param {any} book */
 function run(book) {
-  const box = panel("w5", "This run");
+  const box = panel("", "This run");
   const rows = [["policy", book.policy], ["config", `${result.config} (sha ${result.config_sha.slice(0, 7)})`], ["seed", result.seed], ["market rows", Number(result.rows || 0).toLocaleString("en-US")],
     ["orders", `${(book.orders || 0).toLocaleString("en-US")}, ${(book.cancels || 0).toLocaleString("en-US")} canceled, ${book.refused || 0} refused`], ["mode at the end", (book.mode || "running") + (book.mode_reason ? ": " + book.mode_reason : "")],
     ...result.sources.map((/** @type {any} */ source) => [`data ${source.venue_id}`, `${source.file}${source.digest ? " · " + source.digest : ""}`])];
@@ -420,10 +428,13 @@ function draw() {
   if (before) { axis.from = before[0]; axis.to = before[1]; }
   if ((result.notes || []).length) panel("", "To know").append(made("ul", "notes", result.notes.map((/** @type {string} */ note) => `<li>${escaped(note)}</li>`).join("")));
   kpis(book, page.facts[shownBook]);
-  identity(book); equity(book); prices(book); exposure(book); latency(book);
+  const isHedged = book.legs.length > 1;
+  identity(book); equity(book); prices(book); exposure(book);
+  if (isHedged) latency(book);
   if ((book.levels || []).length) levels(book);
   if ((book.rounds || []).length) rounds(book);
-  unhedged(book); holds(book); alarms(book); fills(book, page.fills[shownBook]); legs(book); run(book);
+  if (isHedged) unhedged(book);
+  holds(book); alarms(book); fills(book, page.fills[shownBook]); legs(book); run(book);
   const last = main.querySelectorAll(".w6");
   if (last.length % 2) last[last.length - 1].classList.remove("w6");
   const step = Math.max(1000, axis.whole[1] - axis.whole[0]);
