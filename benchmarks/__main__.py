@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from benchmarks import durable, hedges, latency, nautilus, recovery, worlds
+from benchmarks import backtest, durable, hedges, latency, nautilus, quotes, recovery, worlds
 from benchmarks.process import MeasurementFailed
 from benchmarks.report import Number, Skipped, print_json, print_table, report
 
@@ -20,10 +20,12 @@ EXIT_UNAVAILABLE = 69
 
 BENCHMARKS: dict[str, Callable[[bool], Sequence[Number | Skipped]]] = {
     "hedges": hedges.run,
+    "quotes": quotes.run,
     "durable": durable.run,
     "latency": latency.run,
     "recovery": recovery.run,
     "worlds": worlds.run,
+    "backtest": backtest.run,
 }
 
 

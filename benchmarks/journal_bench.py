@@ -67,6 +67,13 @@ class _Desk:
         if self.writer.durable_seq < seq and not self._durable.wait(PATIENCE_S):
             raise TimeoutError(f"record {seq} is not durable after {PATIENCE_S} s: {self.errors}")
 
+    def settle(self, seq: int) -> None:
+        """Wait as a node's loop does: by committing itself, unless the writer's thread is at it or the disk is slow."""
+        if self.writer.flush() < seq:
+            self.await_durable(seq)
+        else:
+            self.commits += 1
+
     def close(self) -> None:
         self.writer.close()
         self.store.close()
@@ -108,7 +115,7 @@ def lockstep_books(folder: Path, rounds: int) -> dict[str, object]:
         seq = 0
         for each in group:
             seq = desk.writer.append(each)
-        desk.await_durable(seq)
+        desk.settle(seq)
     took_s = time.perf_counter() - started
     desk.close()
     return {
@@ -126,7 +133,7 @@ def one_at_a_time(folder: Path, turns: int) -> dict[str, object]:
     took_ms = []
     for each in batch:
         started = time.perf_counter()
-        desk.await_durable(desk.writer.append(each))
+        desk.settle(desk.writer.append(each))
         took_ms.append((time.perf_counter() - started) * 1e3)
     desk.close()
     took_ms.sort()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as bench
-from benchmarks import durable, hedges, latency, nautilus, recovery, worlds
+from benchmarks import durable, hedges, latency, nautilus, quotes, recovery, worlds
 from benchmarks.process import MeasurementFailed
 from benchmarks.report import Number, Skipped, at_least, at_most, print_json, print_table, report
 from benchmarks.world import ALTERNATING, ONE_SIDED, World, keep_no_turn
@@ -63,6 +63,14 @@ def test_the_cycle_hands_over_every_hedge_once_durable() -> None:
     assert [number.name for number in numbers] == ["latency/p50", "latency/p99", "latency/durable/p50"]
     assert all(number.unit == "ms" and number.value > 0 for number in numbers)
     assert numbers[0].met is not None
+
+
+def test_quotes_are_taken_asked_and_asleep() -> None:
+    """Each way is checked to be what it says: the policy is asked each time, or once."""
+    numbers = quotes.run(quick=True)
+
+    assert [number.name for number in numbers] == ["quotes/asked", "quotes/asleep"]
+    assert all(number.unit == "/s" and number.value > 0 for number in numbers)
 
 
 def test_recovery_gives_the_book_that_was_written() -> None:

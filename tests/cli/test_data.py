@@ -121,3 +121,23 @@ def test_a_report_is_drawn_anew(capsys: Captured, tmp_path: Path) -> None:
     assert saved.html.read_bytes() == drawn and "one file" in capsys.readouterr().err
     assert run(["report", "html", "a/result.json", "--out", "x.html", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["bytes"] == len(Path("x.html").read_bytes())
+
+
+def test_a_report_is_opened_where_there_is_a_browser(
+    capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Elsewhere its path is told; one that is missing is drawn first."""
+    saved = save(full_result(), tmp_path / "a")
+    saved.html.unlink()
+    asked: list[str] = []
+
+    def browser(address: str) -> bool:
+        asked.append(address)
+        return len(asked) == 1
+
+    monkeypatch.setattr("webbrowser.open", browser)
+    assert run(["report", "open", "a"]) == 0
+    assert asked == [saved.html.as_uri()] and saved.html.is_file()
+    assert capsys.readouterr().err == "a/report.html\n"
+    assert run(["report", "open", "a/result.json"]) == 0
+    assert "there is no browser here" in capsys.readouterr().err

@@ -130,9 +130,9 @@ def levels(bid_ticks: int, spread_ticks: int, shape: str) -> tuple[tuple[Level, 
 SHAPES = st.sampled_from(["usual"] * 12 + ["no bid", "no ask", "nothing", "insane"])
 QUOTES = st.tuples(
     st.sampled_from([LEAD, LEAD, HEDGE]),
-    st.sampled_from([1, 100, 400, 400, 1_500, 9_000, 11_000]),
+    st.sampled_from([1, 100, 400, 400, 1_500, 11_000]),
     st.sampled_from([0] * 6 + [300, 9_990, 12_000]),
-    st.integers(930, 1_080),
+    st.sampled_from([-45, -9, -2, -1, 0, 0, 1, 2, 9, 45]),
     st.integers(-2, 6),
     SHAPES,
 )
@@ -141,7 +141,9 @@ QUOTES = st.tuples(
 def played(story: list[tuple[LegId, int, int, int, int, str]], *, promises: bool) -> tuple[list[Turn], str]:
     """Return the turns that a story led to, and the digest of the book at its end."""
     market = Market(Stepping(promises=promises))
-    for leg_id, after_ms, late_ms, bid_ticks, spread_ticks, shape in story:
+    bid_ticks = 1_000
+    for leg_id, after_ms, late_ms, rise_ticks, spread_ticks, shape in story:
+        bid_ticks += rise_ticks
         market.quote(leg_id, after_ms, late_ms, *levels(bid_ticks, spread_ticks, shape))
     return market.desk.turns, market.desk.book.digest()
 

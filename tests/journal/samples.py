@@ -19,7 +19,7 @@ from hedgerow.journal.codec import CODEC_VERSION, GENESIS, Chain, encode
 from hedgerow.journal.replay import Exported
 from hedgerow.model.ids import AccountId, BookId, ClientOrderId, InstrumentId, LegId, TradeId, VenueId, VenueOrderId
 from hedgerow.model.instrument import FeeCurrency, Instrument, InstrumentKind
-from hedgerow.model.market import FundingRate, Quote
+from hedgerow.model.market import BorrowRate, FundingRate, Quote
 from hedgerow.model.order import Fill, OrderStatus, OrderType, Role, Side, TimeInForce
 from hedgerow.model.session import Session
 
@@ -88,6 +88,7 @@ QUOTE = Quote(
 )
 VENUE_ORDER = VenueOrderId("9007199254740993")
 
+PORTFOLIO_PART = e.Exposure("BTC", Decimal("-1.5"), Decimal("0.5"), Decimal(0))
 EVENTS: tuple[e.Event, ...] = (
     e.BookStarted(TS, 1, CONFIG),
     e.QuoteReceived(TS, QUOTE),
@@ -108,6 +109,10 @@ EVENTS: tuple[e.Event, ...] = (
     e.PositionRead(TS, HEDGE, TS - 9, Decimal("-0.5"), Decimal("100.3"), Decimal("0.4")),
     e.ReadFailed(TS, HEDGE, e.ReadKind.POSITION, "500"),
     e.FundingPaid(TS, HEDGE, "f-1", Decimal("-0.00031")),
+    e.BalancesRead(TS, HEDGE, TS - 9, (e.Balance("USD", Decimal(5), Decimal(4), Decimal("0.1"), Decimal("0.001")),)),
+    e.BorrowRateReceived(TS, LEAD, BorrowRate("USD", TS, Decimal("0.00001"), 3_600)),
+    e.InterestCharged(TS, LEAD, "i-1", "USD", Decimal("0.0004")),
+    e.PortfolioSeen(TS, Decimal(1000), ("BTC of simA/main",), (PORTFOLIO_PART,), Decimal("2.5"), 3),
     e.LinkDown(TS, HEDGE, "mute for 20 s"),
     e.LinkUp(TS, HEDGE),
     e.InstrumentChanged(TS, INSTRUMENT),
@@ -120,6 +125,7 @@ EVENTS: tuple[e.Event, ...] = (
     e.JournalFailed(TS, "disk full"),
     e.Faulted(TS, "residual 0.1 after flat"),
 )
+PORTFOLIO = e.PortfolioSeen(TS, None, ("equity",))
 HOLD = Hold(HoldReason.BELOW_MINIMUM, HEDGE, "", (("qty", "0.0004"), ("min_qty", "0.001")))
 COMMANDS: tuple[c.Command, ...] = (
     c.SubmitOrder(
@@ -158,7 +164,7 @@ COMMANDS: tuple[c.Command, ...] = (
 )
 TURNS: tuple[Turn, ...] = (
     *(Turn(BOOK, TS + number, event) for number, event in enumerate(EVENTS)),
-    Turn(BOOK, TS + len(EVENTS), e.TimeReached(TS), COMMANDS, (QUOTE,)),
+    Turn(BOOK, TS + len(EVENTS), e.TimeReached(TS), COMMANDS, (QUOTE,), PORTFOLIO),
 )
 
 

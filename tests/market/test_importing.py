@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hedgerow.market.exchange import SimExchange
 from hedgerow.market.importing import Imported, duration_text, import_files, is_ticks
@@ -147,6 +149,21 @@ def test_frames_become_what_a_live_node_would_see(tmp_path: Path) -> None:
     assert ticks.trades.row.tolist() == [3] and ticks.trades.side.tolist() == [-1]
 
 
+@pytest.mark.parametrize(
+    ("frames", "times", "words"),
+    [
+        ([depth(1, 2, "1@9")], (1000,), "shows no price: it has depth updates and no snapshot"),
+        ([SNAPSHOT, depth(95, 101, "5@98.00000000001")], (1000, 1001), "tape.frames:2: has a number where at most 10"),
+        ([SNAPSHOT, ticker(101, "1@98", "1@99")], (1000, 10**22), "tape.frames:2: has the receive time 1000"),
+    ],
+)
+def test_frames_that_cannot_be_kept_are_told(
+    tmp_path: Path, frames: list[str], times: tuple[int, ...], words: str
+) -> None:
+    """With their line, as everything else."""
+    assert words in problem(write(tmp_path, *frames, times=times))
+
+
 def test_a_name_decides_nothing_that_the_content_says(tmp_path: Path) -> None:
     """Names of columns with and without underscores and capitals; a semicolon; a byte order mark."""
     head = "\ufeffTransact_Time;Price;Quantity;Is_Buyer_Maker;Agg_Trade_Id\n"
@@ -187,6 +204,27 @@ def test_quotes_without_qtys_need_one(tmp_path: Path) -> None:
 
     assert "has no column for bid_qty; name it with --columns bid_qty=NAME, or say with --qty" in problem(path)
     assert imported(path, Recipe(qty=D(3))).ticks.quotes.bid_qty.tolist() == [3, 3]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.decimals("0.0000000001", "400000000", places=10, allow_nan=False),
+            st.decimals("0.00000001", "40000000000", places=8, allow_nan=False),
+        ),
+        min_size=2,
+        max_size=5,
+    )
+)
+@settings(max_examples=10, deadline=None)
+def test_no_digit_is_lost(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[Decimal, Decimal]]) -> None:
+    """Whatever the grid of a market is, a price and a qty come out as they went in."""
+    folder = tmp_path_factory.mktemp("exact")
+    lines = [f"{1_640_995_200 + second},{price:f},{qty:f}\n" for second, (price, qty) in enumerate(rows)]
+    ticks, _ = imported(source(folder, "time,price,qty\n" + "".join(lines)))
+
+    prices, qtys = ticks.trades.price.tolist(), ticks.trades.qty.tolist()
+    assert [(ticks.price(price), ticks.qty(qty)) for price, qty in zip(prices, qtys, strict=True)] == rows
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,17 @@ def test_a_file_keeps_to_one_unit() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "noon", "12", "2022-13-01T00:00:00Z", "2022-01-01T00:00:61Z", "2022-01-01T00:00:00+99:00"]
+    "text",
+    [
+        "",
+        "noon",
+        "12",
+        "2022-13-01T00:00:00Z",
+        "2022-01-01T00:00:61Z",
+        "2022-01-01T00:00:00+99:00",
+        "2922-01-01",
+        "1322-01-01",
+    ],
 )
 def test_what_is_no_time_is_refused(text: str) -> None:
     """With the text in the message."""

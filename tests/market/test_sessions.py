@@ -103,6 +103,14 @@ def test_an_unknown_calendar_is_told(name: str, help_: str) -> None:
         check_calendar(name)
 
 
+def test_a_missing_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calendars are an extra; who asks for one without it is told how to get it."""
+    monkeypatch.setitem(sys.modules, "exchange_calendars", None)
+
+    with pytest.raises(UnknownCalendar, match=r"hedgerow\[sessions\]"):
+        check_calendar("XNYS")
+
+
 def test_always_open_needs_no_library() -> None:
     """Venues that never close have no table at all."""
     check_calendar("24/7")

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hedgerow.core.book import Book
+from hedgerow.model.ids import LegId
 from hedgerow.model.order import Fill
 from hedgerow.sim.judging import Judge
 from hedgerow.sim.scenario import Result, run, run_file, run_text
@@ -203,7 +204,7 @@ def test_an_unmet_expectation_is_told_with_expected_and_got(name: str) -> None:
 def test_a_broken_check_is_told_as_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """What breaks the engine is a finding about the engine: it is told with the line, not as a traceback."""
 
-    def broken(book: Book, fill: Fill) -> bool:
+    def broken(book: Book, leg_id: LegId, fill: Fill) -> bool:
         raise AssertionError("a rule does not hold")
 
     monkeypatch.setattr("hedgerow.core.apply._apply_fill", broken)

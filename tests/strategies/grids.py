@@ -127,6 +127,10 @@ class Floor:
         return self.book.net_qty(LEAD)
 
     @property
+    def fills(self) -> int:
+        return sum(ledger.fills for ledger in self.book.state.ledgers.values())
+
+    @property
     def mode(self) -> Mode:
         return self.book.mode
 

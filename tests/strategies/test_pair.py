@@ -166,7 +166,7 @@ def test_the_winner_runs_and_says_why() -> None:
     target = a.target()
 
     (net,) = target.nets
-    assert (net.leg_id, net.net_qty) == (SHORT, 0)
+    assert (net.leg_id, net.net_qty) == (SHORT, Decimal(0))
     assert [want.leg_id for want in target.resting] == [LONG]
     assert "long runs" in target.unhedged_reason
 
@@ -370,7 +370,7 @@ MOVES = st.one_of(
     st.tuples(st.just("wait"), st.just(LONG), st.integers(0, 30).map(Decimal)),
     st.tuples(st.just("shown"), st.just(LONG), st.just(Decimal(0))),
 )
-WAYS = ({}, {"after_exit": "run_winner"}, {"rounds": "continuous", "pause_s": "5"}, {"net_stop_loss_bps": "50"})
+WAYS: tuple[dict[str, str], ...] = ({}, {"after_exit": "run_winner"}, {"rounds": "continuous", "pause_s": "5"}, {"net_stop_loss_bps": "50"})
 
 
 @settings(max_examples=150)

@@ -76,6 +76,7 @@ CODES: dict[str, Code] = {
     "HR-405": Code(
         Exit.NO_INPUT, "the result of a backtest cannot be read or written", "name what `hedgerow backtest --out` made"
     ),
+    "HR-406": Code(Exit.USAGE, "a file is there already", "name another one, or add --force"),
     "HR-501": Code(Exit.PARTLY, "not everything is flat", "`hedgerow status` shows what is left and why"),
     "HR-502": Code(Exit.BUG, "the demo failed", "run it again; its journal says what happened"),
     "HR-503": Code(Exit.USAGE, "the folder of the demo is in use", "name a new folder, or leave --state out"),

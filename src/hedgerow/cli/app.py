@@ -14,6 +14,7 @@ from hedgerow import __version__
 # Name -> (module, what it does in a line). The line stands here so that --help loads none of the modules.
 COMMANDS = {
     "demo": ("demo", "Watch hedges being kept on simulated venues, through faults."),
+    "init": ("init", "Write a first config from a template."),
     "run": ("run", "Run the books of a config on simulated venues."),
     "status": ("status", "Show every book: legs, residual, P&L, holds, alarms."),
     "positions": ("status", "Show every leg with its cost and P&L."),

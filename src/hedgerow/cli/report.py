@@ -47,6 +47,31 @@ def diff_command(first: str, second: str, as_json: bool) -> int:
     return DIFFERENT if found else SAME
 
 
+@report_command.command("open")
+@click.argument("result")
+@json_option
+def open_command(result: str, as_json: bool) -> None:
+    """Open the HTML report of a result in the browser; drawn first when it is not there.
+
+    RESULT is a folder that `hedgerow backtest --out` made, or its result.json.
+    """
+    import json
+    import webbrowser
+
+    from hedgerow.sim.report import html, replace_file
+    from hedgerow.sim.result import load_result
+
+    path = _page(result)
+    if not path.is_file():
+        replace_file(path, html(load_result(result)).encode())
+    is_open = webbrowser.open(path.resolve().as_uri())
+    if as_json:
+        body = {"schema": "hedgerow.report_open/1", "html": str(path), "is_open": is_open}
+        print_json(json.dumps(body, ensure_ascii=False).encode())
+    else:
+        note(str(path) if is_open else f"{path}: there is no browser here; open this file in one")
+
+
 @report_command.command("html")
 @click.argument("result")
 @click.option("--out", metavar="FILE", help="Where to; left out, report.html beside the result.")
@@ -58,14 +83,20 @@ def html_command(result: str, out: str | None, as_json: bool) -> None:
     """
     import msgspec
 
-    from hedgerow.sim.report import HTML_FILE, html, replace_file
+    from hedgerow.sim.report import html, replace_file
     from hedgerow.sim.result import load_result
 
     drawn = html(load_result(result)).encode()
-    source = Path(result)
-    path = Path(out) if out else (source if source.is_dir() else source.parent) / HTML_FILE
+    path = Path(out) if out else _page(result)
     replace_file(path, drawn)
     if as_json:
         print_json(msgspec.json.encode({"schema": "hedgerow.report_html/1", "html": str(path), "bytes": len(drawn)}))
     else:
         note(f"{path}: {len(drawn) // 1024:,} kB, one file")
+
+
+def _page(result: str) -> Path:
+    from hedgerow.sim.report import HTML_FILE
+
+    source = Path(result)
+    return (source if source.is_dir() else source.parent) / HTML_FILE

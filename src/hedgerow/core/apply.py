@@ -352,7 +352,8 @@ def _put(book: Book, order: Order) -> None:
     book.index_order(order)
     if order.status in CLOSED and (before is None or before.status in LIVE):
         state.closed.append(order.id)
-        _forget_oldest(book)
+        if len(state.closed) > CLOSED_ORDERS_MAX:
+            _forget_oldest(book)
     elif order.status in LIVE and before is not None and before.status in CLOSED:
         state.closed.remove(order.id)
 
@@ -374,7 +375,7 @@ def _forget_oldest(book: Book) -> None:
 def _is_awaited(book: Book, order_id: ClientOrderId) -> bool:
     """Whether the next read of trades will still show trades of a closed order, or a fee of one is to come."""
     order = book.state.orders[order_id]
-    if order.filled_qty == 0:
+    if order.filled_qty == ZERO:
         return False
     if book.state.ledgers[order.leg_id].trades_ts_ns <= order.closed_ts_ns:
         return True
@@ -494,8 +495,7 @@ def _apply_fill(book: Book, leg_id: LegId, fill: Fill) -> bool:
 
 def _book_fill(book: Book, leg_id: LegId, slot: str, fill: Fill) -> None:
     ledger, leg = book.state.ledgers[leg_id], book.legs[leg_id]
-    ledger.book(fill, slot, leg, book.now_ns)
-    net_qty = fill.net_qty(leg.instrument.base)
+    net_qty = ledger.book(fill, slot, leg, book.now_ns)
     book.witness(leg_id).moved(Move(fill.venue_ts_ns, fill.trade_id, net_qty, book.now_ns))
     book.moved = True
     if book.state.mode is Mode.FLATTENING:
@@ -1062,7 +1062,7 @@ def _apply_start(book: Book, event: BookStarted) -> None:
         judged = given.get((leg.account_id, leg.instrument.id))
         if judged is not None and leg.adopt and not judged.adopt:
             state.ledgers[leg.id].release()
-    kept = [leg for leg in found if (leg.account_id, leg.instrument.id) not in given and is_used(book, leg.id)]
+    kept = [leg for leg in found if (leg.account_id, leg.instrument.id) not in given and is_used(book, leg)]
     state.config = replace(event.config, legs=(*event.config.legs, *kept)) if kept else event.config
     state.unlisted = {}
     state.epoch = event.epoch
@@ -1071,6 +1071,10 @@ def _apply_start(book: Book, event: BookStarted) -> None:
     state.alarms = {key: alarm for key, alarm in state.alarms.items() if alarm.kind is not AlarmKind.LINK_DOWN}
     for leg in state.config.legs:
         state.ledgers.setdefault(leg.id, Ledger(leg.id))
+    legs = {leg.id for leg in state.config.legs}
+    for ledger in state.ledgers.values():
+        if ledger.leg_id not in legs:
+            ledger.leave()
     if event.halted:
         _set_mode(book, Mode.HALTED, "the last run ended by an internal error")
     book.index()

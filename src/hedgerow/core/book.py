@@ -397,11 +397,15 @@ def is_ours(book: Book, order_id: ClientOrderId) -> bool:
     return key is not None and key.book_tag == book.config.tag
 
 
-def is_used(book: Book, leg_id: LegId) -> bool:
-    """Return whether a leg has a position of the book, or orders that may still be told of."""
-    ledger = book.state.ledgers.get(leg_id)
-    held = ledger is not None and ledger.position.net_qty != 0
-    return held or any(order.leg_id == leg_id for order in book.state.orders.values())
+def is_used(book: Book, leg: LegConfig) -> bool:
+    """Return whether a leg has a position of the book, or orders or fills that something may still be told of."""
+    state = book.state
+    ledger = state.ledgers.get(leg.id)
+    if ledger is not None and ledger.position.net_qty != 0:
+        return True
+    key = (leg.account_id, leg.instrument.id)
+    parked = any((fill.account_id, fill.instrument_id) == key for fill in state.parked)
+    return parked or any(order.leg_id == leg.id for order in state.orders.values())
 
 
 def was_issued(book: Book, order_id: ClientOrderId) -> bool:

@@ -79,9 +79,9 @@ def _refusal_by_link_or_alarm(book: Book) -> Refused | None:
         return Refused(HoldReason.LEVERAGE, (("leg", leg_id), ("wanted", str(book.legs[leg_id].leverage))))
     for leg_id in book.unreconciled:
         return Refused(HoldReason.RECONCILING, (("leg", leg_id),))
-    for leg_id, ledger in state.ledgers.items() if book.unassigned else ():
+    for leg_id, leg in book.legs.items() if book.unassigned else ():
         # Of a shared position nothing may be added before it is known what of it is foreign to all.
-        if ledger.foreign_net_qty is None and book.legs[leg_id].shared:
+        if leg.shared and state.ledgers[leg_id].foreign_net_qty is None:
             return Refused(HoldReason.RECONCILING, (("leg", leg_id),))
     for alarm in state.alarms.values():
         if alarm.kind is AlarmKind.UNKNOWN_ORDER:

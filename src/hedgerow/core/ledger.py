@@ -63,8 +63,8 @@ class Ledger(msgspec.Struct):
     drift_net_qty: Decimal = ZERO
     "What the venue shows and neither our fills nor `foreign_net_qty` explain."
 
-    def book(self, fill: Fill, slot: str, leg: LegConfig, now_ns: int) -> None:
-        """Add one fill that was not booked before."""
+    def book(self, fill: Fill, slot: str, leg: LegConfig, now_ns: int) -> Decimal:
+        """Add one fill that was not booked before; return by how much it moved the position."""
         instrument = leg.instrument
         net_qty = fill.net_qty(instrument.base)
         self.position = self.position.moved(net_qty, fill.price, instrument.multiplier)
@@ -78,6 +78,7 @@ class Ledger(msgspec.Struct):
         self.fills += 1
         self.last_price = fill.price
         self.booked_ts_ns = now_ns
+        return net_qty
 
     def correct_fee(self, fill: Fill, slot: str, leg: LegConfig) -> None:
         """Add the fee of a fill that was booked while its fee was unknown."""
@@ -164,6 +165,10 @@ class Ledger(msgspec.Struct):
         self.foreign_net_qty = (self.foreign_net_qty or ZERO) + self.position.net_qty
         self.position = Position(realized=self.position.realized)
         self.lots = {}
+
+    def leave(self) -> None:
+        """Its leg is gone, flat: what it came to stays, and what else the account holds concerns the book no more."""
+        self.foreign_net_qty = self.drift_net_qty = ZERO
 
     def tell_apart_anew(self) -> None:
         """Forget what was foreign: the next read of the position decides it again."""

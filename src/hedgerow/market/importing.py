@@ -187,7 +187,8 @@ class _Import:
                 if side > 0:
                     ask, ask_qty = price, qty
                     if not bid or bid >= ask:
-                        bid, bid_qty = ask - unit, qty
+                        # Below the first tick nobody can bid.
+                        bid, bid_qty = (ask - unit, qty) if ask > unit else (0, 0)
                 else:
                     bid, bid_qty = price, qty
                     if not ask or ask <= bid:

@@ -104,7 +104,10 @@ class Moments:
             start_s = self._minutes[minute] = self._minute(text, parts)
         if seconds > 59:
             raise MomentError(f"has the time '{text}', which does not exist")
-        return (start_s + seconds) * NS_PER_S + rest_ns
+        ts_ns = (start_s + seconds) * NS_PER_S + rest_ns
+        if not 0 <= ts_ns < LAST_NS:
+            raise MomentError(f"has the time '{text}', which does not lie between 1970 and 2100")
+        return ts_ns
 
     def _minute(self, text: str, parts: re.Match[str]) -> int:
         try:

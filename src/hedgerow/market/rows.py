@@ -19,6 +19,8 @@ PARQUET_MAGIC = b"PAR1"
 ZIP_MAGIC = b"PK\x03\x04"
 # A quotation mark that is never closed would otherwise swallow the file.
 FIELD_CHARACTERS_MAX = 4_096
+# Enough to see what a file is; gzip's own head may hold a file name and a comment.
+BEGINNING_BYTES = 1 << 16
 _DELIMITERS = ",;\t|"
 
 
@@ -158,26 +160,20 @@ def beginning(path: Path, length: int) -> bytes:
     """
     try:
         with path.open("rb") as file:
-            start = file.read(length)
-            if start[:2] != GZIP_MAGIC:
-                return start
-            file.seek(0)
-            with gzip.GzipFile(fileobj=file) as unpacked:
-                return unpacked.read(length)
-    except EOFError:
-        # Even a cut file may have a beginning; where it breaks off is told by who reads it.
-        return _cut_beginning(path, length)
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(path, f"has broken gzip data: {error}") from None
+            start = file.read(BEGINNING_BYTES)
     except OSError as error:
         raise DataMissing(path, f"cannot be read: {error.strerror}") from None
-
-
-def _cut_beginning(path: Path, length: int) -> bytes:
-    start = zlib.decompressobj(wbits=31).decompress(path.read_bytes(), length)
-    if not start:
+    if start[:2] != GZIP_MAGIC:
+        return start[:length]
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        unpacked = unpacker.decompress(start, length)
+    except zlib.error as error:
+        raise DataError(path, f"has broken gzip data: {error}") from None
+    # Even a cut file may have a beginning; where it breaks off is told by who reads it.
+    if not unpacked and not unpacker.eof:
         raise DataError(path, "is cut short: there is gzip data without anything in it")
-    return start
+    return unpacked
 
 
 def _arrow() -> Any:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from hedgerow.market.exchange import SimExchange
-from hedgerow.market.moments import MomentError, Moments, zone_named
+from hedgerow.market.moments import LAST_NS, MomentError, Moments, zone_named
 from hedgerow.market.rows import PARQUET_MAGIC, ZIP_MAGIC, CsvRows, ParquetRows, beginning, size_of
 from hedgerow.market.rules import VenueRules
 from hedgerow.market.tape import Tape, Traded, play
@@ -132,15 +132,26 @@ class Frames:
         self.depth = recipe.depth
         "Levels of each side that it has."
         self._tape = Tape(path, _INSTRUMENT.id)
-        self.first_ts_ns = next(iter(self._tape)).ts_ns
+        first = next(iter(self._tape), None)
+        if first is None:
+            raise DataError(path, "shows no price: it has depth updates and no snapshot")
+        self.first_ts_ns = first.ts_ns
 
     def items(self, depth: int) -> Iterator[Item]:
         """Return its quotes with `depth` levels, and its trades."""
+        try:
+            yield from self._items(depth)
+        except _BadCell as error:
+            raise DataError(self.path, f"has a number where {error}", self._tape.line) from None
+
+    def _items(self, depth: int) -> Iterator[Item]:
         # The exchange that a live node plays a tape to, so that what is kept is what would have been seen.
         exchange = SimExchange(_VENUE, [_INSTRUMENT], VenueRules(), 0)
         # The same prices and qtys come again and again, and each costs more to convert than to remember.
         prices, qtys = _Memo(PRICE_DIGITS), _Memo(QTY_DIGITS)
         for event in self._tape:
+            if event.ts_ns >= LAST_NS:
+                raise DataError(self.path, f"has the receive time {event.ts_ns}, which is none in ns", self._tape.line)
             if isinstance(event, Traded):
                 sign = 1 if event.aggressor is Side.BUY else -1
                 trade = [scaled(event.price, PRICE_DIGITS), scaled(event.qty, QTY_DIGITS), sign]

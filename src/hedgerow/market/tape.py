@@ -143,6 +143,8 @@ class Tape:
     def __init__(self, path: Path | str, instrument_id: InstrumentId) -> None:
         self.path = Path(path)
         self.instrument_id = instrument_id
+        self.line = 0
+        "The line of the frame that was read last."
         self._file: BinaryIO | None = None
         first = next(self._frames(), None)
         if first is None:
@@ -152,6 +154,7 @@ class Tape:
         follower = _Follower(self.instrument_id)
         line = 0
         for line, ts_ns, frame in self._frames():
+            self.line = line
             try:
                 yield from follower.events(ts_ns, frame)
             except _Disorder as disorder:

@@ -32,11 +32,11 @@ class Position(msgspec.Struct, frozen=True):
         """Return the position after trading signed `net_qty` at `price`. P&L is in quote, times `multiplier`."""
         held = self.net_qty
         after = held + net_qty
-        if held == 0 or (held > 0) == (net_qty > 0):
+        if held == ZERO or (held > ZERO) == (net_qty > ZERO):
             return Position(after, self.net_cost + net_qty * price * multiplier, self.realized)
-        if after == 0:
+        if after == ZERO:
             return Position(ZERO, ZERO, self.realized - self.net_cost - net_qty * price * multiplier)
-        if (after > 0) == (held > 0):
+        if (after > ZERO) == (held > ZERO):
             released = self.net_cost * -net_qty / held
             if released.adjusted() < WHOLE_DIGITS_MAX:
                 released = released.quantize(COST_QUANTUM)

@@ -124,7 +124,16 @@ class Meaning:
             help_ = "give each symbol a venue of its own"
             self._wrong("contradiction", told, ("venues", venue_id), help_, at_key=True)
         budget, calendar = self._budget(venue_id, shape), self._calendar(venue_id)
-        return VenueConfig(venue_id, instruments, tape, shape.latency_ms, budget, calendar)
+        return VenueConfig(
+            venue_id,
+            instruments,
+            tape,
+            shape.latency_ms,
+            budget,
+            calendar,
+            funding_bps=shape.funding_bps,
+            loan_bps_per_day=shape.loan_bps_per_day,
+        )
 
     def _calendar(self, venue_id: VenueId) -> str | None:
         """The calendar of a venue with trading hours; None for one that never closes, and when there is none such."""
@@ -344,7 +353,8 @@ class Meaning:
         self._check_timing(name, timing)
         params = {key: param_text(value) for key, value in (shape.model_extra or {}).items()}
         tag = shape.tag or re.sub("[^a-z0-9]", "", name)[:8]
-        if len(self.problems) > before:
+        # What an instrument lacks is told once, where it is listed.
+        if len(self.problems) > before or len(legs) < len(shape.legs):
             return None
         hours = self._hours(leg.instrument.venue_id for leg in legs)
         book = BookConfig(BookId(name), tag, shape.policy, params, tuple(legs), hedge, limits, timing, hours)

@@ -123,6 +123,12 @@ class VenueShape(Shape):
         description="Its exchange's calendar, e.g. XNYS for US stocks and options; 24/7, or left out, never closes.",
     )
     latency_ms: NotNegative = Field(default=Decimal(5), description="Mean way of a request or report, one way.")
+    funding_bps: Number | None = Field(
+        default=None, description="What longs of its perpetuals pay shorts every 8 hours; none when left out."
+    )
+    loan_bps_per_day: dict[Currency, NotNegative] = Field(
+        default_factory=dict, description="Currency: interest of what margin accounts borrow, charged every hour."
+    )
     requests_per_s: Annotated[Integer, Field(gt=0, le=10_000)] = Field(
         default=PER_S, description="Requests per second that each of its accounts may get; so many at once after a rest."
     )

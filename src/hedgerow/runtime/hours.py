@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from hedgerow.core.config import NS_PER_S, BookConfig
 from hedgerow.core.events import SessionsRead
-from hedgerow.market.sessions import UnknownCalendar, sessions_from
+from hedgerow.market.sessions import DAYS_AHEAD, UnknownCalendar, sessions_from
 from hedgerow.model.ids import VenueId
 from hedgerow.model.session import Sessions
 from hedgerow.runtime.node import Node
@@ -20,9 +20,9 @@ POLL_S = 0.5
 Tables = dict[VenueId, Sessions]
 
 
-def tables(calendars: Mapping[VenueId, str], now_ns: int) -> Tables:
-    """Return the coming sessions of each venue. Raises UnknownCalendar."""
-    return {venue_id: sessions_from(calendar, now_ns) for venue_id, calendar in calendars.items()}
+def tables(calendars: Mapping[VenueId, str], now_ns: int, days: int = DAYS_AHEAD) -> Tables:
+    """Return the sessions of each venue around `now_ns` and for `days` after it. Raises UnknownCalendar."""
+    return {venue_id: sessions_from(calendar, now_ns, days) for venue_id, calendar in calendars.items()}
 
 
 def with_hours(books: Iterable[BookConfig], hours: Tables) -> tuple[BookConfig, ...]:

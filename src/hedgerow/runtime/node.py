@@ -347,7 +347,7 @@ class Node:
         if watch is None or not found:
             return config
         judged = [watch.leg(leg.instrument) or replace(leg, adopt=False, adopt_later=False) for leg in found]
-        return replace(config, legs=(*config.legs, *(leg for leg in judged if is_used(book, leg.id))))
+        return replace(config, legs=(*config.legs, *(leg for leg in judged if is_used(book, leg))))
 
     def _start_leg(self, book_id: BookId, leg: LegConfig) -> None:
         gateway = self._lines[book_id][0][leg.id]

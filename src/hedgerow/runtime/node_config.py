@@ -6,10 +6,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
-from hedgerow.core.config import BookConfig
+from hedgerow.core.config import BookConfig, LegConfig
 from hedgerow.market.fees import Fees
-from hedgerow.model.ids import AccountId, InstrumentId, VenueId
+from hedgerow.model.ids import AccountId, BookId, InstrumentId, VenueId
 from hedgerow.model.instrument import Instrument
 from hedgerow.runtime.dispatch import Budget
 from hedgerow.runtime.folder import JOURNAL_FILE
@@ -57,6 +58,10 @@ class VenueConfig(msgspec.Struct, frozen=True):
     "How many requests each of its accounts may get."
     calendar: str | None = None
     "Its exchange's calendar; None for a venue that never closes."
+    funding_bps: Decimal | None = None
+    "What longs of its perpetuals pay shorts every 8 hours; None: no funding."
+    loan_bps_per_day: dict[str, Decimal] = {}
+    "Currency -> interest of what margin accounts borrow."
 
 
 class NodeConfig(msgspec.Struct, frozen=True):
@@ -92,6 +97,23 @@ class NodeConfig(msgspec.Struct, frozen=True):
     def budgets(self) -> dict[VenueId, Budget]:
         """Return venue -> how many requests each of its accounts may get."""
         return {venue.id: venue.budget for venue in self.venues}
+
+    def with_positions(self) -> NodeConfig:
+        """Return the config with a leg for all that its watched accounts bring along, as their first listing finds it.
+
+        For who knows the accounts from the config alone; a node lists them.
+        """
+        found: dict[BookId, list[LegConfig]] = {}
+        for watch in self.watches:
+            venue = self.venue(self.account(watch.account_id).venue_id)
+            held = self.account(watch.account_id).positions
+            legs = [watch.leg(each) for each in venue.instruments if each.id in held]
+            found[watch.book_id] = [leg for leg in legs if leg is not None]
+        books = tuple(
+            replace(book, legs=tuple({leg.id: leg for leg in (*book.legs, *found.get(book.book_id, ()))}.values()))
+            for book in self.books
+        )
+        return replace(self, books=books)
 
     @property
     def calendars(self) -> dict[VenueId, str]:

@@ -24,7 +24,8 @@ from hedgerow.market.rules import VenueRules
 from hedgerow.market.synthetic import MILLION, SyntheticMarket, SyntheticSpec, Walk
 from hedgerow.market.tape import MarketEvent, Tape, merge
 from hedgerow.model.ids import AccountId, BookId, LegId, VenueId
-from hedgerow.model.instrument import Instrument
+from hedgerow.model.instrument import Instrument, InstrumentKind
+from hedgerow.model.market import BorrowRate, FundingRate
 from hedgerow.model.numbers import BPS, ceil_to
 from hedgerow.runtime.clock import origin_now
 from hedgerow.runtime.hours import follow_hours, tables, with_hours
@@ -47,6 +48,9 @@ TICKS_PER_S = Decimal(NS_PER_S) / TICK_NS
 STEPS_PER_DEVIATION = Decimal("1.732")
 # What the venues remember is written whole at each change, so they forget what is this old; the journal never does.
 HISTORY_MAX = 500
+# As at Binance: funding at 0, 8 and 16 o'clock UTC, interest of margin loans every hour.
+FUNDING_NS = 8 * 3_600 * NS_PER_S
+LOAN_S, LOANS_PER_DAY = 3_600, 24
 VENUES_FILE = "venues.json"
 POLL_S = 0.05
 # Clocks of machines that keep time differ by less.
@@ -101,6 +105,19 @@ def open_exchanges(config: NodeConfig) -> dict[VenueId, SimExchange]:
     return exchanges
 
 
+def set_rates(config: NodeConfig, exchanges: Mapping[VenueId, SimExchange], now_ns: int) -> None:
+    """Let the venues pay funding and charge interest from now on, as the config says."""
+    for venue in config.venues:
+        exchange = exchanges[venue.id]
+        for currency, bps in venue.loan_bps_per_day.items():
+            exchange.set_borrow_rate(BorrowRate(currency, now_ns, bps * BPS / LOANS_PER_DAY, LOAN_S))
+        for instrument in venue.instruments:
+            if venue.funding_bps is not None and instrument.kind is InstrumentKind.PERP:
+                next_ns = (now_ns // FUNDING_NS + 1) * FUNDING_NS
+                rate = FundingRate(instrument.id, now_ns, venue.funding_bps * BPS, FUNDING_NS // NS_PER_S, next_ns)
+                exchange.set_funding_rate(rate)
+
+
 def open_venues(
     config: NodeConfig,
     clock: Clock,
@@ -119,6 +136,7 @@ def open_venues(
         VenuesForgetful: the memory cannot be read.
     """
     exchanges = open_exchanges(config)
+    set_rates(config, exchanges, clock.now_ns())
     saved = None if memory is None else VenueMemory(memory, exchanges).save
     feeds: list[Feed] = []
     markets = [_market(config, market, exchanges, spreads_bps or {}) for market in config.markets]

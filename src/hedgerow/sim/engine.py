@@ -11,9 +11,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from hedgerow.core.book import Book
 from hedgerow.core.commands import LookUpFill, SubmitOrder, Turn
-from hedgerow.core.events import BookStarted, FillLookedUp
+from hedgerow.core.config import LegConfig
+from hedgerow.core.events import BookStarted, FillLookedUp, LegAdded
 from hedgerow.core.step import empty_book, fold
 from hedgerow.journal.errors import JournalError
 from hedgerow.journal.sqlite import SqliteStore
@@ -188,6 +191,8 @@ class Engine:
         self._sends = 0
         "Requests that left since the last commit."
         self.books: dict[BookId, Book] = {}
+        self._gateways: dict[str, dict[LegId, Gateway]] = {}
+        "Of each book, by its tag."
         self.store: SqliteStore
         self.cycle: Cycle
 
@@ -221,6 +226,7 @@ class Engine:
             self.cycle.deliver(
                 config.book_id, BookStarted(self.clock.now_ns(), epoch, config, recovered[plot.tag].faulted)
             )
+            self._list_positions(plot)
         if self._faults.strikes(Fault.CRASH_IN_RECOVERY):
             raise Crash
 
@@ -230,8 +236,33 @@ class Engine:
         seat = Seat(self, plot, book)
         gateways: dict[LegId, Gateway] = {leg_id: SimGateway(seat, line) for leg_id, line in lines.items()}
         self.cycle.add(book, gateways, {leg_id: Dispatch(self.clock, Budget()) for leg_id in gateways})
-        for leg_id, line in lines.items():
-            gateways[leg_id].start(leg_id, line.instrument, lambda *_: None)
+        for leg in plot.config.legs:
+            if not leg.found:
+                gateways[leg.id].start(leg.id, lines[leg.id].instrument, lambda *_: None)
+        self._gateways[plot.tag] = gateways
+
+    def _list_positions(self, plot: Plot) -> None:
+        """Begin to look for the positions that a book is to find; it goes on with those of an earlier run."""
+        for leg in plot.config.legs:
+            if leg.found and leg.id in self.books[plot.config.book_id].legs:
+                self._watch(plot, leg)
+            elif leg.found:
+                after_ns = self._world.rng.randrange(3_000) * NS_PER_MS
+                self._world.call_at(self._world.now_ns + after_ns, self._find, plot, leg)
+
+    def _find(self, plot: Plot, leg: LegConfig) -> None:
+        """A listing of the account has come back."""
+        if self.dead or self._world.now_ns < self._stalled_until_ns:
+            if not self.dead:
+                self._world.call_at(self._stalled_until_ns, self._find, plot, leg)
+            return
+        known = msgspec.structs.replace(leg, instrument=self._world.lines[plot.tag][leg.id].instrument)
+        self.deliver(plot.config.book_id, LegAdded, known)
+        if not self.dead and leg.id in self.books[plot.config.book_id].legs:
+            self._watch(plot, leg)
+
+    def _watch(self, plot: Plot, leg: LegConfig) -> None:
+        self._gateways[plot.tag][leg.id].start(leg.id, leg.instrument, lambda *_: None)
 
     def compare_with_journal(self) -> None:
         """Check that the state at hand is what the whole durable journal folds to."""

@@ -336,7 +336,15 @@ class Draw:
         }
         lease_ms, visibility_ms = self._rng.randrange(2_000, 4_000), self._rng.randrange(1_500, 4_000)
         configs = tuple(
-            LegConfig(leg_id, account_id, each, True, lease_ms=lease_ms, visibility_ms=visibility_ms)
+            LegConfig(
+                leg_id,
+                account_id,
+                each,
+                True,
+                lease_ms=lease_ms,
+                visibility_ms=visibility_ms,
+                found=self._rng.randrange(3) == 0,
+            )
             for leg_id, each in legs
         )
         config = self._config(index, "exits", params, configs, None, ONE)

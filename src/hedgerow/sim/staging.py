@@ -111,7 +111,7 @@ def configured(setup: list[Line]) -> tuple[BookConfig, dict[str, LegId]]:
     params = dict(DEFAULT_PARAMS.get(first.text("POLICY"), {}))
     limits: dict[str, str] = {}
     timing: dict[str, str] = {}
-    reaches: dict[LegId, dict[str, int | bool]] = {leg_id: {} for leg_id in legs.values()}
+    reaches: dict[LegId, dict[str, int | bool | Decimal]] = {leg_id: {} for leg_id in legs.values()}
     for line in setup:
         if line.has("INSTRUMENT") and line.text("INSTRUMENT") not in legs:
             raise BadStory(line.number, f"one of: {', '.join(legs)}", f"'{line.text('INSTRUMENT')}'", "check the name")

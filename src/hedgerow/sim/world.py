@@ -262,7 +262,11 @@ class World:
     def current_config(self, plot: Plot) -> BookConfig:
         """Return a book's config with the filters now in force: each start reads them from the venues."""
         lines = self.lines[plot.tag]
-        legs = tuple(msgspec.structs.replace(leg, instrument=lines[leg.id].instrument) for leg in plot.config.legs)
+        legs = tuple(
+            msgspec.structs.replace(leg, instrument=lines[leg.id].instrument)
+            for leg in plot.config.legs
+            if not leg.found
+        )
         return msgspec.structs.replace(plot.config, legs=legs)
 
     def crashed(self, engine: Engine) -> None:
@@ -530,6 +534,9 @@ class World:
         if flat and oracle.mode == "flattening":
             found.append("the flatten is not verified")
         for leg_id, line in self.lines[plot.tag].items():
+            if leg_id not in book.legs:
+                found.append(f"{leg_id}: was not found yet")
+                continue
             drift = book.ledger(leg_id).drift_net_qty
             if drift and not line.is_foreign_traded:
                 found.append(f"{leg_id}: drift of {drift}, and nobody else traded there")

@@ -68,6 +68,9 @@ class _Entries:
             if rank >= reach:
                 return
             order = look.standing.get(level.entry_slot)
+            if order is not None and order.role is not Role.ENTRY:
+                # A ladder that was moved: the level still exits what it entered on the other side.
+                continue
             if level.number in self._taken:
                 if order is not None and not self._crosses(level):
                     # The rest of an entry that filled in part.
@@ -84,12 +87,14 @@ class _Entries:
     def _rest(self, level: Level, qty: Decimal, order: Order | None) -> None:
         look = self._look
         if self._room is not None:
-            if qty > self._room:
+            wanted = qty if order is None else min(qty, order.leaves_qty)
+            qty = min(qty, look.instrument.floor_qty(max(self._room, ZERO)))
+            if qty < wanted and not look.instrument.is_orderable(qty, level.entry_price):
                 limit = str(look.params.max_net_qty or "the whole ladder")
-                numbers = (("limit", limit), ("wanted", str(qty)), ("free", str(self._room)))
+                numbers = (("limit", limit), ("wanted", str(wanted)), ("free", str(self._room)))
                 self.held_back = self.held_back or Reason(HoldReason.INVENTORY_LIMIT, numbers)
                 return
-            self._room -= qty
+            self._room -= min(qty, wanted)
         if order is None:
             if self._reason is not None:
                 self.held_back = self.held_back or self._reason

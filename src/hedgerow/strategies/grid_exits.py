@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import count
 
 from msgspec.structs import replace
 
@@ -82,9 +83,8 @@ def _want_exit(look: Look, lot: Lot, price: Decimal) -> None:
     rest = instrument.floor_qty(left)
     if rest > ZERO:
         if not kept or look.can_exit(rest, price):
-            taken = {order.slot for order in standing}
-            places = (exit_slot(lot.number, lot.side, place) for place in range(len(taken) + 1))
-            kept.append((next(slot for slot in places if slot not in taken), rest))
+            places = (exit_slot(lot.number, lot.side, place) for place in count())
+            kept.append((next(slot for slot in places if slot not in look.standing), rest))
         elif entry_slot(lot.number, lot.side) not in look.standing:
             # Too small by itself, and no more of the entry is to come: it goes out with the last of the others.
             kept.pop()

@@ -169,11 +169,13 @@ class Pair:
     # What is asked on the way.
 
     def _value(self, book: Book) -> Decimal:
-        """What both legs have won so far, after funding and the fees that were paid in quote."""
+        """What both legs have won so far, after funding, and the fees and interest that were paid in quote."""
         won = ZERO
         for leg in self._legs:
             ledger = book.ledger(leg.id)
-            won += ledger.position.realized + ledger.funding - ledger.fees.get(leg.instrument.quote, ZERO)
+            quote = leg.instrument.quote
+            won += ledger.position.realized + ledger.funding
+            won -= ledger.fees.get(quote, ZERO) + ledger.interest.get(quote, ZERO)
         return won
 
     def _order(self, memory: Memory) -> tuple[PairLeg, PairLeg]:
@@ -282,7 +284,7 @@ class Pair:
         base_qty = self._opening.base_qty(book)
         if base_qty is None:
             numbers = (("wanted", self._wanted_text()), ("smallest", str(self._opening.smallest(book))))
-            return Target(holds=(Hold(HoldReason.BELOW_MINIMUM, self._long.id, OPEN, numbers),))
+            return Target(holds=(Hold(HoldReason.BELOW_MINIMUM, self._long.id, OPEN, numbers),), alarms=alarms)
         limited = self._opening.limited(book, self._opening.first(book), base_qty)
         refusal = book.refusal(self._opening.first(book).id, OPEN)
         wake_ns = refusal.retry_ts_ns if refusal is not None and refusal.retry_ts_ns > book.now_ns else None

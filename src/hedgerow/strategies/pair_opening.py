@@ -7,6 +7,7 @@ from decimal import Decimal
 from hedgerow.core import guard
 from hedgerow.core.book import Book
 from hedgerow.core.holds import Hold, HoldReason
+from hedgerow.core.planner import refusal_hold
 from hedgerow.core.target import Resting
 from hedgerow.model.instrument import InstrumentKind
 from hedgerow.model.numbers import BPS, ONE, ZERO, ceil_to, floor_to
@@ -124,8 +125,7 @@ class Opening:
         """The limit that the first order would break, so that no round begins in vain."""
         refusal = book.refusal(first.id, OPEN)
         if refusal is not None and refusal.side is first.side and book.now_ns < refusal.retry_ts_ns:
-            numbers = (("code", refusal.code), ("text", refusal.text), ("tries", str(refusal.tries)))
-            return Hold(HoldReason.VENUE_REFUSED, first.id, OPEN, numbers)
+            return refusal_hold(first.id, OPEN, refusal)
         for leg in self._legs:
             qty = base_qty / leg.instrument.multiplier
             want = self.entry(book, leg, qty, None)

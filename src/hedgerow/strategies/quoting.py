@@ -7,8 +7,10 @@ from decimal import Decimal
 import msgspec
 
 from hedgerow.core.book import Book
+from hedgerow.core.commands import Mode
 from hedgerow.core.config import NS_PER_S, BookConfig
 from hedgerow.core.holds import WITHDRAWS, Hold, HoldReason
+from hedgerow.core.planner import refusal_hold
 from hedgerow.core.target import Resting
 from hedgerow.model.ids import LegId
 from hedgerow.model.instrument import Instrument, Rule
@@ -71,6 +73,11 @@ def quoted(book: Book, wish: Wish, standing: Order | None, reason: Reason | None
             return Quoted(hold=hold, promise=promise)
         if wish.price is None:
             return Quoted(hold=Hold(wish.no_price, wish.leg_id, wish.slot), promise=None)
+        refusal = book.refusal(wish.leg_id, wish.slot)
+        waits = refusal is not None and refusal.side is wish.side and book.now_ns < refusal.retry_ts_ns
+        if refusal is not None and waits and book.mode is Mode.RUNNING:
+            # The next try is spaced: until then no price is worth a look.
+            return Quoted(hold=refusal_hold(wish.leg_id, wish.slot, refusal), wake_ts_ns=refusal.retry_ts_ns)
         return Quoted(_resting(book, wish, wish.price), promise=None)
     if reason is not None and reason.withdraws:
         return Quoted(hold=Hold(reason.reason, wish.leg_id, wish.slot, reason.numbers), promise=promise)

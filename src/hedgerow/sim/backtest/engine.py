@@ -94,6 +94,9 @@ class Backtest:
         start_ns = min(each.first_ts_ns for each in data.values())
         self.clock = VirtualClock(start_ns)
         self._exchanges = open_exchanges(config)
+        for book in config.books:
+            for venue_id, sessions in book.sessions.items():
+                self._exchanges[venue_id].set_sessions(sessions)
         delays = {venue.id: delay_of(venue.latency_ms) for venue in config.venues}
         self._ways = {venue_id: Ways(config.seed, venue_id, delay) for venue_id, delay in delays.items()}
         self.tracks: dict[InstrumentId, Track] = {}
@@ -112,6 +115,8 @@ class Backtest:
         self._lines_of: dict[AccountId, list[Line]] = {account.id: [] for account in config.accounts}
         self._rates: dict[InstrumentId, FundingRate] = {}
         self._bounds: dict[InstrumentId, Bounds] = {}
+        self._dues = {venue_id: each.next_due_ns() or NEVER for venue_id, each in self._exchanges.items()}
+        "Venue -> when its exchange next has something to do by the clock."
         self._appended = self._durable = 0
         self._failure: Exception | None = None
         self.books: dict[BookId, Book] = {}
@@ -152,16 +157,16 @@ class Backtest:
     def _turn_to(self, ts_ns: int) -> None:
         """Let the market move up to a time, then everything else that is due by then."""
         self._advance(ts_ns)
-        for venue_id, exchange in self._exchanges.items():
-            due_ns = exchange.next_due_ns()
-            if due_ns is not None and due_ns <= ts_ns:
+        for venue_id, due_ns in self._dues.items():
+            if due_ns <= ts_ns:
+                exchange = self._exchanges[venue_id]
                 exchange.advance(ts_ns)
                 self._happened(exchange, ts_ns)
                 self._show_rates(venue_id)
         self._deliver_quotes(ts_ns)
         clock = self.clock
-        while (due_ns := clock.due_ns()) is not None and due_ns <= ts_ns and self._failure is None:
-            if clock.next_is_book_timer() and self._skips and self._beat(due_ns):
+        while (call_ns := clock.due_ns()) is not None and call_ns <= ts_ns and self._failure is None:
+            if clock.next_is_book_timer() and self._skips and self._beat(call_ns):
                 # A sign of life may have moved the timer.
                 continue
             clock.run_one()
@@ -171,10 +176,7 @@ class Backtest:
         """Return when anything may happen next."""
         next_ns = self.clock.due_ns()
         next_ns = NEVER if next_ns is None else next_ns
-        for exchange in self._exchanges.values():
-            due_ns = exchange.next_due_ns()
-            if due_ns is not None:
-                next_ns = min(next_ns, due_ns)
+        next_ns = min(next_ns, *self._dues.values())
         for track in self._list:
             next_ns = min(next_ns, self._next_of(track, next_ns))
         return next_ns
@@ -184,8 +186,8 @@ class Backtest:
         is_eager, bounds = self._bounds_of(track) if self._skips else (True, EVERYTHING)
         if is_eager:
             first = track.in_flight[0].arrives_ns if track.in_flight else NEVER
-            return min(track.next_ts_ns(), track.next_show_ns(), first)
-        next_ns = track.next_ts_ns() if track.is_changed else NEVER
+            return min(track.next_ts_ns, track.next_show_ns(), first)
+        next_ns = track.next_ts_ns if track.is_changed else NEVER
         is_outside = track.shown is None or not bounds.spans(track.data, track.shown)
         if is_outside:
             next_ns = min(next_ns, track.next_show_ns())
@@ -231,7 +233,7 @@ class Backtest:
             if self._skips:
                 track.skip_to(ts_ns - max(track.delay_ns, 1))
             while True:
-                next_ns, show_ns = track.next_ts_ns(), track.next_show_ns()
+                next_ns, show_ns = track.next_ts_ns, track.next_show_ns()
                 if min(next_ns, show_ns) > ts_ns:
                     break
                 if show_ns < next_ns:
@@ -256,6 +258,7 @@ class Backtest:
 
     def _changed(self, exchange: SimExchange) -> None:
         """Our orders or positions are others than before."""
+        self._dues[exchange.venue_id] = exchange.next_due_ns() or NEVER
         for track in self._tracks_of[exchange.venue_id]:
             track.forget_look()
             track.is_changed = True

@@ -9,9 +9,11 @@ from msgspec.structs import replace
 
 from hedgerow import __version__
 from hedgerow.core.commands import Turn
+from hedgerow.market.sessions import DAYS_AHEAD
 from hedgerow.market.ticks import Kind, TickFile
 from hedgerow.model.ids import InstrumentId, VenueId
 from hedgerow.model.instrument import Instrument
+from hedgerow.runtime.hours import tables, with_hours
 from hedgerow.runtime.node_config import NodeConfig
 from hedgerow.sim.backtest.bars import BarMarket
 from hedgerow.sim.backtest.engine import Backtest, Progress
@@ -20,6 +22,7 @@ from hedgerow.sim.backtest.record import Recorder
 from hedgerow.sim.backtest.track import Data
 from hedgerow.sim.result import BacktestResult, Source
 
+DAY_NS = 86_400_000_000_000
 BARS_NOTE = (
     "{}: bars do not tell the order of their prices. A bar's low and high fill only orders that stood before it ended,"
     " prices must go through an order by a tick, and what a fill leads to comes too late for the same bar."
@@ -44,7 +47,7 @@ class DataUnfit(Exception):
 
 def traded(config: NodeConfig) -> dict[InstrumentId, Instrument]:
     """Return every instrument that a book of the config trades."""
-    return {leg.instrument.id: leg.instrument for book in config.books for leg in book.legs}
+    return {leg.instrument.id: leg.instrument for book in config.with_positions().books for leg in book.legs}
 
 
 def named(config: NodeConfig, names: Mapping[str, TickFile]) -> dict[InstrumentId, TickFile]:
@@ -100,10 +103,13 @@ def backtest(
     markets: dict[InstrumentId, Data] = {
         each: BarMarket(file) if file.kind is Kind.BARS else file for each, file in data.items()
     }
+    start_ns = min(market.first_ts_ns for market in markets.values())
+    days = (max(file.last_ts_ns for file in data.values()) - start_ns) // DAY_NS
+    hours = tables(config.calendars, start_ns, days + DAYS_AHEAD)
+    config = replace(config, books=with_hours(config.with_positions().books, hours))
     recorder = Recorder()
     run = Backtest(config, markets, recorder, skips=skips, take_turn=take_turn)
     run.run(progress)
-    start_ns = min(market.first_ts_ns for market in markets.values())
     end_ns = run.clock.now_ns() if run.clock.now_ns() > run.end_ns else run.end_ns
     return BacktestResult(
         __version__,

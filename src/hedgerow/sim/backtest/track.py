@@ -128,6 +128,8 @@ class Track:
         "Rows that come after a gap: before them the last book was not shown again."
         self._row = self._trade = 0
         "The next ones that the exchange has not seen."
+        self.next_ts_ns = self._ts_at(0, 0)
+        "When the next row or trade is; NEVER after the last."
         self.is_changed = True
         "An order of ours came, went or traded since the last row: the next one shows it."
         self.in_flight: deque[Shown] = deque()
@@ -156,10 +158,6 @@ class Track:
     def last_ts_ns(self) -> int:
         last = int(self._ts[-1])
         return max(last, int(self._trade_ts[-1])) if self._trades else last
-
-    def next_ts_ns(self) -> int:
-        """Return when the next row or trade is; NEVER after the last."""
-        return self._ts_at(self._row, self._trade)
 
     def next_show_ns(self) -> int:
         """Return when a book is shown next: at the next row, or again because nothing happened; NEVER at the end."""
@@ -198,7 +196,7 @@ class Track:
     def play_next(self) -> int:
         """Let the exchange see the next row or trade, and return its time."""
         trade = self._trade
-        ts_ns = self.next_ts_ns()
+        ts_ns = self.next_ts_ns
         if self._found is not None and self._found[0] <= self._row and self._found[1] <= trade:
             self._look_key = None
         if trade < self._trades and self._trade_row[trade] <= self._row:
@@ -207,11 +205,13 @@ class Track:
             aggressor = Side.BUY if trades.side[trade] > 0 else Side.SELL
             self.exchange.trade(ts_ns, self.instrument_id, price, qty, aggressor)
             self._trade += 1
+            self.next_ts_ns = self._ts_at(self._row, self._trade)
             if self.is_changed:
                 self._show(ts_ns)
         else:
             self.exchange.set_book(ts_ns, self.instrument_id, *self.data.levels(self._row))
             self._row += 1
+            self.next_ts_ns = self._ts_at(self._row, self._trade)
             self._show(ts_ns)
         return ts_ns
 
@@ -221,10 +221,12 @@ class Track:
 
     def skip_to(self, ts_ns: int) -> None:
         """Let the exchange see everything up to and at `ts_ns` in bulk. Nothing of it matters: `matters_ns` said so."""
-        row = int(np.searchsorted(self._ts, ts_ns, "right"))
-        trade = int(np.searchsorted(self._trade_ts, ts_ns, "right")) if self._trades else 0
-        if row > self._row or trade > self._trade:
+        if self.next_ts_ns <= ts_ns:
+            row = int(np.searchsorted(self._ts, ts_ns, "right"))
+            trade = int(np.searchsorted(self._trade_ts, ts_ns, "right")) if self._trades else 0
             self._catch_up(row, trade)
+        elif ts_ns < self._shown_ns + RESHOW_NS:
+            return
         if not self._row:
             return
         shown_ns = max(int(self._ts[self._row - 1]), self._shown_ns)
@@ -257,6 +259,7 @@ class Track:
         if row > self._row:
             self.exchange.set_book(int(self._ts[row - 1]), self.instrument_id, *self.data.levels(row - 1))
         self._row, self._trade = row, trade
+        self.next_ts_ns = self._ts_at(row, trade)
 
     def _advance(
         self, order: VenueOrder, best: tuple[int, int], lowest: int, highest: int, row: int, trade: int

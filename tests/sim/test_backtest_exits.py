@@ -1,0 +1,74 @@
+"""Backtests of `exits`: what brokers' accounts bring along, hours, and skipping that changes nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hedgerow.market.ticks import Quotes, TickFile, write_ticks
+from hedgerow.model.ids import InstrumentId
+from hedgerow.sim.backtest.run import backtest, traded
+from hedgerow.sim.result import encoded
+from tests.sim.markets import config_of, markets
+
+WATCHED = """
+accounts:
+  a/main: {venue: sim, balance: {USD: 500000}, positions: {BTC-PERP: {qty: 0.5, price: 60000}}}
+  b/main: {venue: sim, balance: {USD: 500000}, positions: {BTC-PERP: {qty: -0.7, price: 60000}}}
+books:
+  btc:
+    policy: exits
+    legs:
+      long:  {account: a/main, symbol: BTC-PERP, adopt: true}
+      other: {account: b/main, symbol: BTC-PERP, adopt: true}
+    take_profit_rate: 1.0008
+    stop_loss_rate: 0.999
+    trailing_rate: 0.9995
+    scale_out_rate: 1.0003
+    slippage_bps_max: 1
+    stale_order_s: 2
+"""
+STOCK = """
+accounts:
+  brk/main: {venue: sim, balance: {USD: 10000}, positions: {SPY: {qty: 10, price: 498}}}
+venues:
+  brk: {calendar: XNYS}
+books:
+  exits: {policy: exits, accounts: [brk/main], adopt: all, close_of_day_min: 10}
+"""
+S = 1_000_000_000
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_skipping_changes_nothing(seed: int, tmp_path: Path) -> None:
+    """What is passed over by the wake prices leaves the same result, byte for byte, as stepping each row."""
+    config = config_of(WATCHED)
+    data = markets(config, tmp_path, seed, 400)
+
+    skipped, stepped = (backtest(config, data, seed=seed, skips=skips) for skips in (True, False))
+
+    assert encoded(skipped) == encoded(stepped)
+    assert skipped.books[0].fills
+
+
+@pytest.mark.slow
+def test_e05_a_half_day_in_the_past_closes_early(tmp_path: Path) -> None:
+    """E5: the account's position is found, the calendar is that of the data's day, and the venue keeps it too."""
+    opens = int(datetime(2025, 11, 28, 14, 0, tzinfo=UTC).timestamp()) * S
+    ts_ns = opens + np.arange(3 * 3_600, 4 * 3_600, 4, dtype=np.int64) * S
+    still = np.full(len(ts_ns), 50_000, np.int64)
+    lots = np.full(len(ts_ns), 100, np.int64)
+    quotes = Quotes.top(ts_ns, still, still + 1, lots, lots)
+    file: TickFile = write_ticks(tmp_path / "spy.ticks", tick=Decimal("0.01"), step=Decimal(1), quotes=quotes)
+    config = config_of(STOCK)
+    assert list(traded(config)) == ["brk:SPY"]
+
+    (book,) = backtest(config, {InstrumentId("brk:SPY"): file}).books
+
+    (fill,) = book.fills
+    assert fill.slot == "exit/close_of_day"
+    assert datetime.fromtimestamp(fill.ts_ns // S, UTC).strftime("%H:%M:%S") == "17:50:00"
