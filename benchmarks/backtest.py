@@ -1,4 +1,4 @@
-"""Quotes a second of a backtest: a resting grid, a mirror and a carry, over a recorded file repeated to ten million quotes.
+"""Quotes a second of a backtest: a resting grid, a mirror and a carry, over a recorded file repeated many times.
 
 `python -m benchmarks.backtest FILE POLICY` runs one of them and prints one JSON object.
 """
@@ -91,7 +91,7 @@ def measure(path: Path, policy: str) -> Ran:
     config = load_text(f"{ACCOUNTS}\nbooks:\n  bench: {{policy: {policy}, {POLICIES[policy]}}}\n", "bench.yaml", Path())
     file = TickFile.open(path)
     recorder = Recorder()
-    run = Backtest(config, {instrument_id: file for instrument_id in traded(config)}, recorder)
+    run = Backtest(config, dict.fromkeys(traded(config), file), recorder)
     started, cpu_started = time.perf_counter(), time.process_time()
     run.run()
     took_s, cpu_s = time.perf_counter() - started, time.process_time() - cpu_started

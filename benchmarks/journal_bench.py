@@ -73,6 +73,7 @@ class _Desk:
             self.await_durable(seq)
         else:
             self.commits += 1
+            self.writer.tidy()
 
     def close(self) -> None:
         self.writer.close()
@@ -114,7 +115,7 @@ def lockstep_books(folder: Path, rounds: int) -> dict[str, object]:
     for group in batch:
         seq = 0
         for each in group:
-            seq = desk.writer.append(each)
+            seq = desk.writer.take(each)
         desk.settle(seq)
     took_s = time.perf_counter() - started
     desk.close()
@@ -133,7 +134,7 @@ def one_at_a_time(folder: Path, turns: int) -> dict[str, object]:
     took_ms = []
     for each in batch:
         started = time.perf_counter()
-        desk.settle(desk.writer.append(each))
+        desk.settle(desk.writer.take(each))
         took_ms.append((time.perf_counter() - started) * 1e3)
     desk.close()
     took_ms.sort()

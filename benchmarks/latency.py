@@ -108,8 +108,9 @@ class Desk:
 
     def _append(self, turn: Turn) -> None:
         # What follows a hedge is not measured, and is durable before the next fill comes.
-        self._writer.append(turn)
+        self._writer.take(turn)
         self._writer.flush()
+        self._writer.tidy()
 
     def _made_durable(self, seq: int) -> None:
         self._durable_s = time.perf_counter()

@@ -280,6 +280,6 @@ def _fill(account_id: AccountId, report: TradeReport) -> Fill:
 def _venue(leg: LegConfig) -> SimExchange:
     venue = SimExchange(leg.instrument.venue_id, [leg.instrument], VenueRules(history_max=HISTORY_MAX), seed=1)
     fees = Fees(maker=Decimal("0.0002"), taker=Decimal("0.0005"))
-    venue.open_account(leg.account_id, {"USD": Decimal(10**12), "BTC": ZERO}, fees)
+    venue.open_account(leg.account_id, {"USD": Decimal(10**11), "BTC": ZERO}, fees)
     venue.set_book(START_NS, leg.instrument.id, *MARKET_LEVELS)
     return venue

@@ -510,7 +510,7 @@ def test_reads_in_quick_succession_are_not_noted_one_by_one() -> None:
 
 
 def test_drift_needs_two_reads_with_all_their_trades_and_stops_entries_only() -> None:
-    """A position may show a trade before anything else does; what no later read of trades explains is drift, no fill."""
+    """A position may show a trade before all else does; what no later read of trades explains is drift, no fill."""
     made = Desk(Quoting(entry()), config(limits=Limits(stale_ms=100_000)))
     made.accept(made.standing())
     for _ in range(2):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hedgerow.core.book import Book
 from hedgerow.core.commands import Command, Read, SubmitOrder, Turn
 from hedgerow.core.events import (
+    BalancesRead,
     Event,
     FillReceived,
     OpenOrder,
@@ -110,6 +111,8 @@ class Market:
                 return TradesRead(now_ns, command.leg_id, now_ns)
             case ReadKind.POSITION:
                 return PositionRead(now_ns, command.leg_id, now_ns, desk.book.net_qty(command.leg_id))
+            case ReadKind.BALANCES:
+                return BalancesRead(now_ns, command.leg_id, now_ns)
             case ReadKind.OPEN_ORDERS:
                 rows = tuple(
                     OpenOrder(VenueOrderId(f"v-{order.id}"), order.side, order.qty, order.filled_qty, order.id)

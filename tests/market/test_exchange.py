@@ -30,7 +30,7 @@ from hedgerow.market.fees import Fees
 from hedgerow.market.limits import Counted, RateLimits, Window
 from hedgerow.market.rules import SelfTrade, VenueRules
 from hedgerow.model.instrument import FeeCurrency, InstrumentKind
-from hedgerow.model.market import FundingRate
+from hedgerow.model.market import BorrowRate, FundingRate
 from hedgerow.model.order import OrderStatus, OrderType, TimeInForce
 from tests.market.desk import (
     BUY,
@@ -449,6 +449,26 @@ def test_funding_is_paid_at_its_time_on_the_position() -> None:
     assert paid == [(A, D("-0.01")), (B, D("0.01"))] * 2
     rate = desk.exchange.funding_rate(PERP)
     assert rate is not None and rate.next_funding_ts_ns == 10 * S + 16 * 3600 * S
+
+
+def test_interest_is_charged_on_what_was_borrowed_once_an_interval() -> None:
+    """A loan grows by its interest; who owes nothing pays nothing."""
+    desk = Desk(funds={"USDT": D(60), "BTC": D(0)})
+    desk.order(BUY, "1", on=MARGIN)
+    desk.exchange.drain()
+    desk.exchange.set_borrow_rate(BorrowRate("USDT", S, D("0.001"), 3600))
+    assert desk.exchange.next_due_ns() == 3601 * S
+
+    desk.exchange.advance(3601 * S - 1)
+    assert desk.exchange.drain() == []
+    desk.exchange.advance(2 * 3600 * S + S)
+
+    charged = [(account, r.interest_id, r.amount) for account, r in desk.exchange.drain()]  # type: ignore[union-attr]
+    assert charged == [
+        (A, f"USDT@{3601 * S}", D("0.041")),
+        (A, f"USDT@{7201 * S}", D("0.041041")),
+    ]
+    assert desk.exchange.balances(A)["USDT"] == D("-41.082041")
 
 
 def test_a_position_side_must_match_the_accounts_mode() -> None:

@@ -55,7 +55,7 @@ def test_a_session_is_in_exchange_time() -> None:
     ("before", "after", "opens_before", "opens_after"),
     [("2026-03-06", "2026-03-09", "14:30", "13:30"), ("2026-10-30", "2026-11-02", "13:30", "14:30")],
 )
-def test_the_clocks_change_with_the_exchange(before: str, after: str, opens_before: str, opens_after: str) -> None:
+def test_e04_the_clocks_change_with_the_exchange(before: str, after: str, opens_before: str, opens_after: str) -> None:
     """E4: over both weekends of a change the open moves by an hour in UTC and not at all in New York."""
     table = sessions_from("XNYS", ns(f"{before} 12:00"))
 
@@ -63,7 +63,7 @@ def test_the_clocks_change_with_the_exchange(before: str, after: str, opens_befo
     assert hours(table, after)[0][0] == opens_after
 
 
-def test_half_days_and_holidays() -> None:
+def test_e05_half_days_and_holidays() -> None:
     """E5: nothing on Thanksgiving, and the day after ends at 13:00 in New York."""
     table = sessions_from("XNYS", ns("2026-11-25 12:00"))
 
@@ -84,7 +84,7 @@ def test_a_lunch_break_is_two_sessions() -> None:
 
 
 @pytest.mark.slow
-def test_the_hosts_time_zone_never_matters() -> None:
+def test_e04_the_hosts_time_zone_never_matters() -> None:
     """E4: hosts in UTC, New York, Los Angeles and Sydney make the same table."""
     command = (sys.executable, "-W", "ignore", "-c", SCRIPT, *MOMENTS)
     environments = [os.environ | {"TZ": zone, "PYTHONPATH": os.pathsep.join(sys.path)} for zone in ZONES]

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from hedgerow.core.book import Book
+from hedgerow.core.commands import Turn
 from hedgerow.core.config import Limits
-from hedgerow.core.events import Balance, BalancesRead
+from hedgerow.core.events import Balance, BalancesRead, InterestCharged
 from hedgerow.core.holds import HoldReason
-from hedgerow.model.ids import BookId, LegId
-from hedgerow.model.instrument import InstrumentKind
+from hedgerow.journal.errors import JournalError
+from hedgerow.model.ids import AccountId, BookId, LegId
+from hedgerow.model.instrument import Instrument, InstrumentKind
 from hedgerow.runtime import portfolio
+from hedgerow.runtime.cycle import Cycle
+from hedgerow.runtime.dispatch import Budget, Dispatch
+from hedgerow.venues.gateway import Deliver, Request
 from tests.core.books import HEDGE, LEAD, Desk, Quoting, S, config, entry, instrument, submits
+from tests.venues.clockwork import VirtualClock
 
 RATIO = Limits(symbol_exposure_ratio_max=Decimal("0.5"))
 
@@ -93,3 +101,80 @@ def test_the_worst_case_of_one_more_entry_counts_with_all_other_books() -> None:
     hold = third.book.state.holds["lead/entry"]
     assert hold.reason is HoldReason.SYMBOL_EXPOSURE_LIMIT
     assert dict(hold.numbers) == {"would_be": "0.8000", "limit": "0.5"}
+
+
+class Paper:
+    """A journal that takes everything, and a watcher that does nothing."""
+
+    backlog_len = 0
+
+    def __init__(self) -> None:
+        self.turns: list[Turn] = []
+
+    def append(self, turn: Turn) -> int:
+        self.turns.append(turn)
+        return len(self.turns)
+
+    def save_snapshot(self, book_id: BookId, body: bytes) -> None: ...
+
+    def turned(self, turns: list[tuple[int, Turn]]) -> None: ...
+
+    def faulted(self, book_id: BookId, error: Exception) -> None:
+        raise error
+
+    def journal_failed(self, error: JournalError) -> None:
+        raise error
+
+
+class Silent:
+    """A gateway to a venue that never answers."""
+
+    account_id = AccountId("sim/lead")
+
+    def start(self, leg_id: LegId, instrument: Instrument, deliver: Deliver) -> None: ...
+
+    def send(self, request: Request) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+def cycle_of(*made: Desk) -> tuple[Cycle, list[BookId]]:
+    """Return a cycle of these desks' books, each under a name of its own."""
+    clock, paper = VirtualClock(), Paper()
+    clock.run(made[0].now_ns - clock.now_ns() if made[0].now_ns > clock.now_ns() else 0)
+    running = Cycle(clock, paper, lambda book_id, command: None, paper)
+    names = []
+    for number, each in enumerate(made):
+        book_id = BookId(f"b{number}")
+        each.book.state.config = replace(each.book.config, book_id=book_id)
+        each.book.index()
+        doors = {leg_id: Dispatch(clock, Budget()) for leg_id in each.book.legs}
+        running.add(each.book, {leg_id: Silent() for leg_id in each.book.legs}, doors)
+        names.append(book_id)
+    return running, names
+
+
+def test_an_entry_of_one_book_is_told_to_the_others_at_once() -> None:
+    """Two books that see the same room must not both take it."""
+    rows = ((LEAD, "USD", "150"), (LEAD, "BTC", "0"), (HEDGE, "USD", "100"))
+    first, second = desk(RATIO, *rows), desk(RATIO, *rows)
+    running, _ = cycle_of(first, second)
+
+    running.tell_portfolio()
+
+    working = [len(list(each.book.working(LEAD))) for each in (first, second)]
+    assert sorted(working) == [0, 1], "one of them takes the room"
+    loser = (first, second)[working.index(0)]
+    assert loser.book.state.holds["lead/entry"].reason is HoldReason.SYMBOL_EXPOSURE_LIMIT
+
+
+def test_interest_of_an_account_is_booked_by_one_book() -> None:
+    """Every leg of a margin account hears of the same charge."""
+    margin = instrument("lead", kind=InstrumentKind.MARGIN)
+    made = [Desk(Quoting(), config(lead=margin)) for _ in range(2)]
+    running, names = cycle_of(*made)
+
+    for book_id in names:
+        running.deliver(book_id, InterestCharged(made[0].now_ns, LEAD, "i1", "USD", Decimal("0.5")))
+
+    assert [each.book.ledger(LEAD).interest.get("USD") for each in made] == [Decimal("0.5"), None]

@@ -26,11 +26,14 @@ NOBODY: frozenset[InstrumentId] = frozenset()
 
 
 def watch(
-    account: str = "brk/main", watched: str = "all", adopted: str = "", manual: str = "", **more: object
+    account: str = "brk/main",
+    watched: str = "all",
+    adopted: str = "",
+    manual: str = "",
+    others: frozenset[InstrumentId] = NOBODY,
 ) -> Watch:
-    words = (frozenset(each.split()) for each in (watched, adopted, manual))
-    others = frozenset(more.get("others", NOBODY))  # type: ignore[call-overload]
-    return Watch(BookId(f"exits-{account}"), AccountId(account), *words, others, 2_000, 2_000)
+    all_words = [frozenset(each.split()) for each in (watched, adopted, manual)]
+    return Watch(BookId(f"exits-{account}"), AccountId(account), *all_words, others, 2_000, 2_000)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +69,7 @@ def test_an_underlying_means_its_options_too() -> None:
 
 def test_what_another_book_trades_is_left_to_it() -> None:
     """Two books that each think a position theirs would close it twice."""
-    assert watch(others={stock().id}).leg(stock()) is None
+    assert watch(others=frozenset({stock().id})).leg(stock()) is None
     assert watch().leg(stock(kind=InstrumentKind.SPOT)) is None
 
 

@@ -164,8 +164,8 @@ class Live:
 def by_leg(fills: list[tuple[LegId, Side, Decimal, Decimal]]) -> dict[LegId, list[tuple[Side, Decimal, Decimal]]]:
     """Return the fills of each leg in order: two legs' messages may pass one another on their ways."""
     told: dict[LegId, list[tuple[Side, Decimal, Decimal]]] = {}
-    for leg_id, *fill in fills:
-        told.setdefault(leg_id, []).append((fill[0], fill[1], fill[2]))
+    for leg_id, side, qty, price in fills:
+        told.setdefault(leg_id, []).append((side, qty, price))
     return told
 
 

@@ -12,6 +12,7 @@ from hedgerow.core.config import BookConfig
 from hedgerow.core.events import OpenOrdersRead, OrderRejected, PositionRead, RejectClass, TradesRead
 from hedgerow.core.target import Making, Taking
 from hedgerow.model.instrument import InstrumentKind
+from hedgerow.model.market import BorrowRate
 from hedgerow.model.order import Role, Side
 from hedgerow.strategies import make
 from hedgerow.strategies.params import BadParams
@@ -98,6 +99,51 @@ def test_funding_must_pay_enough_when_asked_for() -> None:
 
     carry.fund("0.00009")
     assert told(carry.target()) == {"spot/entry/1": "no_signal"}
+
+
+def test_carry_is_funding_less_borrow_and_basis_less_fees_over_the_horizon() -> None:
+    """6 of funding, 2 of borrow, a basis of 39.92, fees of 20 and 10 days: 5.99 bps a day."""
+    carry = desk(
+        entry_basis_bps_min="none",
+        entry_carry_bps_per_day_min="6",
+        borrow_bps_per_day="2",
+        fees_bps="20",
+        horizon_days="10",
+    )
+    carry.fund("0.0002")
+    target = carry.target()
+    assert told(target) == {"spot/entry/1": "no_signal"}
+    assert dict(target.holds[0].numbers)["carry_bps_per_day"] == "5.99"
+
+    carry.quote(carry.hedge, ("100.7",), ("100.8",))
+    assert resting(carry.target(), "entry/1") is not None
+
+
+def test_an_unknown_loan_is_not_a_free_one() -> None:
+    """A margin account whose rate was not told yet waits; own money costs nothing."""
+    params = {"entry_qty": "0.1", "max_net_qty": "0.3", "entry_carry_bps_per_day_min": "1"}
+    borrows = Desk("carry", (replace(SPOT, kind=InstrumentKind.MARGIN), FUTURES), ("spot", "futures"), params)
+    owns = desk(params)
+    for each in (borrows, owns):
+        each.quote(each.hedge, ("100.6",), ("100.7",))
+        each.fund("0.0001")
+
+    assert dict(borrows.target().holds[0].numbers)["borrow_bps_per_day"] == "unknown"
+    assert resting(owns.target(), "entry/1") is not None
+
+    borrows.book.borrow_rates[borrows.lead, "USDT"] = BorrowRate("USDT", NOW_NS, Decimal("0.00001"), 3_600)
+    assert resting(borrows.target(), "entry/1") is not None
+
+
+def test_what_is_held_is_unwound_when_its_income_is_gone() -> None:
+    """Basis and fees are sunk: only funding less borrow says whether to stay."""
+    carry = held(desk(exit_carry_bps_per_day_max="0", borrow_bps_per_day="3"), "0.1", "-0.1")
+    carry.fund("0.0002")
+    assert resting(carry.target(), "exit") is None
+
+    carry.fund("0.0001")
+    exit_ = resting(carry.target(), "exit")
+    assert exit_ is not None and exit_.qty == Decimal("0.1")
 
 
 def test_a_resting_entry_outlives_its_conditions_until_its_timeout() -> None:

@@ -140,6 +140,32 @@ def test_scaling_out_of_one_contract_sells_nothing() -> None:
     assert told(broker.quote(EXPIRES_LATER, "1.10", "1.11")) == ["sell 1 exit/take_profit"]
 
 
+def test_what_is_added_after_scaling_out_is_scaled_out_by_itself() -> None:
+    """Half of the first ten was sold; of fifteen, half is seven, not all that is above what the first part left."""
+    broker = Broker({leg(stock(), adopt_later=True): ("10", "100")}, scale_out_rate="1.05")
+    (part,) = broker.quote("SPY", "105.00", "105.10")
+    broker.fill(part, "105.00")
+    broker.end(part, "5")
+    broker.quote("SPY", "101.00", "101.10")
+    broker.trade_by_hand("SPY", "10", "100")
+    broker.wait(120 * S)
+    assert broker.net_qty("SPY") == 15
+
+    assert told(broker.quote("SPY", "105.00", "105.10")) == ["sell 7 exit/scale_out"]
+
+
+def test_a_short_remembers_nothing_of_the_long_before() -> None:
+    """Turned round by hand: the best price of the long is no stop for the short."""
+    broker = Broker({leg(stock(), adopt_later=True): ("10", "100")}, trailing_rate="0.95", take_profit_rate="none")
+    broker.quote("SPY", "101.00", "101.10")
+    broker.trade_by_hand("SPY", "-20", "101")
+    broker.wait(120 * S)
+    assert broker.net_qty("SPY") == -10
+
+    assert broker.quote("SPY", "106.00", "106.10") == []
+    assert '"best"' not in broker.book.state.memory
+
+
 def test_e02_a_canceled_exit_is_armed_again() -> None:
     """E2: accepted is not filled: what is left of the position is asked for again, by the rules of then."""
     broker = Broker({stock(): ("10", "100")})
@@ -362,8 +388,7 @@ def test_quotes_between_the_wake_prices_change_nothing(
     broker = Broker({stock(): (net_qty, "100")}, trailing_rate=trailing, scale_out_rate=scale_out)
     broker.quote("SPY", str(first[0]), str(max(first[0] + first[1], Decimal("0.01"))))
     before = broker.target()
-    if before.wake_prices is None:
-        return
+    assert before.wake_prices is not None
     (prices,) = before.wake_prices
     instrument_id = InstrumentId("brk:SPY")
     for bid, spread in others:

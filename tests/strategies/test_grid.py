@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,8 @@ from hedgerow.core.events import Action, OperatorCommanded
 from hedgerow.model.instrument import FeeCurrency, InstrumentKind
 from hedgerow.model.numbers import BPS
 from hedgerow.model.order import Role, Side
+from hedgerow.runtime.config import load_text
+from hedgerow.runtime.config_text import ConfigError, find
 from hedgerow.strategies import make
 from hedgerow.strategies.grid_levels import Ladder, frame_of
 from hedgerow.strategies.grid_params import GridParams
@@ -451,6 +454,8 @@ def test_exits_cover_what_is_held_and_promises_are_kept(params: dict[str, str], 
         assert sum(lot.net_qty for lot in lots.values()) == floor.held
         exits = sum(order.net_leaves for order in floor.orders(Role.EXIT).values())
         assert exits == -floor.held
+        slots = [want.slot for want in floor.target.resting]
+        assert len(set(slots)) == len(slots)
         quote = floor.book.quote(leg_id)
         assert quote is not None and before.wake_prices is not None
         inside = all(wake.spans(quote) for wake in before.wake_prices if wake.leg_id == leg_id)
@@ -489,3 +494,55 @@ def test_g12_a_remainder_goes_out_with_the_next_fill() -> None:
     floor.trade(Side.SELL, "0.0007", "90994.5")
 
     assert [order.qty for order in floor.orders(Role.EXIT).values()] == [D("0.001")]
+
+
+# As a config file.
+
+CONFIG = """
+accounts:
+  simA/main: {venue: sim, balance: {USD: 500}, leverage: 10}
+books:
+  btc-grid:
+    policy: grid
+    legs:
+      lead: {account: simA/main, symbol: BTC-PERP}
+    budget: 500
+    low: 58000
+    high: 62000
+    levels: 8
+"""
+
+
+def test_a_grid_needs_no_hedge_leg(tmp_path: Path) -> None:
+    """One leg, named lead; a hedge leg alone is still a mistake."""
+    (book,) = load_text(CONFIG, "grid.yaml", tmp_path).books
+
+    assert [leg.id for leg in book.legs] == [LEAD] and book.hedge is None
+    with pytest.raises(ConfigError, match="there is a hedge leg and no lead leg"):
+        load_text(CONFIG.replace("lead:", "hedge:"), "grid.yaml", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "line"),
+    [
+        (("budget: 500", "budget: 600"), "simA/main owns 500 USD, less than 600", 9),
+        (("levels: 8", "levels: 200"), "level 200 would be 0.000", 9),
+        (("levels: 8", "levels: 8\n    spacing_bps: 100"), "level 7 would have no exit level", 12),
+        (("budget: 500", "budget: 500\n    leverage: 10\n    low: 50000"), "liquidation at about", 10),
+        (("levels: 8", "levls: 8"), "unknown key 'levls'", 12),
+    ],
+)
+def test_a_config_that_cannot_be_is_told_at_its_line(
+    change: tuple[str, str], words: str, line: int, tmp_path: Path
+) -> None:
+    """G25, and what else is known before the first order: one clear message, at the place in the file."""
+    text = CONFIG.replace(*change)
+    if "low: 50000" in text:
+        text = text.replace("    low: 58000\n", "")
+
+    with pytest.raises(ConfigError) as caught:
+        load_text(text, "grid.yaml", tmp_path)
+
+    problem = next(problem for problem in caught.value.problems if words in problem.text)
+    assert find(caught.value.source, problem)[0] == line
+    assert problem.help

@@ -158,6 +158,17 @@ def test_the_profit_of_each_leg_rests_at_its_venue() -> None:
     assert all(want.reduce_only and want.role is Role.EXIT and want.slot == "take_profit" for want in takes.values())
 
 
+def test_a_filter_that_the_venue_changed_counts_at_once() -> None:
+    """D10: a limit off the new tick would be refused again and again."""
+    a = opened()
+    leg = a.book.legs[LONG]
+    a.book.legs[LONG] = replace(leg, instrument=replace(leg.instrument, tick=Decimal("0.5")))
+
+    takes = {want.leg_id: want.limit_price for want in a.target().resting}
+
+    assert takes == {LONG: Decimal("101.5"), SHORT: Decimal("98.8")}
+
+
 def test_the_winner_runs_and_says_why() -> None:
     """P3: the residual is a choice then; what would alarm by its age says so instead."""
     a = opened(after_exit="run_winner")
@@ -199,6 +210,20 @@ def test_a_blind_leg_alarms_and_time_still_counts() -> None:
 
     a.wait("49")
     assert {net.leg_id for net in a.target().nets} == {LONG, SHORT}
+
+
+def test_a_start_is_not_blind_before_its_feeds_had_time() -> None:
+    """After a restart no quote has come yet: that is no alarm, until it lasts."""
+    a = opened()
+    for leg_id in (LONG, SHORT):
+        a.unquote(leg_id)
+        a.book.linked_ts_ns[leg_id] = a.book.now_ns
+
+    assert a.target().alarms == ()
+    assert a.target().wake_prices is None
+
+    a.wait("11")
+    assert {alarm.subject for alarm in a.target().alarms} == {LONG, SHORT}
 
 
 def test_the_book_looks_again_at_the_interval_and_at_each_limit() -> None:
@@ -370,7 +395,12 @@ MOVES = st.one_of(
     st.tuples(st.just("wait"), st.just(LONG), st.integers(0, 30).map(Decimal)),
     st.tuples(st.just("shown"), st.just(LONG), st.just(Decimal(0))),
 )
-WAYS: tuple[dict[str, str], ...] = ({}, {"after_exit": "run_winner"}, {"rounds": "continuous", "pause_s": "5"}, {"net_stop_loss_bps": "50"})
+WAYS: tuple[dict[str, str], ...] = (
+    {},
+    {"after_exit": "run_winner"},
+    {"rounds": "continuous", "pause_s": "5"},
+    {"net_stop_loss_bps": "50"},
+)
 
 
 @settings(max_examples=150)

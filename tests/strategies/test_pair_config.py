@@ -54,3 +54,15 @@ def test_an_instrument_that_says_too_little_is_told_once(tmp_path: Path) -> None
     """What is missing is told where it is listed; the book is not judged on half of its legs."""
     with pytest.raises(ConfigError, match=r"instruments\.SOL_USDC: missing multiplier"):
         load_text(EXAMPLE.replace("multiplier: 1, ", ""), "pair.yaml", tmp_path)
+
+
+def test_two_books_do_not_ask_for_two_leverages(tmp_path: Path) -> None:
+    """A venue has one for each instrument of an account: two books would undo each other's."""
+    lines = EXAMPLE.split("\n")
+    first = lines.index("  sol-pair:")
+    end = next(number for number in range(first + 1, len(lines)) if not lines[number].startswith("    "))
+    second = "\n".join(lines[first:end]).replace("sol-pair:", "sol-again:").replace("leverage: 3", "leverage: 5")
+    text = EXAMPLE.replace("\n\nsim:", f"\n{second}\n\nsim:")
+
+    with pytest.raises(ConfigError, match="is to have leverage 3 and 5"):
+        load_text(text, "pair.yaml", tmp_path)

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 from hedgerow.core.commands import CancelOrder, CancelOrphan, QueryOrder, Read, SubmitOrder
 from hedgerow.core.events import (
+    BalancesRead,
+    BorrowRateReceived,
     CancelAnswered,
     CancelOutcome,
     Event,
@@ -15,6 +17,7 @@ from hedgerow.core.events import (
     FundingPaid,
     FundingRateReceived,
     Heartbeat,
+    InterestCharged,
     LinkDown,
     LinkUp,
     OpenOrdersRead,
@@ -38,7 +41,7 @@ from hedgerow.market.limits import Counted, RateLimits, Window
 from hedgerow.market.rules import VenueRules
 from hedgerow.model.ids import AccountId, ClientOrderId, InstrumentId, LegId, VenueId, VenueOrderId
 from hedgerow.model.instrument import Instrument, InstrumentKind
-from hedgerow.model.market import FundingRate
+from hedgerow.model.market import BorrowRate, FundingRate
 from hedgerow.model.order import OrderStatus, OrderType, Role, Side, TimeInForce
 from hedgerow.venues.sim_gateway import SimGateway
 from hedgerow.venues.sim_venues import SimVenues
@@ -49,13 +52,13 @@ D = Decimal
 E = TypeVar("E")
 LEG = LegId("lead")
 VENUE, ACCOUNT = VenueId("sim"), AccountId("sim/a")
-PERP, SPOT = InstrumentId("sim:PERP"), InstrumentId("sim:SPOT")
+PERP, SPOT, MARGIN = InstrumentId("sim:PERP"), InstrumentId("sim:SPOT"), InstrumentId("sim:MARGIN")
+KINDS = {PERP: InstrumentKind.PERP, SPOT: InstrumentKind.SPOT, MARGIN: InstrumentKind.MARGIN}
 WAY_NS = 5 * MS
 
 
 def instrument(instrument_id: InstrumentId = PERP) -> Instrument:
-    kind = InstrumentKind.PERP if instrument_id == PERP else InstrumentKind.SPOT
-    return Instrument(instrument_id, VENUE, kind, "BTC", "USD", D("0.1"), D("0.001"), D("0.001"))
+    return Instrument(instrument_id, VENUE, KINDS[instrument_id], "BTC", "USD", D("0.1"), D("0.001"), D("0.001"))
 
 
 class Desk:
@@ -64,9 +67,9 @@ class Desk:
     def __init__(self, instrument_id: InstrumentId = PERP, limits: RateLimits | None = None) -> None:
         self.clock = VirtualClock()
         rules = VenueRules(limits=limits)
-        self.exchange = SimExchange(VENUE, (instrument(PERP), instrument(SPOT)), rules, 1)
+        self.exchange = SimExchange(VENUE, [instrument(each) for each in KINDS], rules, 1)
         self.exchange.open_account(ACCOUNT, {"USD": D(100_000), "BTC": D(2)}, Fees(D("0.0001"), D("0.0004")))
-        for each in (PERP, SPOT):
+        for each in KINDS:
             self.exchange.set_book(START_NS, each, [(D(100), D(5))], [(D(101), D(5))])
         way = Delay(WAY_NS)
         self.venues = SimVenues(self.clock, {VENUE: self.exchange}, {VENUE: Latency(random.Random(1), way, way)}, [])
@@ -238,6 +241,40 @@ def test_a_position_is_read_with_its_price_and_a_balance_where_there_is_no_posit
 
     assert (perp.one(PositionRead).net_qty, perp.one(PositionRead).avg_price) == (D("0.5"), D(101))
     assert (spot.one(PositionRead).net_qty, spot.one(PositionRead).avg_price) == (D(2), None)
+
+
+def test_balances_are_read_with_what_is_owed() -> None:
+    """A loan is told apart from what is owned: 1,500 coins for 100,000, and the rest is borrowed."""
+    desk = Desk(MARGIN)
+    desk.exchange.set_book(START_NS, MARGIN, [(D(100), D(5_000))], [(D(101), D(5_000))])
+    desk.gateway.send(submit(qty="1500", instrument_id=MARGIN))
+    desk.run()
+
+    desk.gateway.send(Read(LEG, ReadKind.BALANCES))
+    desk.run()
+
+    rows = {row.currency: row for row in desk.one(BalancesRead).rows}
+    assert (rows["BTC"].total, rows["BTC"].borrowed) == (D(1502), 0)
+    assert (rows["USD"].total, rows["USD"].available) == (0, 0)
+    assert rows["USD"].borrowed == D(51_500) + D("60.6")
+    assert rows["USD"].net == -D("51560.6")
+
+
+def test_loans_and_their_interest_are_told_where_they_can_be_taken() -> None:
+    """Interest is money, and its rate is what a carry counts on; a perp account is not concerned."""
+    margin, perp = Desk(MARGIN), Desk(PERP)
+    margin.exchange.set_book(START_NS, MARGIN, [(D(100), D(5_000))], [(D(101), D(5_000))])
+    margin.gateway.send(submit(qty="1500", instrument_id=MARGIN))
+    margin.run()
+
+    for desk in (margin, perp):
+        desk.exchange.set_borrow_rate(BorrowRate("USD", START_NS, D("0.001"), 2))
+        desk.run(3 * S)
+
+    assert margin.all(BorrowRateReceived)[0].rate.rate == D("0.001")
+    charged = margin.one(InterestCharged)
+    assert (charged.leg_id, charged.currency, charged.amount) == (LEG, "USD", D("51.5606"))
+    assert perp.all(BorrowRateReceived) == []
 
 
 def test_open_orders_are_read_with_their_ids() -> None:

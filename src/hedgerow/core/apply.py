@@ -768,6 +768,8 @@ def _refuse(book: Book, order: Order, reject_class: RejectClass, code: str, text
     since = before.since_ts_ns if before is not None and in_a_row else book.now_ns
     spacing_ns = life.spacing_ns(timing.retry_first_ms, timing.retry_spacing_ms_max, tries - 1)
     wait_ns = max(spacing_ns, min(retry_after_ns, RETRY_AFTER_NS_MAX))
+    if reject_class is RejectClass.INSUFFICIENT_MARGIN:
+        _want_reads(book, (ReadKind.BALANCES,), book.now_ns, order.leg_id)
     book.state.refusals[key] = Refusal(order.side, reject_class, code, text, tries, since, book.now_ns + wait_ns)
     # An entry that cannot be made costs nothing: its hold says why, and nobody need be woken.
     if tries == REFUSALS_ALARM and order.role is not Role.ENTRY:

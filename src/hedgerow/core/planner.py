@@ -486,8 +486,7 @@ def _resting_qty(book: Book, want: Resting, refusal: Refusal | None, result: Pla
     qty = want.qty if instrument.max_qty is None else min(want.qty, instrument.max_qty)
     if want.role is Role.EXIT:
         held = book.net_qty(want.leg_id) * -want.side.sign
-        # What two settled reads did not show is not there to be sold: the order would open the other side.
-        missing = max(book.ledger(want.leg_id).drift_net_qty * want.side.sign, ZERO)
+        missing = _not_there(book, want)
         free = max(held - missing - _closing(book, want, result), ZERO)
         if free < qty:
             shown = (("shown", str(held - missing)),) if missing else ()
@@ -506,6 +505,11 @@ def _resting_qty(book: Book, want: Resting, refusal: Refusal | None, result: Pla
     numbers = (("wanted", str(want.qty)), ("would_be", str(broken.value)), ("limit", str(broken.limit)))
     result.hold(Hold(RULE_HOLDS[broken.rule], want.leg_id, want.slot, numbers))
     return None
+
+
+def _not_there(book: Book, want: Resting) -> Decimal:
+    """How much of the position drift has taken: sold all the same, it would open the other side."""
+    return max(book.ledger(want.leg_id).drift_net_qty * want.side.sign, ZERO)
 
 
 def _is_shown(book: Book, want: Resting, qty: Decimal) -> bool:

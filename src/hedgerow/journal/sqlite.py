@@ -333,7 +333,7 @@ class SqliteStore:
             raise self._killed(error) from error
         self.epoch = int(epoch)
         self._chain = self.chain()
-        self._write_anchor()
+        self.note()
         return self.epoch
 
     # Writing.
@@ -369,7 +369,7 @@ class SqliteStore:
         rows, self._rows = self._rows, []
         snapshots, self._snapshots = self._snapshots, []
         self.write(rows, snapshots)
-        self._write_anchor()
+        self.note()
         return self.last_seq
 
     def write(self, rows: list[Row], snapshots: list[Snapshot]) -> int:
@@ -437,13 +437,13 @@ class SqliteStore:
         self._chain = self.chain()
 
     def tidy(self) -> None:
-        """Do what nobody waits for after a commit: note it in the anchor, and move a grown log into the main file.
+        """Do what nobody waits for after a commit: note it, and move a grown write-ahead log into the main file.
 
         Raises:
             JournalError: it failed. What was committed is safe in the log; the store is dead.
         """
-        self._write_anchor()
-        if self._untidy_bytes < TIDY_BYTES or not self._owned or self.is_low:
+        self.note()
+        if not self.is_grown:
             return
         self._alive()
         self._untidy_bytes = 0
@@ -467,7 +467,13 @@ class SqliteStore:
             with self._lock:
                 self._connection.close()
 
-    def _write_anchor(self) -> None:
+    @property
+    def is_grown(self) -> bool:
+        """Whether the write-ahead log is so long that `tidy` will move it."""
+        return self._untidy_bytes >= TIDY_BYTES and self._owned and not self.is_low
+
+    def note(self) -> None:
+        """Note in the anchor how far the journal is durable."""
         mark = Mark(self.epoch, self.last_seq, self._last_hash)
         if self._anchor is None or mark == self._noted:
             return

@@ -57,7 +57,7 @@ class JournalWriter:
         "Appended and not yet written. Taken out only under `_writing`, so that what is written keeps its order."
         self._writing = threading.Lock()
         self._wakes: SimpleQueue[None] = SimpleQueue()
-        "One for each item, put after it, and one for the end."
+        "One for each time that the thread is to look; put after what it is to find."
         self._is_closing = False
         self._commit_ns = 0
         "How long the slowest of the latest commits took."
@@ -77,6 +77,16 @@ class JournalWriter:
         Raises:
             JournalError: the writer has ended; the turn was not taken.
         """
+        seq = self.take(turn)
+        self._wakes.put(None)
+        return seq
+
+    def take(self, turn: Turn) -> int:
+        """Take a turn as `append` does, for a caller that calls `flush` in a moment; until then nobody writes it.
+
+        Raises:
+            JournalError: the writer has ended; the turn was not taken.
+        """
         if self.error is not None:
             raise type(self.error)(str(self.error))
         chain = self._chain
@@ -84,13 +94,14 @@ class JournalWriter:
             self._wait_for_room()
         # Encoded and hashed here: in the thread it would cost the same and hold the interpreter lock just as long, and
         # the thread would wait for that lock. This way it mostly waits for SQLite, which needs none.
-        self._put(chain.add(turn.book_id, encode(turn)))
+        self._items.append(chain.add(turn.book_id, encode(turn)))
         return chain.seq
 
     def flush(self) -> int:
-        """Make durable what was appended, here and now, if that is quick; return the last durable seq.
+        """Make durable what was taken, here and now, if that is quick; return the last durable seq.
 
         What is left to the thread, because it is at it already, or because the disk is slow, `on_durable` tells.
+        `tidy` follows once the caller has done what it wanted to be quick for.
         """
         quick = self._commit_ns < FLUSH_NS_MAX and len(self._items) <= FLUSH_LEN_MAX
         if quick and self.error is None and self._writing.acquire(blocking=False):
@@ -98,12 +109,22 @@ class JournalWriter:
                 self._guarded(self._write_group)
             finally:
                 self._writing.release()
+        else:
+            self._wakes.put(None)
         return self.durable_seq
+
+    def tidy(self) -> None:
+        """Do what nobody waits for after a flush; what takes long is left to the thread."""
+        if self.error is None and self._writing.acquire(blocking=False):
+            self._store.note()
+            self._writing.release()
+        if self._store.is_grown:
+            self._wakes.put(None)
 
     def save_snapshot(self, book_id: BookId, body: bytes) -> None:
         """Save a book's state as of the last turn appended, in the transaction of that turn or the next one."""
         if self.error is None:
-            self._put(self._chain.snapshot(book_id, body))
+            self._items.append(self._chain.snapshot(book_id, body))
 
     def close(self) -> None:
         """Make durable what was appended, and end the thread.
@@ -117,11 +138,8 @@ class JournalWriter:
         if self.error is not None:
             raise type(self.error)(str(self.error))
 
-    def _put(self, item: Row | Snapshot) -> None:
-        self._items.append(item)
-        self._wakes.put(None)
-
     def _wait_for_room(self) -> None:
+        self._wakes.put(None)
         while self.backlog_len >= self._queue_len_max and self.error is None:
             self._room.clear()
             # Asked again after the clear: the thread may have made room, and told so, in between.

@@ -449,12 +449,23 @@ class Meaning:
             if error.key == "hedge":
                 at = (*path, "legs")
             self._wrong("meaning", f"{dotted(path)}: {error.key}: {error.problem}", at, error.help, at_key=at == path)
+        budget = getattr(params, "budget", None)
+        if budget is not None:
+            self._check_budget(book, path, budget)
         key = next((key for key in SIZE_PARAMS if hasattr(params, key)), None)
         if book.hedge is not None and key is not None:
             size: Decimal | None = getattr(params, key)
             if size is not None:
                 self._check_size(book, (*path, key), size)
                 self._check_worth(book, path, size)
+
+    def _check_budget(self, book: BookConfig, path: KeyPath, budget: Decimal) -> None:
+        """Whether the account has what a book may use."""
+        leg = book.legs[0] if book.hedge is None else book.leg(book.hedge.lead)
+        owned = self._shape.accounts[leg.account_id].balance.get(leg.instrument.quote)
+        if owned is not None and budget > owned:
+            told = f"{dotted((*path, 'budget'))}: {leg.account_id} owns {owned} {leg.instrument.quote}, less than {budget}"
+            self._wrong("contradiction", told, (*path, "budget"), "lower it, or give the account more")
 
     def _check_size(self, book: BookConfig, path: KeyPath, size: Decimal) -> None:
         """Whether the hedge leg can take what one lead order brings."""
@@ -526,6 +537,7 @@ class Meaning:
         for book in self.books:
             for leg in book.legs:
                 taken.setdefault((leg.account_id, leg.instrument.id), []).append(book.book_id)
+        leverages: dict[tuple[AccountId, InstrumentId], Decimal | None] = {}
         for index, book in enumerate(self.books):
             legs = tuple(
                 replace(leg, shared=len(taken[leg.account_id, leg.instrument.id]) > 1)
@@ -538,6 +550,11 @@ class Meaning:
                     path: KeyPath = ("books", book.book_id, "legs", leg.id)
                     help_ = "give it an account of its own, or take `adopt` out: nobody can say whose the holdings are"
                     self._wrong("shared_leg", told, path, help_, at_key=True)
+                other = leverages.setdefault((leg.account_id, leg.instrument.id), leg.leverage)
+                if leg.leverage != other:
+                    told = f"{leg.instrument.id} in {leg.account_id} is to have leverage {other} and {leg.leverage}"
+                    at: KeyPath = ("books", book.book_id, "legs", leg.id)
+                    self._wrong("contradiction", told, at, "a venue has one for both books", at_key=True)
             self.books[index] = replace(book, legs=legs)
 
 

@@ -130,7 +130,7 @@ class VenueShape(Shape):
         default_factory=dict, description="Currency: interest of what margin accounts borrow, charged every hour."
     )
     requests_per_s: Annotated[Integer, Field(gt=0, le=10_000)] = Field(
-        default=PER_S, description="Requests per second that each of its accounts may get; so many at once after a rest."
+        default=PER_S, description="Requests per second of each of its accounts; so many at once after a rest."
     )
     reserve: Annotated[Integer, Field(ge=0, le=10_000)] | None = Field(
         default=None,

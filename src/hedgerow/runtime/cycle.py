@@ -25,8 +25,10 @@ from hedgerow.core.events import (
     FundingPaid,
     FundingRateReceived,
     Heartbeat,
+    InterestCharged,
     JournalFailed,
     OrderRejected,
+    PortfolioSeen,
     PositionRead,
     QuoteReceived,
     TimeReached,
@@ -34,6 +36,7 @@ from hedgerow.core.events import (
 from hedgerow.core.step import next_due_ns, step
 from hedgerow.journal.errors import JournalError
 from hedgerow.model.ids import BookId, LegId
+from hedgerow.model.instrument import InstrumentKind
 from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import Role
 from hedgerow.runtime import portfolio
@@ -187,6 +190,11 @@ class Cycle:
     def _step(self, book_id: BookId, event: Event) -> None:
         running = self._running[book_id]
         book = running.book
+        if type(event) is PortfolioSeen:
+            # As it is now: since it was put in line, another book may have taken the room.
+            event = self._portfolio()[book_id]
+        if type(event) is InterestCharged and not self._is_charged(book, event):
+            return
         if isinstance(event, PositionRead | FundingPaid) and book.legs[event.leg_id].shared:
             event = self._shared(book, event)
         try:
@@ -207,15 +215,31 @@ class Cycle:
 
     def tell_portfolio(self) -> None:
         """Tell each book what the others have, where that changed, before it looks at anything else."""
-        books = {book_id: running.book for book_id, running in self._running.items()}
-        for book_id, told in portfolio.seen(books, self._clock.now_ns()).items():
-            if not portfolio.is_same(books[book_id].portfolio, told):
+        for book_id, told in self._portfolio().items():
+            if not portfolio.is_same(self._running[book_id].book.portfolio, told):
                 self._facts.appendleft((book_id, told))
         if not self._is_stepping:
             self._drain()
 
+    def _portfolio(self) -> dict[BookId, PortfolioSeen]:
+        books = {book_id: running.book for book_id, running in self._running.items()}
+        return portfolio.seen(books, self._clock.now_ns())
+
+    def _is_charged(self, book: Book, event: InterestCharged) -> bool:
+        """Interest is charged to an account, and every leg that may borrow hears of it: one of them books it."""
+        account_id = book.legs[event.leg_id].account_id
+        concerned = [
+            (event.currency != leg.instrument.base, running.book.config.book_id, leg.id)
+            for running in self._running.values()
+            for leg in running.book.legs.values()
+            if leg.account_id == account_id
+            and leg.instrument.kind is InstrumentKind.MARGIN
+            and event.currency in (leg.instrument.base, leg.instrument.quote)
+        ]
+        return not concerned or min(concerned)[1:] == (book.config.book_id, event.leg_id)
+
     def _shared(self, book: Book, event: PositionRead | FundingPaid) -> Event:
-        """Tell what of a shared position other books hold by their fills, or pass on this book's part of its funding."""
+        """Tell what of a shared position other books hold by fills, or pass on this book's part of its funding."""
         leg = book.legs[event.leg_id]
         asked_ns = event.asked_ts_ns if isinstance(event, PositionRead) else event.ts_ns
         net_qty, is_shown = ZERO, True

@@ -33,7 +33,7 @@ class LoopJournal:
 
     def append(self, turn: Turn) -> int:
         """Take a turn and return its seq. Raises JournalError when the writer has ended."""
-        seq = self._writer.append(turn)
+        seq = self._writer.take(turn)
         if not self._is_due:
             self._is_due = True
             self._soon(self._flush)
@@ -46,3 +46,4 @@ class LoopJournal:
     def _flush(self) -> None:
         self._is_due = False
         self._durable(self._writer.flush())
+        self._writer.tidy()

@@ -1,6 +1,6 @@
 """The portfolio: what all books of a node have together, and what their accounts are worth, told to each of them.
 
-What is unknown is said to be unknown: a balance that was not read, a currency without a price. It is never taken for zero.
+What is unknown is told as such and never taken for zero: a balance that was not read, a currency without a price.
 """
 
 from __future__ import annotations

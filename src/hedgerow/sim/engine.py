@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 NS_PER_MS = 1_000_000
 SNAPSHOT_EVERY_TURNS = 40
 "Far more often than a real engine, so that these short lives have some."
+FOUND_MS_MAX = 3_000
+"A listing of an account comes back within so long."
 COMPARE_ONE_IN = 4
 "One start in so many folds the whole journal as well, and compares."
 
@@ -247,7 +249,7 @@ class Engine:
             if leg.found and leg.id in self.books[plot.config.book_id].legs:
                 self._watch(plot, leg)
             elif leg.found:
-                after_ns = self._world.rng.randrange(3_000) * NS_PER_MS
+                after_ns = self._world.rng.randrange(FOUND_MS_MAX) * NS_PER_MS
                 self._world.call_at(self._world.now_ns + after_ns, self._find, plot, leg)
 
     def _find(self, plot: Plot, leg: LegConfig) -> None:

@@ -136,8 +136,8 @@ class ExchangedLeg:
                 return TradesRead(now_ns, read.leg_id, now_ns, tuple(self._fill(trade) for trade in trades), cursor)
             case ReadKind.BALANCES:
                 owned = self._exchange.balances(account_id).items()
-                rows = tuple(Balance(currency, max(net, ZERO), borrowed=max(-net, ZERO)) for currency, net in owned)
-                return BalancesRead(now_ns, read.leg_id, now_ns, rows)
+                balances = tuple(Balance(currency, max(net, ZERO), borrowed=max(-net, ZERO)) for currency, net in owned)
+                return BalancesRead(now_ns, read.leg_id, now_ns, balances)
             case _:
                 held = self._exchange.positions(account_id)[instrument_id]
                 price = self._exchange.avg_price(account_id, instrument_id)

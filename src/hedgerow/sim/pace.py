@@ -13,6 +13,8 @@ import msgspec
 WINDOW_NS = 10_000_000_000
 REQUESTS_MAX = 200
 "Of one book in a window, without those of orders that traded or were refused: a large need leaves in many slices."
+REQUESTS_PER_ORDER = 10
+"More for each order that is not over: one that nobody answers for is asked about, and again after each start."
 CANCELS_MAX = 20
 "Of one order."
 SPARED_MAX = 6
@@ -37,8 +39,10 @@ class Pace:
     """Follows the requests of one book; each method returns what is too much, or an empty text."""
 
     def __init__(self) -> None:
-        self._requests: deque[int] = deque(maxlen=REQUESTS_MAX)
+        self._requests: deque[int] = deque()
         self._orders: dict[str, _Asked] = {}
+        self._open: set[str] = set()
+        "Orders that are not over, by what is durable."
         self._refusals: dict[str, deque[int]] = {}
         "Key -> when the orders were ordered that were refused in a row."
 
@@ -49,8 +53,10 @@ class Pace:
             order.requests += 1
         if order is None or not order.ended or order.requests > SPARED_MAX:
             self._requests.append(now_ns)
-        if len(self._requests) == REQUESTS_MAX and now_ns - self._requests[0] < WINDOW_NS:
-            return f"{REQUESTS_MAX} requests within ten seconds"
+        while self._requests and self._requests[0] <= now_ns - WINDOW_NS:
+            self._requests.popleft()
+        if len(self._requests) >= REQUESTS_MAX + REQUESTS_PER_ORDER * len(self._open):
+            return f"{len(self._requests)} requests within ten seconds, {len(self._open)} orders are not over"
         if order is None:
             return ""
         order.cancels += what == "CancelOrder"
@@ -70,13 +76,18 @@ class Pace:
         """A submit became durable."""
         key = f"{command['leg_id']} {command['side']} {command.get('slot', '')}".rstrip()
         self._orders[command["order_id"]] = _Asked(key, now_ns)
+        self._open.add(command["order_id"])
 
     def learned(self, event: dict[str, Any]) -> str:
         """A record says what became of an order: refusals in a row must be spaced, whatever the slots beside do."""
         what, fill = event["what"], event.get("fill", {})
         order_id = event.get("order_id") or fill.get("order_id") or ""
         order = self._orders.get(order_id)
-        if order is None or what not in ("OrderAccepted", "OrderRejected", "FillReceived"):
+        if order is None:
+            return ""
+        if what == "OrderRejected" or (what == "OrderReported" and event["status"] != "open"):
+            self._open.discard(order_id)
+        if what not in ("OrderAccepted", "OrderRejected", "FillReceived"):
             return ""
         row = self._refusals.setdefault(order.key, deque(maxlen=REFUSALS_MAX))
         if what != "OrderRejected":

@@ -28,7 +28,7 @@ from hedgerow.model.instrument import Instrument, InstrumentKind
 from hedgerow.model.market import Level
 from hedgerow.model.numbers import ONE, ZERO
 from hedgerow.model.order import Side
-from hedgerow.sim.engine import Crash, Engine
+from hedgerow.sim.engine import FOUND_MS_MAX, Crash, Engine
 from hedgerow.sim.faults import Fault, Faults
 from hedgerow.sim.line import Line
 from hedgerow.sim.oracle import Oracle
@@ -497,7 +497,9 @@ class World:
                 engine.die()
         self._start_engine()
         self._finales = {plot.tag: self._pick("leave", "resume", "freeze", "flatten") for plot in self.plots}
-        self._after_ms(1_500, self._finish)
+        finds = any(leg.found for plot in self.plots for leg in plot.config.legs)
+        # What is found after a flatten was verified is no part of it.
+        self._after_ms(FOUND_MS_MAX + 1_500 if finds else 1_500, self._finish)
         self._after_ms(HEAL_S_MAX * 1_000, self._give_up)
 
     def _finish(self) -> None:
@@ -523,7 +525,9 @@ class World:
 
     def _unsettled_book(self, plot: Plot, book: Book) -> list[str]:
         oracle, flat = self.oracles[plot.tag], self._finales[plot.tag] == "flatten"
-        net: dict[str, Decimal] = {leg_id: book.net_qty(leg_id) for leg_id in book.legs}
+        # Of a position that was not found yet, and of one that was closed and left, the ledger has what was traded.
+        net: dict[str, Decimal] = {leg.id: ZERO for leg in plot.config.legs}
+        net |= {leg_id: ledger.position.net_qty for leg_id, ledger in book.state.ledgers.items()}
         live: dict[str, str] = {
             order.id: order.status.value for orders in book.live.values() for order in orders.values()
         }

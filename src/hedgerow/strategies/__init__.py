@@ -8,7 +8,7 @@ import msgspec
 
 from hedgerow.core.config import BookConfig
 from hedgerow.core.target import Strategy
-from hedgerow.strategies import carry, exits, grid, mirror, pair
+from hedgerow.strategies import carry, exits, exits_params, grid, mirror, pair
 from hedgerow.strategies.params import BadParams, ParamError, parse
 
 
@@ -34,7 +34,7 @@ POLICIES: dict[str, Policy] = {
     "mirror": Policy(mirror.MirrorParams, mirror.check, mirror.Mirror),
     "carry": Policy(carry.CarryParams, carry.check, carry.Carry, carry.takes_signals),
     "grid": Policy(grid.GridParams, grid.check, grid.Grid, stands_alone=True),
-    "exits": Policy(exits.ExitsParams, exits.check, exits.Exits, finds_legs=True),
+    "exits": Policy(exits_params.ExitsParams, exits_params.check, exits.Exits, finds_legs=True),
     "pair": Policy(pair.PairParams, pair.check, pair.Pair, pair.takes_signals, ("long", "short")),
 }
 

@@ -8,8 +8,6 @@ are asked anew.
 from __future__ import annotations
 
 from decimal import Decimal
-from functools import lru_cache
-from typing import Annotated
 
 import msgspec
 from msgspec.structs import replace
@@ -19,231 +17,20 @@ from hedgerow.core.config import BookConfig, LegConfig
 from hedgerow.core.events import ReadKind, RejectClass
 from hedgerow.core.holds import Alarm, AlarmKind, Hold, HoldReason
 from hedgerow.core.target import Resting, Target, WakePrice
-from hedgerow.model.ids import LegId
-from hedgerow.model.instrument import InstrumentKind
 from hedgerow.model.market import Quote
 from hedgerow.model.numbers import BPS, ONE, ZERO, ceil_to, floor_to
-from hedgerow.model.occ import parse_occ
 from hedgerow.model.order import Order, OrderType, Role, Side, TimeInForce
-from hedgerow.model.session import Sessions, day_close_ns, next_session, session_at
-from hedgerow.model.words import Word
-from hedgerow.strategies.params import Param, ParamError
+from hedgerow.model.session import day_close_ns, next_session, session_at
+from hedgerow.strategies.exits_look import NOTHING, SLOT, UNSEEN, Look, Memory, Rule, Watched, expiry, remembered
+from hedgerow.strategies.exits_params import TWO, ExitsParams, PriceUsed, StaleSides
 from hedgerow.strategies.quoting import earliest, to_ns
 
-SLOT = "exit/"
 # Where the hold stands that says why the prices of a leg cannot be judged now.
 WATCH = "watch"
-TWO = Decimal(2)
 # A new best price is remembered when it is this much better: a stop that trails needs no turn for every tick.
 BEST_STEP = 10 * BPS
 NS_PER_MIN = 60_000_000_000
 NS_PER_H = 60 * NS_PER_MIN
-
-
-class PriceUsed(Word):
-    TOUCH = "touch"
-    "What an exit would get at once: the bid of a long, the ask of a short."
-    MARK = "mark"
-    "The middle of both."
-
-
-class StaleSides(Word):
-    BOTH = "both"
-    BUY = "buy"
-    SELL = "sell"
-
-
-class Rule(Word):
-    """Why a position is closed: the end of its order's slot."""
-
-    TAKE_PROFIT = "take_profit"
-    STOP_LOSS = "stop_loss"
-    TRAILING = "trailing"
-    TIME_LIMIT = "time_limit"
-    CLOSE_OF_DAY = "close_of_day"
-    ZERO_DTE = "zero_dte"
-    BUY_BACK = "buy_back"
-    BUY_BACK_LOSS = "buy_back_loss"
-    SCALE_OUT = "scale_out"
-
-    @property
-    def slot(self) -> str:
-        return SLOT + self.value
-
-
-class ExitsParams(msgspec.Struct, frozen=True, kw_only=True):
-    """What an exits book is told."""
-
-    take_profit_rate: Annotated[
-        Decimal | None, Param("Close at this part of what it cost; a short as far below its price.", "ratio", above=1)
-    ] = Decimal("1.1")
-    stop_loss_rate: Annotated[
-        Decimal | None, Param("Close at this part of what it cost; a short as far above its price.", "ratio", above=0)
-    ] = Decimal("0.8")
-    trailing_rate: Annotated[
-        Decimal | None, Param("Close at this part of the best price since it was first seen.", "ratio", above=0)
-    ] = None
-    trailing_from_rate: Annotated[
-        Decimal, Param("Trailing begins once the price has reached this part of the cost.", "ratio", min=1)
-    ] = ONE
-    scale_out_rate: Annotated[
-        Decimal | None, Param("Sell a part, once, at this part of what it cost.", "ratio", above=1)
-    ] = None
-    scale_out_part: Annotated[
-        Decimal, Param("How much of it `scale_out_rate` sells, rounded down to the step.", "ratio", above=0, max=1)
-    ] = Decimal("0.5")
-    time_limit_h: Annotated[Decimal | None, Param("Close what has been watched for this long.", "hours", above=0)] = (
-        None
-    )
-    close_of_day_min: Annotated[
-        Decimal | None,
-        Param("Close everything this long before each day's close; half-days close early.", "minutes", above=0),
-    ] = None
-    zero_dte_cut_off_min: Annotated[
-        Decimal | None,
-        Param("Close options on their last day this long before its close.", "minutes", above=0),
-    ] = Decimal(10)
-    buy_back_rate: Annotated[
-        Decimal | None, Param("Buy a short option back when it costs this part of what it brought.", "ratio", above=0)
-    ] = Decimal("0.2")
-    buy_back_loss_rate: Annotated[
-        Decimal | None,
-        Param("Buy a short option back when it costs this many times what it brought.", "ratio", above=1),
-    ] = TWO
-    price_used: Annotated[
-        PriceUsed,
-        Param("What the rates are compared with; the mark flatters a wide spread, so take it for liquid stocks only."),
-    ] = PriceUsed.TOUCH
-    slippage_bps_max: Annotated[
-        Decimal | None,
-        Param("Worst price of an exit, from the price it would get; none sends market orders.", "bps", min=0),
-    ] = None
-    reprice_s: Annotated[
-        Decimal, Param("An exit with a worst price follows the market after so long.", "seconds", above=0)
-    ] = Decimal(10)
-    ladder_rungs: Annotated[int, Param("Limits of the ladder down to the floor when nobody bids.", min=1, max=50)] = 5
-    ladder_step_s: Annotated[Decimal, Param("Each rung of the ladder stands for so long.", "seconds", above=0)] = (
-        Decimal(10)
-    )
-    floor_price: Annotated[
-        Decimal, Param("Nothing is sold below this when nobody bids.", "quote per base unit", above=0)
-    ] = Decimal("0.01")
-    stale_order_s: Annotated[
-        Decimal | None, Param("Own orders that are older are canceled; the rules then ask anew.", "seconds", above=0)
-    ] = Decimal(180)
-    stale_sides: Annotated[StaleSides, Param("The sides of which stale orders are canceled.")] = StaleSides.BOTH
-    cycle_s: Annotated[Decimal, Param("Everything is looked at this often, whatever happens.", "seconds", above=0)] = (
-        Decimal(5)
-    )
-
-
-def check(config: BookConfig, params: ExitsParams) -> list[ParamError]:
-    """Return what does not fit together: with the legs, their venues' hours, or one another."""
-    errors = []
-    if config.hedge is not None:
-        help_ = "give each leg another name than lead and hedge"
-        return [ParamError("hedge", "exits keeps no hedge: each position is closed by itself", help_)]
-    loss, profit = params.stop_loss_rate, params.take_profit_rate
-    if loss is not None and loss >= 1:
-        errors.append(ParamError("stop_loss_rate", f"{loss} is no loss", "use less than 1, e.g. 0.8"))
-    if profit is not None and profit >= TWO:
-        help_ = "use less than 2, or none and trailing_rate"
-        errors.append(ParamError("take_profit_rate", f"{profit} can never be met by a short", help_))
-    if params.trailing_rate is not None and params.trailing_rate >= 1:
-        problem = f"{params.trailing_rate} would close at the best price itself"
-        errors.append(ParamError("trailing_rate", problem, "use less than 1, e.g. 0.9"))
-    if params.scale_out_rate is not None and profit is not None and params.scale_out_rate >= profit:
-        problem = f"{params.scale_out_rate} is not below take_profit_rate {profit}, which closes all of it"
-        errors.append(ParamError("scale_out_rate", problem, "use less than take_profit_rate"))
-    back, back_loss = params.buy_back_rate, params.buy_back_loss_rate
-    if back is not None and back >= 1:
-        errors.append(ParamError("buy_back_rate", f"{back} is no profit", "use less than 1, e.g. 0.2"))
-    if back is not None and back_loss is not None and back_loss <= back:
-        errors.append(ParamError("buy_back_loss_rate", "is not above buy_back_rate", "use e.g. 2"))
-    return errors + _hours_errors(config, params)
-
-
-def _hours_errors(config: BookConfig, params: ExitsParams) -> list[ParamError]:
-    """What closes by the clock needs to know when the venue closes."""
-    errors = []
-    help_ = "name its calendar, e.g. `calendar: XNYS` under venues"
-    for leg in config.legs:
-        if leg.instrument.venue_id in config.sessions:
-            continue
-        where = f"{leg.instrument.id}: nothing says when {leg.instrument.venue_id} closes"
-        if params.close_of_day_min is not None:
-            errors.append(ParamError("close_of_day_min", where, help_))
-        elif leg.instrument.kind is InstrumentKind.OPTION and params.zero_dte_cut_off_min is not None:
-            errors.append(ParamError("zero_dte_cut_off_min", where, help_))
-    return errors
-
-
-class Watched(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is remembered of one position while it is held."""
-
-    since_ns: int = 0
-    "When it was first seen, for the time limit."
-    best: Decimal | None = None
-    "Best price since trailing began."
-    keep_qty: Decimal | None = None
-    "What scaling out leaves, once it has begun."
-    ladder_ns: int = 0
-    "When the ladder began; 0 while somebody bids."
-    ladder_from: Decimal | None = None
-    "Its first rung."
-
-
-_UNSEEN = Watched()
-
-
-class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the policy remembers between events; in the journal as JSON."""
-
-    legs: dict[LegId, Watched] = {}
-
-
-@lru_cache(maxsize=64)
-def remembered(text: str) -> dict[LegId, Watched]:
-    """Return what was remembered of each leg; the cache only spares reading the same text for every event."""
-    return msgspec.json.decode(text, type=Memory).legs if text else {}
-
-
-class Look(msgspec.Struct, frozen=True):
-    """One held position at one moment: all that the rules are asked about."""
-
-    leg: LegConfig
-    is_long: bool
-    held: Decimal
-    "What can be closed, > 0: never more than the account has."
-    cost: Decimal
-    "Average price paid, or received."
-    price: Decimal | None
-    "Fresh and possible, else None."
-    now_ns: int
-    sessions: Sessions | None
-    "None for a venue that never closes."
-    memory: Watched
-
-    @property
-    def is_closed(self) -> bool:
-        """Return whether its venue is between two sessions."""
-        return self.sessions is not None and session_at(self.sessions, self.now_ns) is None
-
-    @property
-    def is_short_option(self) -> bool:
-        return not self.is_long and self.leg.instrument.kind is InstrumentKind.OPTION
-
-    def at_rate(self, rate: Decimal) -> Decimal:
-        """Return the price at which the position is worth `rate` of its cost; a short gains as the price falls."""
-        return self.cost * (rate if self.is_long else TWO - rate)
-
-    def is_as_good_as(self, price: Decimal) -> bool:
-        """Return whether the price that it would get is at least as good for the position."""
-        return self.price is not None and (self.price >= price if self.is_long else self.price <= price)
-
-    def is_as_bad_as(self, price: Decimal) -> bool:
-        """Return whether the price that it would get is at least as bad for the position."""
-        return self.price is not None and (self.price <= price if self.is_long else self.price >= price)
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -252,11 +39,10 @@ class Part(msgspec.Struct, frozen=True):
     resting: tuple[Resting, ...] = ()
     holds: tuple[Hold, ...] = ()
     alarms: tuple[Alarm, ...] = ()
-    memory: Watched = _UNSEEN
+    memory: Watched = UNSEEN
     wake_ts_ns: int | None = None
     wake_price: WakePrice | None = None
-    every_quote: bool = False
-    "Whether each of its quotes may change something."
+    "None: no quote of it changes anything."
 
 
 class Exits:
@@ -271,12 +57,11 @@ class Exits:
 
     def target(self, book: Book) -> Target:
         memory = remembered(book.state.memory)
-        parts = {leg_id: self._part(book, leg, memory.get(leg_id, _UNSEEN)) for leg_id, leg in book.legs.items()}
-        kept = {leg_id: part.memory for leg_id, part in parts.items() if part.memory != _UNSEEN}
+        parts = {leg_id: self._part(book, leg, memory.get(leg_id, UNSEEN)) for leg_id, leg in book.legs.items()}
+        kept = {leg_id: part.memory for leg_id, part in parts.items() if part.memory not in NOTHING}
         text = book.state.memory
         if kept != memory:
             text = msgspec.json.encode(Memory(kept)).decode() if kept else ""
-        every_quote = any(part.every_quote for part in parts.values())
         prices = tuple(part.wake_price for part in parts.values() if part.wake_price is not None)
         return Target(
             resting=tuple(want for part in parts.values() for want in part.resting),
@@ -284,7 +69,7 @@ class Exits:
             memory=text,
             wake_ts_ns=earliest(*(part.wake_ts_ns for part in parts.values())),
             alarms=(*_unlisted(book), *(alarm for part in parts.values() for alarm in part.alarms)),
-            wake_prices=None if every_quote else prices,
+            wake_prices=prices,
         )
 
     def _part(self, book: Book, leg: LegConfig, memory: Watched) -> Part:
@@ -302,7 +87,8 @@ class Exits:
         wake = earliest(book.now_ns + self._cycle_ns, *self._times(book, look))
         if fired is None:
             holds = self._unwatched(book, look)
-            return Part((), holds, alarms, _without_ladder(look.memory), wake, self._between(look), look.price is None)
+            prices = _each_quote(leg) if look.price is None else self._between(look)
+            return Part((), holds, alarms, _without_ladder(look.memory), wake, prices)
         part = self._exit(book, look, fired, standing)
         return replace(part, alarms=(*alarms, *part.alarms), wake_ts_ns=earliest(wake, part.wake_ts_ns))
 
@@ -321,11 +107,16 @@ class Exits:
             return None
         price = _price(book, leg, is_long, self._params.price_used)
         sessions = book.config.sessions.get(leg.instrument.venue_id)
+        if memory.is_short is is_long:
+            # What is remembered of a long says nothing of a short.
+            memory = Watched(is_short=not is_long)
         return Look(leg, is_long, held, cost, price, book.now_ns, sessions, memory)
 
     def _seen(self, look: Look) -> Watched:
         """What is remembered once this price was seen."""
         memory = look.memory
+        if memory.scaled_qty is not None and look.held > memory.scaled_qty:
+            memory = replace(memory, keep_qty=None, scaled_qty=None)
         if self._params.time_limit_h is not None and not memory.since_ns:
             memory = replace(memory, since_ns=look.now_ns)
         if self._params.trailing_rate is None or look.price is None or look.is_short_option:
@@ -411,19 +202,19 @@ class Exits:
         leg, slot, memory = look.leg, rule.slot, look.memory
         if standing is not None and self._is_stale(standing, book.now_ns):
             # It is canceled, and proven gone, before the rules are asked again.
-            return Part(memory=memory, every_quote=True)
+            return Part(memory=memory, wake_price=_each_quote(leg))
         if look.is_closed and standing is not None:
             # It ends by its own terms; a new one would not be taken.
-            return Part((_kept(standing),), memory=memory, every_quote=True)
+            return Part((_kept(standing),), memory=memory, wake_price=_each_quote(leg))
         qty = look.held
         if rule is Rule.SCALE_OUT:
             keep = memory.keep_qty
             if keep is None:
                 keep = qty - leg.instrument.floor_qty(qty * self._params.scale_out_part)
-                memory = replace(memory, keep_qty=keep)
+                memory = replace(memory, keep_qty=keep, scaled_qty=qty)
             qty -= keep
             if qty <= 0:
-                return Part(memory=memory, every_quote=True)
+                return Part(memory=memory, wake_price=_each_quote(leg))
         limit_price: Decimal | None = None
         wake_ns: int | None = None
         if not look.is_closed:
@@ -445,7 +236,7 @@ class Exits:
         if at_floor and look.now_ns >= memory.ladder_ns + self._params.ladder_rungs * self._rung_ns:
             text = f"nobody bids for {qty} {leg.instrument.id}: it is offered at the floor {limit_price}"
             alarms = (Alarm(AlarmKind.NO_BID, leg.id, text),)
-        return Part((want,), (), alarms, memory, wake_ns, every_quote=True)
+        return Part((want,), (), alarms, memory, wake_ns, _each_quote(leg))
 
     def _is_stale(self, order: Order, now_ns: int) -> bool:
         sides = self._params.stale_sides
@@ -545,14 +336,6 @@ class Exits:
         return WakePrice(look.leg.id, low, high)
 
 
-def expiry(leg: LegConfig) -> str | None:
-    """Return the last day of an option at its exchange; None for what has none."""
-    if leg.instrument.kind is not InstrumentKind.OPTION:
-        return None
-    contract = parse_occ(leg.instrument.id.partition(":")[2])
-    return None if contract is None else contract.expiry
-
-
 def _price(book: Book, leg: LegConfig, is_long: bool, used: PriceUsed) -> Decimal | None:
     """The price that the rates are compared with; None when it is old, or cannot be."""
     quote = book.quote(leg.id)
@@ -561,6 +344,11 @@ def _price(book: Book, leg: LegConfig, is_long: bool, used: PriceUsed) -> Decima
     if used is PriceUsed.MARK:
         return quote.mark
     return quote.bid if is_long else quote.ask
+
+
+def _each_quote(leg: LegConfig) -> WakePrice:
+    """Prices that no quote lies between: each may change what stands, or what is held back."""
+    return WakePrice(leg.id, high=ZERO)
 
 
 def _is_crossed(quote: Quote) -> bool:

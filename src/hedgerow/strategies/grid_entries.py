@@ -54,6 +54,7 @@ class _Entries:
         self._side = side
         self._taken = taken
         self._room = self._free(ladder)
+        self._exit_slots = {want.slot for want in look.resting if want.role is Role.EXIT}
         prices = [want.limit_price for want in look.resting if want.side is side.opposite and want.limit_price]
         self._nearest_exit = (min if side is Side.BUY else max)(prices, default=None)
         self.held_back: Reason | None = None
@@ -68,7 +69,7 @@ class _Entries:
             if rank >= reach:
                 return
             order = look.standing.get(level.entry_slot)
-            if order is not None and order.role is not Role.ENTRY:
+            if level.entry_slot in self._exit_slots or (order is not None and order.role is not Role.ENTRY):
                 # A ladder that was moved: the level still exits what it entered on the other side.
                 continue
             if level.number in self._taken:

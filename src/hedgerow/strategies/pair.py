@@ -112,11 +112,12 @@ class Pair:
             round=memory.round + 1,
             began_ts_ns=book.now_ns,
             exposed_ts_ns=book.now_ns,
+            opened_ts_ns=book.now_ns,
             failures=memory.failures,
             value_before=self._value(book),
         )
         if book.is_hedged and base_qty > 0:
-            return replace(found, phase=Phase.OPEN, base_qty=base_qty, opened_ts_ns=book.now_ns)
+            return replace(found, phase=Phase.OPEN, base_qty=base_qty)
         return replace(found, phase=Phase.CLOSING, closing_ts_ns=book.now_ns, reason="held outside of a round")
 
     def _opened(self, book: Book, memory: Memory) -> Memory:
@@ -173,7 +174,7 @@ class Pair:
         won = ZERO
         for leg in self._legs:
             ledger = book.ledger(leg.id)
-            quote = leg.instrument.quote
+            quote = leg.instrument(book).quote
             won += ledger.position.realized + ledger.funding
             won -= ledger.fees.get(quote, ZERO) + ledger.interest.get(quote, ZERO)
         return won
@@ -193,9 +194,9 @@ class Pair:
 
     def _missing(self, book: Book, memory: Memory, first: PairLeg) -> Decimal | None:
         """What the first leg has still to open, its qty units; None when that is nothing of its own."""
-        qty = memory.base_qty / first.instrument.multiplier
+        qty = memory.base_qty / first.instrument(book).multiplier
         missing = qty - first.held(book)
-        return missing if is_worth_it(missing, qty, first.instrument) else None
+        return missing if is_worth_it(missing, qty, first.instrument(book)) else None
 
     def _leg_exit(self, book: Book, memory: Memory, leg: PairLeg) -> str:
         """Why this leg is out, or has to get out; empty when it stays."""
@@ -304,7 +305,7 @@ class Pair:
         first, second = self._order(memory)
         due_ns = self._open_due_ns(memory)
         resting = self._opening_order(book, memory, first) if book.now_ns < due_ns else None
-        net_qty = -book.net_qty(first.id) * first.instrument.multiplier / second.instrument.multiplier
+        net_qty = -book.net_qty(first.id) * first.instrument(book).multiplier / second.instrument(book).multiplier
         return Target(
             (NetTarget(second.id, net_qty, self._taking, Role.HEDGE),),
             () if resting is None else (resting,),
@@ -331,7 +332,7 @@ class Pair:
                 continue
             blind_ns = leg.blind_ts_ns(book)
             wakes.append(blind_ns)
-            if leg.closing_price(book) is None:
+            if leg.is_blind(book):
                 alarms.append(self._blind_alarm(book, leg))
             take = self._take_profit(book, leg)
             resting += [] if take is None else [take]
@@ -341,26 +342,27 @@ class Pair:
             wake_ts_ns=earliest(*wakes),
             alarms=tuple(alarms),
             unhedged_reason=self._unhedged(memory),
-            wake_prices=self._open_promises(book, memory, is_blind=bool(alarms)),
+            wake_prices=self._open_promises(book, memory),
         )
 
     def _next_look_ns(self, book: Book, memory: Memory) -> int:
         """The next moment of the monitoring interval, counted from the first fill."""
         return book.now_ns + self._monitor_ns - (book.now_ns - memory.exposed_ts_ns) % self._monitor_ns
 
-    def _open_promises(self, book: Book, memory: Memory, *, is_blind: bool) -> tuple[WakePrice, ...] | None:
-        if is_blind or self._has_net_exits:
+    def _open_promises(self, book: Book, memory: Memory) -> tuple[WakePrice, ...] | None:
+        if self._has_net_exits or (memory.out and (book.live[memory.out] or book.net_qty(memory.out) != 0)):
             return None
-        if memory.out and (book.live[memory.out] or book.net_qty(memory.out) != 0):
+        watched = [leg for leg in self._legs if leg.id != memory.out]
+        if any(leg.closing_price(book) is None for leg in watched):
             return None
-        return tuple(leg.wake_price(book) for leg in self._legs if leg.id != memory.out)
+        return tuple(leg.wake_price(book) for leg in watched)
 
     def _take_profit(self, book: Book, leg: PairLeg) -> Resting | None:
         price = leg.take_price(book)
         held = leg.held(book)
         if price is None or held <= 0:
             return None
-        reduce_only = leg.instrument.can_reduce_only
+        reduce_only = leg.instrument(book).can_reduce_only
         return Resting(TAKE_PROFIT, leg.id, leg.side.opposite, held, price, Role.EXIT, reduce_only=reduce_only)
 
     def _unhedged(self, memory: Memory) -> str:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from hedgerow.core.book import Book
 from hedgerow.core.config import NS_PER_MS, LegConfig
 from hedgerow.core.target import WakePrice
+from hedgerow.model.instrument import Instrument
 from hedgerow.model.numbers import BPS, ONE, ceil_to, floor_to
 from hedgerow.model.order import Side
 from hedgerow.strategies.pair_params import PairParams
@@ -21,28 +22,32 @@ class PairLeg:
 
     def __init__(self, config: LegConfig, side: Side, params: PairParams) -> None:
         self.id = config.id
-        self.instrument = config.instrument
         self.side = side
         self.visibility_ns = config.visibility_ms * NS_PER_MS
         sign = side.sign
         self._stop_factor = None if params.stop_loss_bps is None else ONE - sign * params.stop_loss_bps * BPS
         self._take_factor = None if params.take_profit_bps is None else ONE + sign * params.take_profit_bps * BPS
 
+    def instrument(self, book: Book) -> Instrument:
+        """Return its rules as they are now: venues change filters."""
+        return book.legs[self.id].instrument
+
     def held(self, book: Book) -> Decimal:
         """What the leg holds its own way, its qty units; negative when it stands the wrong way."""
         return book.net_qty(self.id) * self.side.sign
 
     def held_base(self, book: Book) -> Decimal:
-        return self.held(book) * self.instrument.multiplier
+        return self.held(book) * self.instrument(book).multiplier
 
     def is_holding(self, book: Book) -> bool:
         """Whether it holds more than what is left over when lots and fees do not add up."""
-        return self.instrument.is_orderable(abs(self.held(book)), None)
+        return self.instrument(book).is_orderable(abs(self.held(book)), None)
 
     def is_closable(self, book: Book) -> bool:
         """Whether it holds what its venue would take a closing order for now."""
+        instrument = self.instrument(book)
         price = book.mark(self.id) or book.ledger(self.id).last_price
-        return self.instrument.is_orderable(abs(self.held(book)), None if self.instrument.reduce_only_exempt else price)
+        return instrument.is_orderable(abs(self.held(book)), None if instrument.reduce_only_exempt else price)
 
     def took_profit(self, book: Book) -> bool:
         """Whether the last of its orders that traded is its take-profit."""
@@ -55,11 +60,11 @@ class PairLeg:
 
     def is_out(self, book: Book, base_qty: Decimal) -> bool:
         """Whether it lost, by whatever trade, some of what the round opened."""
-        qty = base_qty / self.instrument.multiplier
-        return is_worth_it(qty - self.held(book), qty, self.instrument)
+        qty = base_qty / self.instrument(book).multiplier
+        return is_worth_it(qty - self.held(book), qty, self.instrument(book))
 
     def entry_price(self, book: Book) -> Decimal | None:
-        return book.ledger(self.id).position.avg_price(self.instrument.multiplier)
+        return book.ledger(self.id).position.avg_price(self.instrument(book).multiplier)
 
     def stop_price(self, book: Book) -> Decimal | None:
         """The price at which its stop is hit; None without a stop or a position."""
@@ -71,7 +76,7 @@ class PairLeg:
         entry = self.entry_price(book)
         if entry is None or self._take_factor is None:
             return None
-        return self.instrument.passive_price(entry * self._take_factor, self.side.opposite)
+        return self.instrument(book).passive_price(entry * self._take_factor, self.side.opposite)
 
     def closing_price(self, book: Book) -> Decimal | None:
         """What closing it would get by its own feed now; None while that is blind."""
@@ -89,14 +94,24 @@ class PairLeg:
         stop = self.stop_price(book)
         if stop is None:
             return WakePrice(self.id)
-        tick = self.instrument.tick
+        tick = self.instrument(book).tick
         if self.side is Side.BUY:
             return WakePrice(self.id, low=floor_to(stop, tick) + tick)
         return WakePrice(self.id, high=ceil_to(stop, tick) - tick)
 
+    def is_blind(self, book: Book) -> bool:
+        """Whether it has no price to be judged by, and has had time enough to get one."""
+        if self.closing_price(book) is not None:
+            return False
+        return book.is_fresh(self.id) or book.now_ns >= self._blind_from_ns(book)
+
     def blind_ts_ns(self, book: Book) -> int | None:
-        """When its latest quote will be too old; None when it is already."""
+        """When it will be blind without another quote; None when that is past."""
+        due_ns = self._blind_from_ns(book)
+        return due_ns if book.now_ns < due_ns else None
+
+    def _blind_from_ns(self, book: Book) -> int:
         quote = book.quote(self.id)
-        if quote is None or not book.is_fresh(self.id):
-            return None
-        return quote.ts_ns + book.config.limits.stale_ms * NS_PER_MS + 1
+        # A start has no quotes yet; the feed gets as long as between two of them.
+        seen_ns = book.linked_ts_ns.get(self.id, 0) if quote is None else quote.ts_ns
+        return seen_ns + book.config.limits.stale_ms * NS_PER_MS + 1

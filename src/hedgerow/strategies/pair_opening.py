@@ -32,7 +32,6 @@ class Opening:
         self._long = long
         self._short = short
         self._legs = (long, short)
-        self._lot = common_lot(long.instrument, short.instrument)
 
     def unmet(self, book: Book) -> Reason | None:
         """Why the market is not one to open in, with the numbers. Both legs have a fresh price."""
@@ -66,7 +65,7 @@ class Opening:
         """What both legs together receive; only perpetuals pay or receive. None while a rate is unknown."""
         won_bps = ZERO
         for leg in self._legs:
-            if leg.instrument.kind is not InstrumentKind.PERP:
+            if leg.instrument(book).kind is not InstrumentKind.PERP:
                 continue
             rate = book.funding_rate(leg.id)
             if rate is None:
@@ -86,16 +85,19 @@ class Opening:
         quote = book.quote(leg.id)
         assert quote is not None, leg.id
         levels = quote.asks if leg.side is Side.BUY else quote.bids
-        worst = self._worst_price(leg, levels[0][0])
+        worst = self._worst_price(book, leg, levels[0][0])
         sign = leg.side.sign
         takeable = sum((qty for price, qty in levels if worst is None or (worst - price) * sign >= 0), ZERO)
-        return takeable * leg.instrument.multiplier
+        return takeable * leg.instrument(book).multiplier
 
-    def _worst_price(self, leg: PairLeg, far: Decimal) -> Decimal | None:
+    def _worst_price(self, book: Book, leg: PairLeg, far: Decimal) -> Decimal | None:
         slippage = self._params.slippage_bps_max
         if slippage is None:
             return None
-        return leg.instrument.capped_price(far * (ONE + leg.side.sign * slippage * BPS), leg.side)
+        return leg.instrument(book).capped_price(far * (ONE + leg.side.sign * slippage * BPS), leg.side)
+
+    def _lot(self, book: Book) -> Decimal:
+        return common_lot(self._long.instrument(book), self._short.instrument(book))
 
     def base_qty(self, book: Book) -> Decimal | None:
         """The size of a round, base units, on the lot that both venues take; None when it is below a minimum."""
@@ -106,7 +108,7 @@ class Opening:
         if self._params.qty is not None:
             return self._params.qty if self._params.qty >= smallest else None
         assert self._params.notional is not None, self._params
-        base_qty = floor_to(self._params.notional / max(prices), self._lot)
+        base_qty = floor_to(self._params.notional / max(prices), self._lot(book))
         if base_qty >= smallest:
             return base_qty
         return smallest if self._params.below_minimum is BelowMinimum.RAISE else None
@@ -115,11 +117,11 @@ class Opening:
         """The smallest round that both venues let open, and let close again after its price fell."""
         smallest = ZERO
         for leg in self._legs:
-            mark = book.mark(leg.id)
-            if mark is not None and not leg.instrument.reduce_only_exempt:
+            instrument, mark = leg.instrument(book), book.mark(leg.id)
+            if mark is not None and not instrument.reduce_only_exempt:
                 mark *= CLOSING_PART
-            smallest = max(smallest, leg.instrument.smallest_qty(mark) * leg.instrument.multiplier)
-        return ceil_to(smallest, self._lot)
+            smallest = max(smallest, instrument.smallest_qty(mark) * instrument.multiplier)
+        return ceil_to(smallest, self._lot(book))
 
     def limited(self, book: Book, first: PairLeg, base_qty: Decimal) -> Hold | None:
         """The limit that the first order would break, so that no round begins in vain."""
@@ -127,7 +129,7 @@ class Opening:
         if refusal is not None and refusal.side is first.side and book.now_ns < refusal.retry_ts_ns:
             return refusal_hold(first.id, OPEN, refusal)
         for leg in self._legs:
-            qty = base_qty / leg.instrument.multiplier
+            qty = base_qty / leg.instrument(book).multiplier
             want = self.entry(book, leg, qty, None)
             if limited := guard.refusal_of_new_entry(book, want, qty):
                 return limited
@@ -138,6 +140,6 @@ class Opening:
         if standing is None:
             quote = book.quote(leg.id)
             far = None if quote is None else quote.ask if leg.side is Side.BUY else quote.bid
-            price = None if far is None else self._worst_price(leg, far)
+            price = None if far is None else self._worst_price(book, leg, far)
         waiting = TimeInForce.GTC if price is None else TimeInForce.IOC
         return Resting(OPEN, leg.id, leg.side, qty, price, Role.ENTRY, time_in_force=waiting)

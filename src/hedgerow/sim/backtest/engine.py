@@ -188,11 +188,10 @@ class Backtest:
             first = track.in_flight[0].arrives_ns if track.in_flight else NEVER
             return min(track.next_ts_ns, track.next_show_ns(), first)
         next_ns = track.next_ts_ns if track.is_changed else NEVER
-        is_outside = track.shown is None or not bounds.spans(track.data, track.shown)
-        if is_outside:
+        if not track.is_inside(bounds):
             next_ns = min(next_ns, track.next_show_ns())
         for shown in track.in_flight:
-            if is_outside or not bounds.spans(track.data, shown.quote):
+            if not bounds.spans(shown.bid, shown.ask):
                 next_ns = min(next_ns, shown.arrives_ns)
                 break
         return min(next_ns, track.matters_ns(bounds, min(next_ns, until_ns)))
@@ -244,12 +243,14 @@ class Backtest:
     def _play(self, track: Track) -> None:
         exchange = track.exchange
         ts_ns = track.play_next()
-        exchange.advance(ts_ns)
+        own = self._bounds.get(track.instrument_id)
+        # Nothing but a liquidation follows prices, and inside the bounds there is none.
+        if not self._skips or own is None or not track.is_inside(own):
+            exchange.advance(ts_ns)
+            self._bounds.pop(track.instrument_id, None)
         if self._report(exchange, ts_ns):
             self._changed(exchange)
             track.show_again(ts_ns)
-        elif self._skips and not track.is_safe(self._bounds.get(track.instrument_id)):
-            self._bounds.pop(track.instrument_id, None)
 
     def _happened(self, exchange: SimExchange, ts_ns: int) -> None:
         """Take what a request did at an exchange."""
@@ -288,9 +289,10 @@ class Backtest:
         """Let the books see what arrives up to a time, in order."""
         while True:
             track = min(self._list, key=lambda each: each.in_flight[0].arrives_ns if each.in_flight else NEVER)
-            if not track.in_flight or track.in_flight[0].arrives_ns > ts_ns:
+            is_eager, bounds = self._bounds_of(track) if self._skips else (True, EVERYTHING)
+            shown = track.arrived(ts_ns, None if is_eager else bounds)
+            if shown is None:
                 return
-            shown = track.in_flight.popleft()
             self.clock.set(max(shown.arrives_ns, self.clock.now_ns()))
             for watch in self._watches[track.instrument_id]:
                 watch.gateway.receive(Shown(shown.quote))
@@ -407,9 +409,10 @@ def _promised(book: Book) -> tuple[WakePrice, ...] | None:
 
 def _ticks_within(data: Data, prices: tuple[WakePrice, ...] | None, leg_id: LegId) -> tuple[int, int]:
     """Return the lowest bid and the highest ask, in ticks, that lie inside a leg's wake prices."""
-    low, high = 0, NO_ASK
+    # That one side is empty always matters.
+    low, high = 1, NO_ASK - 1
     for price in prices or ():
         if price.leg_id == leg_id:
-            low = max(low, 1 if price.low is None else data.ticks_above(price.low))
-            high = min(high, NO_ASK - 1 if price.high is None else data.ticks_below(price.high))
+            low = low if price.low is None else max(low, data.ticks_above(price.low))
+            high = high if price.high is None else min(high, data.ticks_below(price.high))
     return low, high

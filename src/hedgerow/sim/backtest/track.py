@@ -79,12 +79,9 @@ class Bounds(msgspec.Struct, frozen=True):
     sell_below: int = NO_ASK
     "Our best ask, rounded down."
 
-    def spans(self, data: Data, quote: Quote) -> bool:
-        """Return whether a quote lies inside `low` and `high`."""
-        bid, ask = quote.bid, quote.ask
-        if bid is None or ask is None:
-            return self.low == 0
-        return data.ticks_below(bid) >= self.low and data.ticks_above(ask) <= self.high
+    def spans(self, bid: int, ask: int) -> bool:
+        """Return whether a bid and an ask, in ticks, lie inside `low` and `high`."""
+        return self.low <= bid <= ask <= self.high
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -92,6 +89,9 @@ class Shown(msgspec.Struct, frozen=True):
 
     arrives_ns: int
     quote: Quote
+    bid: int
+    "Of the market alone, in ticks; with our own orders the quote can only be narrower."
+    ask: int
 
 
 class Queue(msgspec.Struct):
@@ -133,8 +133,8 @@ class Track:
         self.is_changed = True
         "An order of ours came, went or traded since the last row: the next one shows it."
         self.in_flight: deque[Shown] = deque()
-        self.shown: Quote | None = None
-        "The latest that was shown, arrived or not."
+        self._prices = NO_BID, NO_ASK
+        "Bid and ask of the last row that the exchange has seen."
         self._shown_ns = 0
         self._look_key: Bounds | None = None
         self._looked_row = self._looked_trade = 0
@@ -183,9 +183,23 @@ class Track:
             self._look(bounds, until_ns)
         return self._ts_at(*self._found)
 
-    def is_safe(self, bounds: Bounds | None) -> bool:
-        """Return whether the last row lies inside the bounds of our orders and positions."""
-        return bounds is not None and self.shown is not None and bounds.spans(self.data, self.shown)
+    def is_inside(self, bounds: Bounds) -> bool:
+        """Return whether the last row lies inside `low` and `high` of the bounds."""
+        return bounds.spans(*self._prices)
+
+    def arrived(self, ts_ns: int, bounds: Bounds | None) -> Shown | None:
+        """Return the next quote that arrived by `ts_ns`, oldest first; None when none did.
+
+        Args:
+            bounds: quotes inside are passed over when a newer one has arrived as well; None passes over none.
+        """
+        in_flight = self.in_flight
+        while in_flight and in_flight[0].arrives_ns <= ts_ns:
+            shown = in_flight.popleft()
+            is_last = not in_flight or in_flight[0].arrives_ns > ts_ns
+            if is_last or bounds is None or not bounds.spans(shown.bid, shown.ask):
+                return shown
+        return None
 
     def forget_look(self) -> None:
         """Look anew: an order of ours, or its place in the queue, changed."""
@@ -210,6 +224,7 @@ class Track:
                 self._show(ts_ns)
         else:
             self.exchange.set_book(ts_ns, self.instrument_id, *self.data.levels(self._row))
+            self._prices = int(self._bid[self._row]), int(self._ask[self._row])
             self._row += 1
             self.next_ts_ns = self._ts_at(self._row, self._trade)
             self._show(ts_ns)
@@ -240,8 +255,8 @@ class Track:
     def _show(self, ts_ns: int) -> None:
         quote = self.exchange.quote(self.instrument_id, DEPTH_SHOWN)
         self.is_changed = False
-        self.shown, self._shown_ns = quote, ts_ns
-        self.in_flight.append(Shown(ts_ns + self.delay_ns, quote))
+        self._shown_ns = ts_ns
+        self.in_flight.append(Shown(ts_ns + self.delay_ns, quote, *self._prices))
 
     def _catch_up(self, row: int, trade: int) -> None:
         """Bring queues and book to the position before (row, trade)."""
@@ -257,6 +272,7 @@ class Track:
         if trade > self._trade:
             self.exchange.note_price(self.instrument_id, self.data.price(int(self.data.trades.price[trade - 1])))
         if row > self._row:
+            self._prices = int(self._bid[row - 1]), int(self._ask[row - 1])
             self.exchange.set_book(int(self._ts[row - 1]), self.instrument_id, *self.data.levels(row - 1))
         self._row, self._trade = row, trade
         self.next_ts_ns = self._ts_at(row, trade)

@@ -19,7 +19,9 @@ from hedgerow.model.position import Position
 from hedgerow.model.session import Session, Sessions
 from hedgerow.sim.mutants.mutant import Mutant
 from hedgerow.strategies import exits
-from hedgerow.strategies.exits import Exits, Look, PriceUsed, Rule, Watched
+from hedgerow.strategies.exits import Exits
+from hedgerow.strategies.exits_look import Look, Rule, Watched, expiry
+from hedgerow.strategies.exits_params import PriceUsed
 from hedgerow.venues import outcomes
 from hedgerow.venues.outcomes import Outcome, Proof
 
@@ -50,7 +52,7 @@ def _not_once_ordered(self: Exits, book: Book, leg: LegConfig, memory: Watched) 
 
 def _at_a_fixed_time(self: Exits, look: Look) -> list[tuple[Rule, int]]:
     day_ns = look.now_ns // NS_PER_S // DAY_S * DAY_S * NS_PER_S
-    return [(Rule.ZERO_DTE, day_ns + CUT_OFF_UTC_S * NS_PER_S)] if exits.expiry(look.leg) is not None else []
+    return [(Rule.ZERO_DTE, day_ns + CUT_OFF_UTC_S * NS_PER_S)] if expiry(look.leg) is not None else []
 
 
 def _by_an_offset(self: Exits, look: Look) -> list[tuple[Rule, int]]:

@@ -1,0 +1,90 @@
+"""Reading what a venue sent: exact numbers of a size that can be, and one kind of error for all that cannot."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TypeVar
+
+import msgspec
+
+from hedgerow.model.numbers import ZERO
+
+Shape = TypeVar("Shape")
+
+# As in core/sanity.py: no price, qty or balance of any market lies outside.
+LARGEST = Decimal("1e12")
+SMALLEST = Decimal("1e-12")
+# 2017-07 and 2100: Binance did not trade before, and a time in microseconds is a thousand times later than the latter.
+EARLIEST_MS, LATEST_MS = 1_500_000_000_000, 4_102_444_800_000
+NS_PER_MS, US_PER_MS, NS_PER_US = 1_000_000, 1_000, 1_000
+# What is told of a payload in an error: enough to know it again.
+SHOWN_LEN = 120
+
+
+class BadPayload(Exception):
+    """A venue sent what cannot be understood. The text says what was wrong; nothing has been applied."""
+
+
+def decoded(decoder: msgspec.json.Decoder[Shape], raw: bytes | str) -> Shape:
+    """Return what a payload says.
+
+    Raises:
+        BadPayload: it is no JSON, or not of the decoder's shape.
+    """
+    try:
+        return decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise BadPayload(f"{error}: {shown(raw)}") from error
+
+
+def shown(raw: bytes | str) -> str:
+    """Return the beginning of a payload for people, in printable characters alone."""
+    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
+    short = text[:SHOWN_LEN] + ("…" if len(text) > SHOWN_LEN else "")
+    return "".join(each if each.isprintable() else "·" for each in short)
+
+
+def positive(value: Decimal, name: str) -> Decimal:
+    """Return a price or a qty, which is > 0.
+
+    Raises:
+        BadPayload: it is not, or no market has such a number.
+    """
+    if value.is_finite() and SMALLEST <= value <= LARGEST:
+        return value
+    raise BadPayload(f"{name} is {value}, which no price or qty can be")
+
+
+def amount(value: Decimal, name: str) -> Decimal:
+    """Return a number of either sign.
+
+    Raises:
+        BadPayload: it is NaN, infinite, or of a size that cannot be.
+    """
+    if value.is_finite() and -LARGEST <= value <= LARGEST:
+        return value
+    raise BadPayload(f"{name} is {value}, which cannot be")
+
+
+def unsigned(value: Decimal, name: str) -> Decimal:
+    """Return a number >= 0.
+
+    Raises:
+        BadPayload: it is below zero, or cannot be.
+    """
+    if amount(value, name) < ZERO:
+        raise BadPayload(f"{name} is {value}, below zero")
+    return value
+
+
+def ns_of(ms: int, name: str) -> int:
+    """Return a venue's time in ns. Milliseconds are meant, unless only microseconds can be.
+
+    Raises:
+        BadPayload: it is neither.
+    """
+    if EARLIEST_MS <= ms <= LATEST_MS:
+        return ms * NS_PER_MS
+    if EARLIEST_MS * US_PER_MS <= ms <= LATEST_MS * US_PER_MS:
+        return ms * NS_PER_US
+    raise BadPayload(f"{name} is {ms}, which is no time in ms")
