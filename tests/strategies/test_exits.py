@@ -400,6 +400,23 @@ def test_quotes_between_the_wake_prices_change_nothing(
             assert broker.target() == before, (quote, prices)
 
 
+@given(
+    steps=st.lists(st.tuples(st.sampled_from(("SPY", "QQQ")), CENTS, st.integers(0, 20_000)), min_size=1, max_size=12),
+    trailing=st.sampled_from(("none", "0.95")),
+)
+def test_what_was_worked_out_before_is_what_would_be_now(steps: list[tuple[str, Decimal, int]], trailing: str) -> None:
+    """A leg at rest is not worked out again, and a policy that never saw the book says the same."""
+    held = {leg(stock(), adopt_later=True): ("9", "100"), leg(stock("QQQ"), adopt_later=True): ("-4", "100")}
+    broker = Broker(held, trailing_rate=trailing, time_limit_h="0.02")
+
+    for symbol, bid, wait_ms in steps:
+        for order in broker.quote(symbol, str(bid), str(bid + Decimal("0.10"))):
+            if isinstance(order, SubmitOrder):
+                broker.fill(order, str(bid))
+        broker.wait(wait_ms * 1_000_000)
+        assert broker.target() == make(broker.config).target(broker.book)
+
+
 @pytest.mark.parametrize(
     ("params", "key"),
     [

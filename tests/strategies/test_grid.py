@@ -399,6 +399,29 @@ def test_the_inside_of_a_moved_range_is_bounded_by_a_whole_ladder() -> None:
         assert abs(order.limit_price / cost - 1 - D("0.0022003")) < D("0.00001")
 
 
+def test_a_ladder_made_anew_leaves_remainders_in_their_own_lots() -> None:
+    """A remainder of the old ladder is no part of a lot of the new one, whose pairing it would spoil."""
+    coarse = changed(PERP, min_qty=D("0.0005"))
+    floor = Floor({"low": "", "high": "", "width_bps": "200", "out_of_range": "recenter"}, lead=coarse)
+    *_, entry = floor.orders(Role.ENTRY).values()
+    floor.trade(Side.SELL, "0.001", str(entry.limit_price))
+    (exit_,) = floor.orders(Role.EXIT).values()
+    floor.trade(Side.BUY, "0.0008", str(exit_.limit_price))
+    floor.stage.deliver(OperatorCommanded(floor.stage.now_ns, Action.HALT))
+    floor.stage.deliver(OperatorCommanded(floor.stage.now_ns, Action.RESUME))
+    assert floor.held == D("0.0002")
+    floor.quote("94000", "94000.1")
+    for _ in range(70):
+        floor.wait(1)
+        floor.quote("94000", "94000.1")
+    floor.quote("93800", "93800.1")
+
+    numbers = [int(slot.partition(":")[0]) for slot in floor.orders(Role.EXIT)]
+    assert floor.held > D("0.001") and min(numbers) > 10
+    assert floor.holds()[exit_.slot] == "below_minimum"
+    assert "no_exit_level" not in floor.alarms()
+
+
 def test_a_range_around_the_market_is_kept_over_a_restart() -> None:
     """Where the ladder stands is remembered: a restart at another price does not move it."""
     floor = Floor({"low": "", "high": "", "width_bps": "200"})

@@ -86,7 +86,7 @@ class Plan:
         self.cancels_wait = False
         "A cancel is wanted for an order that cannot be canceled yet."
         self.is_blocked = False
-        "Something that the policy wants is held back; what the policy itself holds back does not count."
+        "Something that the policy wants is held back until prices change; what it holds back itself does not count."
         self.wanted_entries: set[tuple[LegId, str]] = set()
         "Slots in which the target wants an entry."
         self.entries_refused = guard.refusal_of_entries(book)
@@ -133,9 +133,13 @@ class Plan:
         else:
             self.cancels_wait = True
 
-    def hold(self, hold: Hold) -> None:
-        """Keep the first reason per slot: the checks run in order of precedence."""
-        self.is_blocked = True
+    def hold(self, hold: Hold, *, by_price: bool = True) -> None:
+        """Keep the first reason per slot: the checks run in order of precedence.
+
+        Args:
+            by_price: whether another quote could end it; otherwise only time or news of an order does.
+        """
+        self.is_blocked = self.is_blocked or by_price
         self.holds.setdefault(hold.key, hold)
 
 
@@ -289,7 +293,7 @@ def _tell_covered(book: Book, net: NetTarget, side: Side, owed: Decimal, order: 
         standing = HoldReason.REPLACING if order.cancel_ts_ns else HoldReason.ALREADY_WORKING
         reason = HoldReason.UNKNOWN_ORDER if unclear else standing
         numbers = (("owed", f"{side.value} {owed}"), ("order", order.id))
-        result.hold(Hold(reason, net.leg_id, "", numbers))
+        result.hold(Hold(reason, net.leg_id, "", numbers), by_price=False)
 
 
 def _lasts(book: Book, order: Order) -> bool:
@@ -318,7 +322,7 @@ def _close_shortfall(book: Book, net: NetTarget, side: Side, free: Decimal, resu
     if refusal is not None and refusal.side is not side:
         refusal = None
     if refusal is not None and book.now_ns < refusal.retry_ts_ns:
-        result.hold(refusal_hold(net.leg_id, "", refusal))
+        result.hold(refusal_hold(net.leg_id, "", refusal), by_price=False)
         return
     if book.config.sessions and _is_closed(book, net.leg_id, "", result):
         return
@@ -451,7 +455,7 @@ def _resting(book: Book, want: Resting, result: Plan) -> None:
     if refusal is not None and refusal.side is not want.side:
         refusal = None
     if refusal is not None and book.now_ns < refusal.retry_ts_ns:
-        result.hold(refusal_hold(want.leg_id, want.slot, refusal))
+        result.hold(refusal_hold(want.leg_id, want.slot, refusal), by_price=False)
         return
     if book.config.sessions and _is_closed(book, want.leg_id, want.slot, result):
         return

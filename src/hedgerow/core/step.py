@@ -95,7 +95,7 @@ def _idle_until_ns(book: Book) -> int:
     """Return until when nothing but events can change an idle book; 0 while anything is being followed up."""
     state = book.state
     wake_ns = book.target.wake_ts_ns
-    if book.unclear or state.parked or state.residual_since_ns or book.unassigned:
+    if book.asked or state.parked or book.unassigned:
         return 0
     if book.reads_due_ns <= book.now_ns or (wake_ns is not None and wake_ns <= book.now_ns):
         return 0

@@ -36,11 +36,14 @@ from hedgerow.market.rules import (
     DUPLICATE_SPOT,
     INVALID_SYMBOL,
     LEVERAGE_NOT_VALID,
+    MODE_WITH_ORDERS,
+    MODE_WITH_POSITION,
     NEEDLESS_REDUCE_ONLY,
     NOT_FILLABLE,
     NOT_REDUCING,
     OPEN_ORDERS,
     POSITION_SIDE_MISMATCH,
+    SAME_POSITION_MODE,
     UNKNOWN_CANCEL,
     UNKNOWN_ORDER,
     WOULD_TAKE_PERP,
@@ -132,6 +135,12 @@ class SimExchange:
         if seat.cost is not None:
             seat.cost.trade(net_qty, price, instrument.multiplier)
 
+    def credit(self, account_id: AccountId, currency: str, net_qty: Decimal) -> None:
+        """Book what came in, or with a minus went out, without a trade: a deposit, a transfer, interest that is paid."""
+        account = self._accounts[account_id]
+        account.balances[currency] = account.balances.get(currency, ZERO) + net_qty
+        account.locked.setdefault(currency, ZERO)
+
     # What customers ask for
 
     def submit(self, now_ns: int, account_id: AccountId, request: OrderRequest) -> Accepted | Refused:
@@ -217,6 +226,21 @@ class SimExchange:
         if seat.open:
             return OPEN_ORDERS
         seat.leverage = leverage
+        return None
+
+    def set_position_mode(self, account_id: AccountId, mode: PositionMode) -> Refused | None:
+        """Let an account keep its perpetual positions otherwise, or return why not: as at Binance, only when it has none."""
+        account = self._accounts[account_id]
+        seats = [seat for seat in account.seats.values() if seat.market.is_perp]
+        if account.position_mode is mode:
+            return SAME_POSITION_MODE
+        if any(seat.open for seat in seats):
+            return MODE_WITH_ORDERS
+        if any(holding.net_qty for seat in seats for holding in seat.holdings.values()):
+            return MODE_WITH_POSITION
+        account.position_mode = mode
+        for seat in seats:
+            seat.open_holdings()
         return None
 
     def positions(self, account_id: AccountId) -> dict[InstrumentId, Decimal]:

@@ -47,6 +47,9 @@ class VenueRules(msgspec.Struct, frozen=True):
 
 OPEN_ORDERS = Refused(400, -4047, "Leverage cannot be changed if there exists open orders.")
 LEVERAGE_NOT_VALID = Refused(400, -4028, "Leverage is not valid.")
+SAME_POSITION_MODE = Refused(400, -4059, "No need to change position side.")
+MODE_WITH_ORDERS = Refused(400, -4067, "Position side cannot be changed if there exists open orders.")
+MODE_WITH_POSITION = Refused(400, -4068, "Position side cannot be changed if there exists position.")
 INVALID_SYMBOL = Refused(400, -1121, "Invalid symbol.")
 CLOSED_MARKET = Refused(400, -1016, "This service is no longer available.")
 UNKNOWN_CANCEL = Refused(400, -2011, "Unknown order sent.")

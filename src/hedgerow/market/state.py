@@ -164,16 +164,21 @@ class Seat:
         "Venue order id to resting order that may only reduce."
         self._closed: deque[VenueOrder] = deque()
         self.trades: list[TradeReport] = []
-        sides: tuple[PositionSide, ...] = ()
-        if market.is_perp and account.position_mode is PositionMode.ONE_WAY:
-            sides = (PositionSide.BOTH,)
-        elif market.is_perp:
-            sides = (PositionSide.LONG, PositionSide.SHORT)
-        self.holdings = {side: Holding(side) for side in sides}
+        self.holdings: dict[PositionSide, Holding] = {}
         "Position side to position; empty where balances are the position."
+        self.open_holdings()
         tracked = market.instrument.kind in (InstrumentKind.STOCK, InstrumentKind.OPTION)
         self.cost = Holding(PositionSide.BOTH) if tracked else None
         "What a balance of stocks or options cost, as brokers tell it; None where venues tell no such thing."
+
+    def open_holdings(self) -> None:
+        """Begin anew with the positions that the account's mode has."""
+        sides: tuple[PositionSide, ...] = ()
+        if self.market.is_perp and self.account.position_mode is PositionMode.ONE_WAY:
+            sides = (PositionSide.BOTH,)
+        elif self.market.is_perp:
+            sides = (PositionSide.LONG, PositionSide.SHORT)
+        self.holdings = {side: Holding(side) for side in sides}
 
     def net_qty(self) -> Decimal:
         """Return the signed position; the whole base balance where there are no positions."""

@@ -464,8 +464,9 @@ class Meaning:
         leg = book.legs[0] if book.hedge is None else book.leg(book.hedge.lead)
         owned = self._shape.accounts[leg.account_id].balance.get(leg.instrument.quote)
         if owned is not None and budget > owned:
-            told = f"{dotted((*path, 'budget'))}: {leg.account_id} owns {owned} {leg.instrument.quote}, less than {budget}"
-            self._wrong("contradiction", told, (*path, "budget"), "lower it, or give the account more")
+            at: KeyPath = (*path, "budget")
+            told = f"{dotted(at)}: {leg.account_id} owns {owned} {leg.instrument.quote}, less than {budget}"
+            self._wrong("contradiction", told, at, "lower it, or give the account more")
 
     def _check_size(self, book: BookConfig, path: KeyPath, size: Decimal) -> None:
         """Whether the hedge leg can take what one lead order brings."""

@@ -17,6 +17,7 @@ from hedgerow.core.config import BookConfig, LegConfig
 from hedgerow.core.events import ReadKind, RejectClass
 from hedgerow.core.holds import Alarm, AlarmKind, Hold, HoldReason
 from hedgerow.core.target import Resting, Target, WakePrice
+from hedgerow.model.ids import LegId
 from hedgerow.model.market import Quote
 from hedgerow.model.numbers import BPS, ONE, ZERO, ceil_to, floor_to
 from hedgerow.model.order import Order, OrderType, Role, Side, TimeInForce
@@ -54,10 +55,12 @@ class Exits:
         self._reprice_ns = to_ns(params.reprice_s)
         self._rung_ns = to_ns(params.ladder_step_s)
         self._stale_ns = None if params.stale_order_s is None else to_ns(params.stale_order_s)
+        self._calm: dict[LegId, tuple[tuple[object, ...], Part]] = {}
+        "What a leg came to, and of which facts that followed: it only spares working it out again."
 
     def target(self, book: Book) -> Target:
         memory = remembered(book.state.memory)
-        parts = {leg_id: self._part(book, leg, memory.get(leg_id, UNSEEN)) for leg_id, leg in book.legs.items()}
+        parts = {leg_id: self._known(book, leg, memory.get(leg_id, UNSEEN)) for leg_id, leg in book.legs.items()}
         kept = {leg_id: part.memory for leg_id, part in parts.items() if part.memory not in NOTHING}
         text = book.state.memory
         if kept != memory:
@@ -67,10 +70,32 @@ class Exits:
             resting=tuple(want for part in parts.values() for want in part.resting),
             holds=tuple(hold for part in parts.values() for hold in part.holds),
             memory=text,
-            wake_ts_ns=earliest(*(part.wake_ts_ns for part in parts.values())),
+            wake_ts_ns=earliest(
+                book.now_ns + self._cycle_ns if prices else None, *(part.wake_ts_ns for part in parts.values())
+            ),
             alarms=(*_unlisted(book), *(alarm for part in parts.values() for alarm in part.alarms)),
             wake_prices=prices,
         )
+
+    def _known(self, book: Book, leg: LegConfig, memory: Watched) -> Part:
+        """As `_part`. Of a leg at rest of which nothing has changed that is what it was: accounts have many such."""
+        ledger = book.ledger(leg.id)
+        foreign, drift = ledger.foreign_net_qty, ledger.drift_net_qty
+        facts = (leg, ledger.position, foreign, drift, book.quote(leg.id), memory, book.config.sessions)
+        if book.live[leg.id] or (leg.id, ReadKind.POSITION) in book.failed_reads:
+            self._calm.pop(leg.id, None)
+            return self._part(book, leg, memory)
+        calm = self._calm.get(leg.id)
+        if calm is not None and all(was is now for was, now in zip(calm[0], facts, strict=True)):
+            wake_ns = calm[1].wake_ts_ns
+            if wake_ns is None or book.now_ns < wake_ns:
+                return calm[1]
+        part = self._part(book, leg, memory)
+        if part.resting:
+            self._calm.pop(leg.id, None)
+        else:
+            self._calm[leg.id] = (facts, part)
+        return part
 
     def _part(self, book: Book, leg: LegConfig, memory: Watched) -> Part:
         alarms = _unread(book, leg)
@@ -84,7 +109,7 @@ class Exits:
             rule = Rule(standing.slot.removeprefix(SLOT))
             # The whole position goes before a part of it; else what was begun is ended.
             fired = fired if rule is Rule.SCALE_OUT and fired is not None else rule
-        wake = earliest(book.now_ns + self._cycle_ns, *self._times(book, look))
+        wake = earliest(*self._times(book, look))
         if fired is None:
             holds = self._unwatched(book, look)
             prices = _each_quote(leg) if look.price is None else self._between(look)

@@ -55,7 +55,11 @@ class _Entries:
         self._taken = taken
         self._room = self._free(ladder)
         self._exit_slots = {want.slot for want in look.resting if want.role is Role.EXIT}
-        prices = [want.limit_price for want in look.resting if want.side is side.opposite and want.limit_price]
+        prices = [
+            want.limit_price
+            for want in look.resting
+            if want.side is side.opposite and want.limit_price is not None and look.may_rest(want)
+        ]
         self._nearest_exit = (min if side is Side.BUY else max)(prices, default=None)
         self.held_back: Reason | None = None
         "Why an entry that should rest is not wanted; None when all are."

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 from decimal import Decimal
-from itertools import count
 
 from msgspec.structs import replace
 
@@ -65,6 +65,9 @@ def _take(seeds: dict[int, Decimal], missing: Decimal) -> None:
 def want_exits(look: Look, ladder: Ladder) -> None:
     """Want an exit for each lot, in as many orders as its increments came in."""
     for lot in look.lots:
+        if look.instrument.floor_qty(lot.qty) == ZERO and lot.number not in look.exiting:
+            # What fees left: less than any order.
+            continue
         price = _price(look, ladder, lot)
         if price is not None:
             _want_exit(look, lot, price)
@@ -83,7 +86,7 @@ def _want_exit(look: Look, lot: Lot, price: Decimal) -> None:
     rest = instrument.floor_qty(left)
     if rest > ZERO:
         if not kept or look.can_exit(rest, price):
-            places = (exit_slot(lot.number, lot.side, place) for place in count())
+            places = (exit_slot(lot.number, lot.side, place) for place in itertools.count())
             kept.append((next(slot for slot in places if slot not in look.standing), rest))
         elif entry_slot(lot.number, lot.side) not in look.standing:
             # Too small by itself, and no more of the entry is to come: it goes out with the last of the others.
@@ -95,12 +98,15 @@ def _want_exit(look: Look, lot: Lot, price: Decimal) -> None:
 def _price(look: Look, ladder: Ladder, lot: Lot) -> Decimal | None:
     """One spacing from the level's entry; None, with a hold and an alarm, when there is no such price for this lot."""
     if not (ladder.buys if lot.side is Side.BUY else ladder.sells):
-        # What a fee took beyond a closed lot; or a position on the side that this grid does not have.
-        if look.instrument.floor_qty(lot.qty) > ZERO:
-            _tell_stray(look, lot, ("side", lot.side.value))
+        # A position on the side that this grid does not have.
+        _tell_stray(look, lot, ("side", lot.side.value))
         return None
+    if lot.number not in look.exiting and not look.can_exit(lot.qty, look.mark):
+        # A remainder that no order could sell: whatever its price, the planner says what it lacks.
+        return ladder.exit_price(lot.number, lot.side)
     memory, params = look.memory, look.params
-    lowest, highest = min(ladder.first, 1 + memory.lowest), max(ladder.last, ladder.frame.count + memory.highest)
+    start, count = ladder.frame.start, ladder.frame.count
+    lowest, highest = min(ladder.first, start + 1 + memory.lowest), max(ladder.last, start + count + memory.highest)
     is_level = lowest <= lot.number <= highest
     price = ladder.exit_price(lot.number, lot.side) if is_level else None
     off_bps = ladder.off_bps(lot.cost, price, lot.side) if lot.cost is not None and price is not None else ZERO

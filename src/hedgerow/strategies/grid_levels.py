@@ -22,15 +22,18 @@ class Frame(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where the ladder stands: its lowest rung, the way from rung to rung, and how many levels it has."""
 
     low: Decimal
-    "Price of rung 0, on no tick."
+    "Price of its lowest rung, on no tick."
     step: Decimal
     "Geometric: the ratio of two rungs less 1. Arithmetic: their difference, quote."
     count: int
     is_arithmetic: bool = False
+    start: int = 0
+    "Number of its lowest rung. A ladder that is made anew goes on counting where remainders of the old one lie."
 
     def rung(self, number: int) -> Decimal:
-        """Return the price of a rung, on no tick; below 0 and above `count` the ladder goes on in the same way."""
-        return self.low + self.step * number if self.is_arithmetic else self.low * (ONE + self.step) ** number
+        """Return the price of a rung, on no tick; beyond its ends the ladder goes on in the same way."""
+        steps = number - self.start
+        return self.low + self.step * steps if self.is_arithmetic else self.low * (ONE + self.step) ** steps
 
     def above(self, price: Decimal) -> Decimal:
         """Return what lies one spacing above `price`."""
@@ -43,7 +46,7 @@ class Frame(msgspec.Struct, frozen=True, omit_defaults=True):
     def nearest(self, price: Decimal) -> int:
         """Return the number of the rung nearest to `price`."""
         at = (price - self.low) / self.step if self.is_arithmetic else (price / self.low).ln() / (ONE + self.step).ln()
-        return int(at.to_integral_value())
+        return self.start + int(at.to_integral_value())
 
 
 class Level(msgspec.Struct, frozen=True):
@@ -86,8 +89,8 @@ class Ladder:
 
     def __init__(self, params: GridParams, instrument: Instrument, frame: Frame, offset: int = 0) -> None:
         self.frame = frame
-        self.first, self.last = 1 + offset, frame.count + offset
-        self.low, self.high = frame.rung(offset), frame.rung(frame.count + offset)
+        self.first, self.last = frame.start + 1 + offset, frame.start + frame.count + offset
+        self.low, self.high = frame.rung(self.first - 1), frame.rung(self.last)
         self._instrument = instrument
         top = self._highest_long(params.direction)
         self.buys = self._sized(params, list(range(top, self.first - 1, -1)), Side.BUY)

@@ -82,6 +82,10 @@ class Look:
         reduces = self.instrument.can_reduce_only
         return self.instrument.broken_rule(floored, None, price, reduce_only=reduces) is None
 
+    def may_rest(self, want: Resting) -> bool:
+        """Return whether a wanted exit stands, or could: a remainder is wanted and trades with nothing."""
+        return want.slot in self.standing or self.can_exit(want.qty, want.limit_price)
+
     def wake(self, ts_ns: int) -> None:
         """Look again then at the latest."""
         self.wake_ts_ns = earliest(self.wake_ts_ns, ts_ns)

@@ -156,11 +156,13 @@ def _recentered(look: Look, ladder: Ladder, make: MakeLadder, mark: Decimal, is_
     if is_flat and params.low is None:
         frame = frame_of(replace(params, center=None), mark, look.atr_bps)
         assert frame is not None, params
+        if look.lots:
+            frame = replace(frame, start=max(ladder.last, look.lots[-1].number))
         look.memory = replace(memory, frame=frame, offset=0, lowest=0, highest=0)
         return make(frame, 0)
     frame = ladder.frame
-    offset = frame.nearest(mark) - frame.count // 2
-    while frame.is_arithmetic and frame.rung(offset) <= 0:
+    offset = frame.nearest(mark) - frame.start - frame.count // 2
+    while frame.is_arithmetic and frame.rung(frame.start + offset) <= 0:
         offset += 1
     look.memory = replace(memory, offset=offset, lowest=min(memory.lowest, offset), highest=max(memory.highest, offset))
     return make(frame, offset)

@@ -160,6 +160,8 @@ class Backtest:
         for venue_id, due_ns in self._dues.items():
             if due_ns <= ts_ns:
                 exchange = self._exchanges[venue_id]
+                for track in self._tracks_of[venue_id]:
+                    self._play_to(track, ts_ns)
                 exchange.advance(ts_ns)
                 self._happened(exchange, ts_ns)
                 self._show_rates(venue_id)
@@ -186,15 +188,16 @@ class Backtest:
         is_eager, bounds = self._bounds_of(track) if self._skips else (True, EVERYTHING)
         if is_eager:
             first = track.in_flight[0].arrives_ns if track.in_flight else NEVER
-            return min(track.next_ts_ns, track.next_show_ns(), first)
-        next_ns = track.next_ts_ns if track.is_changed else NEVER
+            track.stop_ns = min(track.next_ts_ns, track.next_show_ns())
+            return min(track.stop_ns, first)
+        stop_ns = track.next_ts_ns if track.is_changed else NEVER
         if not track.is_inside(bounds):
-            next_ns = min(next_ns, track.next_show_ns())
+            stop_ns = min(stop_ns, track.next_show_ns())
+        track.stop_ns = min(stop_ns, track.matters_ns(bounds, min(stop_ns, until_ns)))
         for shown in track.in_flight:
             if not bounds.spans(shown.bid, shown.ask):
-                next_ns = min(next_ns, shown.arrives_ns)
-                break
-        return min(next_ns, track.matters_ns(bounds, min(next_ns, until_ns)))
+                return min(track.stop_ns, shown.arrives_ns)
+        return track.stop_ns
 
     def _bounds_of(self, track: Track) -> tuple[bool, Bounds]:
         """Return whether every quote of a track matters, and the prices inside which none does."""
@@ -223,22 +226,31 @@ class Backtest:
     # The market.
 
     def _advance(self, ts_ns: int) -> None:
-        """Let every exchange see its market up to a time.
+        """Let every exchange see its market as far as something may come of it by a time.
 
-        What is still on its way to the books was shown by a market that had our orders of then in it, so the last
-        stretch is played row by row.
+        What is on its way to the books was shown by a market that had our orders of then in it. So the last stretch is
+        not passed over in bulk, but played row by row, once an order of ours may change: see `_see`.
         """
         for track in self._list:
             if self._skips:
                 track.skip_to(ts_ns - max(track.delay_ns, 1))
-            while True:
-                next_ns, show_ns = track.next_ts_ns, track.next_show_ns()
-                if min(next_ns, show_ns) > ts_ns:
-                    break
-                if show_ns < next_ns:
-                    track.show_again(show_ns)
-                else:
-                    self._play(track)
+            if not self._skips or track.stop_ns <= ts_ns:
+                self._play_to(track, ts_ns)
+
+    def _see(self, exchange: SimExchange) -> None:
+        """Let an exchange see its markets up to now: something is about to be done there."""
+        for track in self._tracks_of[exchange.venue_id]:
+            self._play_to(track, self.clock.now_ns())
+
+    def _play_to(self, track: Track, ts_ns: int) -> None:
+        while True:
+            next_ns, show_ns = track.next_ts_ns, track.next_show_ns()
+            if min(next_ns, show_ns) > ts_ns:
+                return
+            if show_ns < next_ns:
+                track.show_again(show_ns)
+            else:
+                self._play(track)
 
     def _play(self, track: Track) -> None:
         exchange = track.exchange
@@ -348,7 +360,7 @@ class Backtest:
         exchange, ways = self._exchanges[venue_id], self._ways[venue_id]
 
         def open_line() -> Line:
-            line = Line(hello, leg.instrument, exchange, ways, self.clock, gateway.receive, self._happened)
+            line = Line(hello, leg.instrument, exchange, ways, self.clock, gateway.receive, self._see, self._happened)
             self._lines_of[leg.account_id].append(line)
             return line
 

@@ -37,12 +37,14 @@ class Line:
         ways: Ways,
         clock: VirtualClock,
         push: Push,
+        sees: Callable[[SimExchange], None],
         happened: Callable[[SimExchange, int], None],
     ) -> None:
         """Open it.
 
         Args:
             push: takes what the venue says.
+            sees: called before a request does anything at the exchange.
             happened: told that a request did something at the exchange, and when.
         """
         self.hello = hello
@@ -51,6 +53,7 @@ class Line:
         self._exchange = exchange
         self._ways = ways
         self._clock = clock
+        self._sees = sees
         self._happened = happened
         self._stream_ns = 0
         "When the last report arrives: a stream keeps its order."
@@ -91,6 +94,7 @@ class Line:
 
     def _arrive(self, request: ToVenue, way: Latency) -> None:
         now_ns = self._clock.now_ns()
+        self._sees(self._exchange)
         answer = answer_of(self._exchange, self.hello, request, now_ns)
         if way is self._ways.orders:
             self._happened(self._exchange, now_ns)

@@ -130,6 +130,8 @@ class Track:
         "The next ones that the exchange has not seen."
         self.next_ts_ns = self._ts_at(0, 0)
         "When the next row or trade is; NEVER after the last."
+        self.stop_ns = 0
+        "When something comes that must be played, as far as was looked ahead."
         self.is_changed = True
         "An order of ours came, went or traded since the last row: the next one shows it."
         self.in_flight: deque[Shown] = deque()

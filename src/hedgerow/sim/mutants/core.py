@@ -13,6 +13,7 @@ from hedgerow.core import orders as life
 from hedgerow.core.book import Book, Booked
 from hedgerow.core.commands import REQUESTS, Turn
 from hedgerow.core.config import LegConfig, Timing
+from hedgerow.core.drift import Witness
 from hedgerow.core.events import (
     BookStarted,
     CancelAnswered,
@@ -235,6 +236,13 @@ def _cursor_runs_ahead(ledger: Ledger, asked_ts_ns: int, cursor: str, lag_ns: in
 _read_trades = Ledger.read_trades
 
 
+def _lag_is_drift(witness: Witness, trades_asked_ns: int, explained: Decimal, lag_ns: int, step: Decimal) -> None:
+    _judge(witness, trades_asked_ns, explained, 0, step)
+
+
+_judge = Witness.judge
+
+
 def _reductions_blocked(book: Book, net: Any, side: Side, free: Decimal, result: planner.Plan) -> None:
     if result.entries_refused is None:
         _close_shortfall(book, net, side, free, result)
@@ -445,6 +453,12 @@ MUTANTS = (
         "B16",
         "the trade cursor moves past trades that were not shown yet",
         ((Ledger, "read_trades", _cursor_runs_ahead),),
+    ),
+    Mutant(
+        "lag_is_drift",
+        "F01",
+        "a position that is ahead of the trades, or behind them, is taken for drift",
+        ((Witness, "judge", _lag_is_drift),),
     ),
     Mutant(
         "liquidation_ignored",

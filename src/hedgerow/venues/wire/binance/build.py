@@ -44,16 +44,18 @@ def form(params: Params) -> str:
 class Requests:
     """Builds the requests of one account for one instrument."""
 
-    def __init__(self, product: Product, symbol: str, signer: Signer, borrows: bool = False) -> None:
+    def __init__(self, product: Product, symbol: str, signer: Signer, base: str, borrows: bool = False) -> None:
         """Take what all requests have in common.
 
         Args:
             symbol: as the venue writes it.
+            base: what the instrument buys and sells, e.g. `BTC`.
             borrows: whether a margin order may take a loan for what it lacks.
         """
         self.product = product
         self.symbol = symbol
         self._signer = signer
+        self._base = base
         self._borrows = borrows
 
     # Orders.
@@ -155,7 +157,10 @@ class Requests:
 
     def position(self, stamp: Stamp) -> HttpRequest:
         """Return the question what the account holds of the instrument."""
-        params = [("symbol", self.symbol)] if self.product.is_futures else []
+        if self.product.is_futures:
+            return self._ask(Endpoint.POSITION, [("symbol", self.symbol)], stamp)
+        # Asked for one asset, portfolio margin answers with its zeros as well; spot and margin always list all.
+        params = [("asset", self._base)] if self.product is Product.PM_MARGIN else []
         return self._ask(Endpoint.POSITION, params, stamp)
 
     def balances(self, stamp: Stamp) -> HttpRequest:
@@ -273,9 +278,7 @@ class Public:
 
     def _ask(self, endpoint: Endpoint, params: Params) -> HttpRequest:
         route = route_of(self.product, endpoint)
-        return HttpRequest(
-            route.method, route.host, route.path, form(params), "", (), route.weights, Lane.QUERY, False
-        )
+        return HttpRequest(route.method, route.host, route.path, form(params), "", (), route.weights, Lane.QUERY, False)
 
 
 class ListenKeys:

@@ -1,4 +1,4 @@
-"""What an answer of Binance proves: one table of (product, status, code, words), and *unknown* for all it does not name.
+"""What an answer of Binance proves: one table of (product, code, words); what it does not name is *unknown*.
 
 The same number means different things by product: -2022 is a refused reduce-only order of futures, and a failed
 cancel-replace of spot. A row is there only where Binance says that nothing was taken.
@@ -121,7 +121,7 @@ TABLE: tuple[Row, ...] = (
     *_refused(FUTURES, RejectClass.OTHER, -4000, -4015, -4120, -4139, -4196, -4401),
     # Loans of margin and portfolio margin. The papi writes some of its numbers without the minus.
     *_refused(MARGIN, RejectClass.INSUFFICIENT_MARGIN, -3006, -3045),
-    *_refused(ALL, RejectClass.INSUFFICIENT_MARGIN, *(sign * each for each in (51006, 51061, 51169) for sign in (1, -1))),
+    *_refused(ALL, RejectClass.INSUFFICIENT_MARGIN, 51006, 51061, 51169, -51006, -51061, -51169),
 )
 
 
@@ -148,11 +148,12 @@ def outcome_of(product: Product, endpoint: Endpoint, status: int, code: int, tex
     """
     if endpoint is not Endpoint.SUBMIT:
         return UNKNOWN
-    # The gate counts before it lets through: with a body of its own, nothing was taken. A page without one may come from
-    # anywhere on the way.
+    # The gate counts before it lets through: with a body of its own, nothing was taken. A page without one may come
+    # from anywhere on the way.
     if status in (TOO_MANY, BANNED) and code:
         return _RATE_LIMITED
-    # A 2xx that is no acceptance, a redirect and a 5xx come from in front of the engine; a conflict may have done a part.
+    # A 2xx that is no acceptance, a redirect and a 5xx come from in front of the engine; a conflict may have done a
+    # part.
     if not 400 <= status < 500 or status == CONFLICT:
         return UNKNOWN
     said = text.casefold()
