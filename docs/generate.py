@@ -1,4 +1,5 @@
-"""Write the generated parts of the docs from the code. `python docs/generate.py` writes; `--check` only compares.
+"""Write the generated parts of the docs, and the examples, from the code. `python docs/generate.py` writes; `--check`
+only compares.
 
 A generated part stands between `<!-- generated: NAME -->` and `<!-- end -->`; the rest of the pages is written by hand.
 """
@@ -240,6 +241,13 @@ PARTS: dict[str, Callable[[], str]] = {
 }
 
 
+def examples() -> dict[Path, str]:
+    """Return the examples that are templates of `hedgerow init` as well, with what stands in each."""
+    from hedgerow.cli.init import TEMPLATES, template_text
+
+    return {DOCS.parent / "examples" / f"{name}.yaml": template_text(name) for name in TEMPLATES}
+
+
 def rendered(text: str) -> str:
     """Return a page with its generated parts made anew.
 
@@ -250,7 +258,7 @@ def rendered(text: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write or compare every page; return how many were stale when comparing."""
+    """Write or compare every page and example; return how many were stale when comparing."""
     stale: list[Path] = []
     for page in sorted(DOCS.rglob("*.md")):
         before = page.read_text(encoding="utf-8")
@@ -260,6 +268,11 @@ def main(arguments: list[str]) -> int:
         stale.append(page)
         if "--check" not in arguments:
             page.write_text(after, encoding="utf-8")
+    for example, text in examples().items():
+        if not example.is_file() or example.read_text(encoding="utf-8") != text:
+            stale.append(example)
+            if "--check" not in arguments:
+                example.write_text(text, encoding="utf-8")
     for page in stale:
         print(page.relative_to(DOCS.parent), file=sys.stderr)
     return len(stale) if "--check" in arguments else 0
