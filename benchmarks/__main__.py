@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from benchmarks import backtest, durable, hedges, latency, nautilus, quotes, recovery, worlds
+from benchmarks import against_quotes, backtest, durable, hedges, latency, nautilus, quotes, recovery, worlds
 from benchmarks.process import MeasurementFailed
 from benchmarks.report import Number, Skipped, print_json, print_table, report
 
@@ -38,7 +38,9 @@ def arguments(told: list[str]) -> argparse.Namespace:
         "--only", nargs="+", choices=sorted(BENCHMARKS), default=[], metavar="NAME", help=", ".join(BENCHMARKS)
     )
     parser.add_argument(
-        "--against", choices=["nautilus"], help="run the same work through another engine, and nothing else"
+        "--against",
+        choices=["nautilus", "hftbacktest"],
+        help="run the same work through another engine, and nothing else",
     )
     parser.add_argument(
         "--sizes", nargs="+", type=_size, default=[], metavar="FILLS", help="lead fills of hedges and --against"
@@ -66,7 +68,9 @@ def main(told: list[str]) -> int:
     asked = arguments(told)
     runs: dict[str, Callable[[], Sequence[Number | Skipped]]] = {}
     if asked.against:
-        runs["against_nautilus"] = lambda: nautilus.compare(asked.quick, tuple(asked.sizes))
+        if asked.against == "nautilus":
+            runs["against_nautilus"] = lambda: nautilus.compare(asked.quick, tuple(asked.sizes))
+        runs[f"against_{asked.against}_quotes"] = lambda: against_quotes.compare(asked.against, asked.quick)
     else:
         runs = {
             name: partial(run, asked.quick) for name, run in BENCHMARKS.items() if not asked.only or name in asked.only

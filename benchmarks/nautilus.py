@@ -42,13 +42,13 @@ class Theirs(msgspec.Struct, frozen=True):
     cpu_per_s: float
 
 
-def install() -> Path:
-    """Return the Python of an environment that has it, made on first use.
+def install(name: str = "nautilus", package: str = "nautilus_trader", release: str = VERSION) -> Path:
+    """Return the Python of an environment that has an engine, made on first use.
 
     Raises:
         Unavailable: no Python that it needs, no network, or no such version for this machine.
     """
-    folder = bench_folder() / f"nautilus-{VERSION}"
+    folder = bench_folder() / f"{name}-{release}"
     python, done = folder / "bin" / "python", folder / "installed"
     if done.exists() and python.exists():
         return python
@@ -64,7 +64,7 @@ def install() -> Path:
         "--only-binary",
         ":all:",
     ]
-    _call([str(python), *install_it, f"nautilus_trader=={VERSION}"])
+    _call([str(python), *install_it, f"{package}=={release}"])
     done.touch()
     return python
 
@@ -83,7 +83,7 @@ def find_python() -> str:
         if candidate.is_file() and _is_new_enough(candidate):
             return str(candidate)
     wanted = ".".join(str(part) for part in PYTHON_MIN)
-    raise Unavailable(f"nautilus_trader {VERSION} needs Python {wanted} or newer, and none was found in PATH")
+    raise Unavailable(f"the engine needs Python {wanted} or newer, and none was found in PATH")
 
 
 def _is_new_enough(python: Path) -> bool:
@@ -96,7 +96,7 @@ def _call(command: list[str]) -> None:
     if done.returncode != 0:
         said = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()
         errors = [line for line in said if line.lower().startswith("error")]
-        raise Unavailable(f"nautilus_trader {VERSION} cannot be installed here: {(errors or said)[-1]}")
+        raise Unavailable(f"the engine cannot be installed here: {(errors or said)[-1]}")
 
 
 def compare(quick: bool, sizes: tuple[int, ...] = ()) -> list[Number]:

@@ -120,6 +120,7 @@ EVENTS: tuple[e.Event, ...] = (
     e.LegAdded(TS, LegConfig(LegId("spy"), AccountId("simA/main"), INSTRUMENT, adopt=True, found=True)),
     e.PositionsListed(TS, AccountId("simA/main"), "503 Service Unavailable"),
     e.PositionModeRead(TS, HEDGE, False, "hedge mode"),
+    e.FrameQuarantined(TS, HEDGE, "an event of the unknown kind X", '{"e":"X"}'),
     e.LeverageAnswered(TS, HEDGE, "-4028 Leverage is not valid."),
     e.OperatorCommanded(TS, e.Action.RESUME, "anna", "r-1", accept_drift=True),
     e.JournalFailed(TS, "disk full"),

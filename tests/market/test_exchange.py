@@ -433,6 +433,21 @@ def test_an_account_below_maintenance_is_liquidated_at_the_mark() -> None:
     assert desk.net() == 0
 
 
+def test_between_safe_prices_nobody_is_liquidated() -> None:
+    """A long names the mark below which it may be closed, and no bound above; at that mark it just is not yet."""
+    desk = Desk(VenueRules(maintenance_ratio=D("0.01")), funds={"USDT": D(25)}, leverage="10")
+    assert desk.exchange.safe_prices(PERP) == (None, None)
+    desk.order(BUY, "2", "102")
+    low, high = desk.exchange.safe_prices(PERP)
+    assert high is None
+    assert low is not None
+    for mark, net_qty in ((low + D("0.5"), 2), (low - D(2), 0)):
+        price = mark.quantize(D("0.01"))
+        desk.exchange.set_book(S, PERP, ((price - D("0.01"), D(1)),), ((price + D("0.01"), D(1)),))
+        desk.exchange.advance(S)
+        assert desk.net() == net_qty
+
+
 def test_funding_is_paid_at_its_time_on_the_position() -> None:
     """Longs pay a positive rate, shorts receive it, and missed times are paid one by one."""
     desk = Desk()

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from hedgerow.market.matching import BookSide
+from hedgerow.market.matching import UNKNOWN_QTY, BookSide
 from hedgerow.model.order import Side
 from tests.market.desk import D, levels
 
@@ -106,3 +106,41 @@ def test_a_removed_order_leaves_no_empty_level() -> None:
     side.rest(order)
     side.remove(order)
     assert side.best() is None
+
+
+def test_behind_the_last_shown_level_the_queue_is_unknown() -> None:
+    """A market that shows its best levels only does not say that nobody stands behind them."""
+    bids: BookSide[Waiting] = BookSide(Side.BUY)
+    bids.is_partial = True
+    bids.set_all(levels("1@99"))
+    order = Waiting("deep", D(97), D(1))
+    bids.rest(order)
+    assert order.ahead_qty == UNKNOWN_QTY
+    bids.set_all(levels("1@98"))
+    assert order.ahead_qty == UNKNOWN_QTY
+    bids.set_all(levels("5@97"))
+    assert order.ahead_qty == 5
+    bids.set_all(levels("2@99"))
+    assert order.ahead_qty == 5
+    bids.set_all(levels("1@96"))
+    assert order.ahead_qty == 0
+
+
+def test_a_whole_book_says_that_nobody_else_is_there() -> None:
+    """Without that, an order at a price that is not shown is the first of its queue, as before."""
+    bids: BookSide[Waiting] = BookSide(Side.BUY)
+    bids.set_all(levels("1@99"))
+    order = Waiting("deep", D(97), D(1))
+    bids.rest(order)
+    assert order.ahead_qty == 0
+
+
+def test_an_unknown_queue_gives_nothing_to_an_incoming_order() -> None:
+    """What nobody has shown cannot be taken: the order that is known to be there trades."""
+    bids: BookSide[Waiting] = BookSide(Side.BUY)
+    bids.is_partial = True
+    bids.set_all(levels("1@99"))
+    order = Waiting("deep", D(97), D(1))
+    bids.rest(order)
+    assert bids.take(D(3), None) == (D(99), D(1), None)
+    assert bids.take(D(2), None) == (D(97), D(1), order)

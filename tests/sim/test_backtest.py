@@ -282,7 +282,7 @@ def test_recorded_frames_give_the_live_nodes_fills(tmp_path: Path) -> None:
     (instrument_id,) = traded(config)
     path = tmp_path / "part.frames"
     with gzip.open(next(SHARED.glob("*usdm*.frames.gz")), "rt") as recorded:
-        path.write_text("".join(islice(recorded, 6_000)))
+        path.write_text("".join(islice(recorded, 10_000)))
     file = import_files([path], tmp_path / "all.ticks", Recipe(depth=1_000)).ticks
     live = Live(config, {instrument_id: path})
     live.clock.run(file.last_ts_ns - file.first_ts_ns + 1_000 * MS)

@@ -399,6 +399,25 @@ def test_the_inside_of_a_moved_range_is_bounded_by_a_whole_ladder() -> None:
         assert abs(order.limit_price / cost - 1 - D("0.0022003")) < D("0.00001")
 
 
+def test_a_remainder_on_the_other_side_is_no_reason_to_place_again() -> None:
+    """A neutral grid holds the net of its lots: an exit for less than its lot rests, and nothing is sent at rest."""
+    coarse = changed(PERP, step=D("0.0001"), min_qty=D("0.0003"))
+    floor = Floor({"direction": "neutral"}, lead=coarse)
+    floor.trade(Side.BUY, "0.001", str(floor.orders(Role.ENTRY)["6:sell"].limit_price))
+    floor.trade(Side.SELL, "0.0009", str(floor.orders(Role.EXIT)["6:buy"].limit_price))
+    assert floor.held == D("-0.0001")
+    floor.stage.deliver(OperatorCommanded(floor.stage.now_ns, Action.HALT))
+    floor.stage.deliver(OperatorCommanded(floor.stage.now_ns, Action.RESUME))
+    floor.quote("90790", "90790.1")
+    sent = floor.stage.sent[PERP.id]
+    floor.quote("90791", "90791.1")
+    floor.quote("90990", "90990.1")
+
+    assert floor.held == D("0.0009")
+    assert [order.leaves_qty for slot, order in floor.orders(Role.EXIT).items() if slot == "5:sell"] == [D("0.0009")]
+    assert floor.stage.sent[PERP.id] == sent
+
+
 def test_a_ladder_made_anew_leaves_remainders_in_their_own_lots() -> None:
     """A remainder of the old ladder is no part of a lot of the new one, whose pairing it would spoil."""
     coarse = changed(PERP, min_qty=D("0.0005"))

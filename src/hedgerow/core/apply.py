@@ -62,6 +62,7 @@ from hedgerow.core.events import (
     Faulted,
     FillLookedUp,
     FillReceived,
+    FrameQuarantined,
     FundingPaid,
     FundingRateReceived,
     Heartbeat,
@@ -218,6 +219,9 @@ def _apply_event(book: Book, event: Event) -> bool:
             return _apply_link_down(book, event)
         case LinkUp():
             return _apply_link_up(book, event)
+        case FrameQuarantined():
+            _want_reads(book, (ReadKind.TRADES, ReadKind.OPEN_ORDERS), book.now_ns, event.leg_id)
+            return True
         case InstrumentChanged():
             _apply_instrument(book, event)
             return True

@@ -320,6 +320,16 @@ class LinkDown(_Event, frozen=True):
     detail: str = ""
 
 
+class FrameQuarantined(_Event, frozen=True):
+    """A frame of a leg's private stream could not be understood. It is kept here; what it may have told is read."""
+
+    leg_id: LegId
+    detail: str
+    "What is wrong with it."
+    frame: str = ""
+    "Its text, or the beginning of it."
+
+
 class LinkUp(_Event, frozen=True):
     """The private stream is back; what was missed must be read before it counts as live."""
 
@@ -431,6 +441,7 @@ Event = (
     | PortfolioSeen
     | LinkDown
     | LinkUp
+    | FrameQuarantined
     | InstrumentChanged
     | SessionsRead
     | LegAdded

@@ -529,10 +529,12 @@ class Line:
             self.is_foreign_traded = True
         self._print_soon(fill)
         known = self.orders.get(report.client_order_id)
-        # On a shared account the other book would have to be told of what no exchange knows.
+        # On a shared account the other book would have to be told of what no exchange knows, and shares that it does not
+        # know could not be sold.
         if (
             ours
             and not self.is_shared
+            and self.plot.config.policy != "exits"
             and known is not None
             and self._fills_up(known, report)
             and self._faults.strikes(Fault.OVERFILL)

@@ -63,36 +63,54 @@ def _take(seeds: dict[int, Decimal], missing: Decimal) -> None:
 
 
 def want_exits(look: Look, ladder: Ladder) -> None:
-    """Want an exit for each lot, in as many orders as its increments came in."""
-    for lot in look.lots:
-        if look.instrument.floor_qty(lot.qty) == ZERO and lot.number not in look.exiting:
-            # What fees left: less than any order.
-            continue
-        price = _price(look, ladder, lot)
-        if price is not None:
-            _want_exit(look, lot, price)
+    """Want an exit for each lot, in as many orders as its increments came in.
+
+    All of them together are for what is really held: less than the lots while long and short ones offset one another,
+    and when interest in the base asset took some. The lots that exit last then wait.
+    """
+    for side in Side:
+        lots = [lot for lot in look.lots if lot.side is side]
+        free = max(look.ledger.position.net_qty * side.sign, ZERO)
+        for lot in lots if side is Side.BUY else reversed(lots):
+            if look.instrument.floor_qty(lot.qty) == ZERO and lot.number not in look.exiting:
+                # What fees left: less than any order.
+                continue
+            price = _price(look, ladder, lot)
+            if price is None:
+                continue
+            qty = min(lot.qty, free)
+            free -= qty
+            if look.can_exit(lot.qty - qty, price):
+                numbers = (("wanted", str(lot.qty)), ("free", str(qty)))
+                look.hold(HoldReason.INSUFFICIENT_HOLDINGS, exit_slot(lot.number, side, 0), *numbers)
+            _want_exit(look, lot, qty, price)
 
 
-def _want_exit(look: Look, lot: Lot, price: Decimal) -> None:
+def _want_exit(look: Look, lot: Lot, qty: Decimal, price: Decimal) -> None:
+    """Want `qty` of a lot to be offered: what stands stays, and what came since goes out beside it."""
     instrument, side = look.instrument, lot.side.opposite
     standing = look.exiting.get(lot.number, [])
     kept: list[tuple[str, Decimal]] = []
-    left = lot.qty
     for order in standing:
-        qty = min(order.leaves_qty, left)
-        if qty > ZERO:
-            kept.append((order.slot, qty))
-            left -= qty
-    rest = instrument.floor_qty(left)
+        part = min(order.leaves_qty, qty)
+        if part > ZERO:
+            kept.append((order.slot, part))
+            qty -= part
+    rest = instrument.floor_qty(qty)
     if rest > ZERO:
         if not kept or look.can_exit(rest, price):
             places = (exit_slot(lot.number, lot.side, place) for place in itertools.count())
             kept.append((next(slot for slot in places if slot not in look.standing), rest))
-        elif entry_slot(lot.number, lot.side) not in look.standing:
-            # Too small by itself, and no more of the entry is to come: it goes out with the last of the others.
+        elif _is_all_in(look, lot) and standing[-1].submitted_ts_ns < look.ledger.booked_ts_ns:
+            # Too small by itself, and it came after the others went out: it goes out with the last of them.
             kept.pop()
     reduces = instrument.can_reduce_only
-    look.resting += [Resting(slot, look.leg, side, qty, price, Role.EXIT, False, reduces) for slot, qty in kept]
+    look.resting += [Resting(slot, look.leg, side, part, price, Role.EXIT, False, reduces) for slot, part in kept]
+
+
+def _is_all_in(look: Look, lot: Lot) -> bool:
+    """Whether no more of the lot's entry is to come."""
+    return entry_slot(lot.number, lot.side) not in look.standing
 
 
 def _price(look: Look, ladder: Ladder, lot: Lot) -> Decimal | None:

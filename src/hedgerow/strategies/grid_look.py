@@ -106,17 +106,11 @@ def held_lots(look: Look) -> list[Lot]:
             found[number] = (found[number][0] + position.net_qty, None)
         else:
             found[number] = (position.net_qty, position.avg_price(multiplier))
-    # What interest in the base asset took is in no lot: the ones that exit last have less to sell.
-    excess = sum((qty for qty, _ in found.values()), ZERO) - look.ledger.position.net_qty
-    lots = []
-    for number, (net_qty, cost) in sorted(found.items(), reverse=True):
-        side = Side.BUY if net_qty > ZERO else Side.SELL
-        missing = min(max(excess * side.sign, ZERO), abs(net_qty))
-        excess -= missing * side.sign
-        if missing < abs(net_qty):
-            lots.append(Lot(number, side, abs(net_qty) - missing, cost))
-    lots.reverse()
-    return lots
+    return [
+        Lot(number, Side.BUY if net_qty > ZERO else Side.SELL, abs(net_qty), cost)
+        for number, (net_qty, cost) in sorted(found.items())
+        if net_qty != ZERO
+    ]
 
 
 def level_number(lot: str) -> int | None:

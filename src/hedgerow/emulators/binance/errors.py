@@ -12,14 +12,16 @@ from hedgerow.market.answers import Refused
 class Refusal(Exception):
     """A request was refused; nothing has changed."""
 
-    def __init__(self, refused: Refused) -> None:
+    def __init__(self, refused: Refused, data: dict[str, object] | None = None) -> None:
         super().__init__(refused.text)
         self.refused = refused
+        self.data = data
+        "What else the answer says, where one request does two things."
 
 
-def refuse(status: int, code: int, text: str, retry_after_s: int = 0) -> Refusal:
+def refuse(status: int, code: int, text: str, *, data: dict[str, object] | None = None) -> Refusal:
     """Return the refusal with that status, code and text."""
-    return Refusal(Refused(status, code, text, retry_after_s))
+    return Refusal(Refused(status, code, text), data)
 
 
 def missing(name: str) -> Refusal:

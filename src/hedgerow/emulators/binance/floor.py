@@ -145,6 +145,7 @@ class Board:
         "Decimals of a price on the wire."
         self.update_id = rng.randrange(10**9, 10**10)
         self.prints: deque[Print] = deque(maxlen=TRADES_KEPT)
+        self.is_halted = False
         self.is_changed = True
         "Since the last call of `take_top`."
         self._next_print = rng.randrange(10**8, 10**9)

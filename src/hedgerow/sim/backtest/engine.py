@@ -184,20 +184,24 @@ class Backtest:
         return next_ns
 
     def _next_of(self, track: Track, until_ns: int) -> int:
-        """Return when a track has something next that can matter."""
-        is_eager, bounds = self._bounds_of(track) if self._skips else (True, EVERYTHING)
-        if is_eager:
-            first = track.in_flight[0].arrives_ns if track.in_flight else NEVER
+        """Return when a track has something next that can matter, there or where its quotes arrive."""
+        arrives_ns = track.in_flight[0].arrives_ns if track.in_flight else NEVER
+        if not self._skips:
             track.stop_ns = min(track.next_ts_ns, track.next_show_ns())
-            return min(track.stop_ns, first)
+            return min(track.stop_ns, arrives_ns)
+        track.is_eager, bounds = self._bounds_of(track)
         stop_ns = track.next_ts_ns if track.is_changed else NEVER
-        if not track.is_inside(bounds):
-            stop_ns = min(stop_ns, track.next_show_ns())
-        track.stop_ns = min(stop_ns, track.matters_ns(bounds, min(stop_ns, until_ns)))
-        for shown in track.in_flight:
-            if not bounds.spans(shown.bid, shown.ask):
-                return min(track.stop_ns, shown.arrives_ns)
-        return track.stop_ns
+        if track.is_eager:
+            if not track.in_flight:
+                arrives_ns = track.next_show_ns() + track.delay_ns
+        else:
+            if not track.is_inside(bounds):
+                stop_ns = min(stop_ns, track.next_show_ns())
+            arrives_ns = next(
+                (each.arrives_ns for each in track.in_flight if not bounds.spans(each.bid, each.ask)), NEVER
+            )
+        track.stop_ns = min(stop_ns, track.matters_ns(bounds, min(stop_ns, arrives_ns, until_ns)))
+        return min(track.stop_ns, arrives_ns)
 
     def _bounds_of(self, track: Track) -> tuple[bool, Bounds]:
         """Return whether every quote of a track matters, and the prices inside which none does."""
@@ -232,9 +236,11 @@ class Backtest:
         not passed over in bulk, but played row by row, once an order of ours may change: see `_see`.
         """
         for track in self._list:
-            if self._skips:
+            if self._skips and track.is_eager:
+                self._play_to(track, ts_ns - track.delay_ns)
+            elif self._skips:
                 track.skip_to(ts_ns - max(track.delay_ns, 1))
-            if not self._skips or track.stop_ns <= ts_ns:
+            if track.stop_ns <= ts_ns:
                 self._play_to(track, ts_ns)
 
     def _see(self, exchange: SimExchange) -> None:

@@ -130,6 +130,8 @@ class Track:
         "The next ones that the exchange has not seen."
         self.next_ts_ns = self._ts_at(0, 0)
         "When the next row or trade is; NEVER after the last."
+        self.is_eager = True
+        "Every quote matters to a book."
         self.stop_ns = 0
         "When something comes that must be played, as far as was looked ahead."
         self.is_changed = True

@@ -78,10 +78,10 @@ def _all_there(book: Book, want: Resting) -> Decimal:
     return ZERO
 
 
-def _only_exactly(look: Look, lot: Lot, price: Decimal) -> None:
+def _only_exactly(look: Look, lot: Lot, qty: Decimal, price: Decimal) -> None:
     read = look.book.positions_read.get(look.leg)
     if read is not None and read.net_qty == look.ledger.position.net_qty:
-        _want_exit(look, lot, price)
+        _want_exit(look, lot, qty, price)
 
 
 def _of_the_next_level(ladder: Ladder, number: int, side: Side) -> Decimal:

@@ -180,6 +180,8 @@ async def _whole(response: aiohttp.ClientResponse) -> bytes:
 
 def _seconds(text: str) -> int:
     """Return a `Retry-After` in seconds, which some proxies write as a date; 0 when it is neither."""
+    if not text:
+        return 0
     if text.isascii() and text.isdigit() and len(text) < 10:
         return int(text)
     try:

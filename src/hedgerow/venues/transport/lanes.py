@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from hedgerow.venues.clock import Clock, Timer
 from hedgerow.venues.transport.http import Http, NotSent
@@ -17,8 +17,8 @@ PATIENCE_NS = NS_PER_S
 # A thousand requests in a second are more than any venue takes.
 WAITING_MAX = 1_000
 
-UsageOf = Callable[[str, Mapping[str, str]], Iterable[Weight]]
-"(host, headers of an answer) -> what the venue says was used."
+UsageOf = Callable[[str, str, Iterable[tuple[str, str]]], Iterable[Weight]]
+"(host, path, headers of the answer) -> what the venue says was used."
 
 
 class Throttled(NotSent):
@@ -60,10 +60,11 @@ class Lanes:
         if wait_ns:
             await self._wait(request, now_ns + PATIENCE_NS)
             request = build()
-        self._limits.take(request, self._clock.now_ns())
+        else:
+            self._limits.take(request, now_ns)
         got = await self._http.ask(request)
         now_ns = self._clock.now_ns()
-        self._limits.correct(self._usage_of(request.host, got.headers), now_ns)
+        self._limits.correct(self._usage_of(request.host, request.path, got.headers.items()), now_ns)
         if got.answer.status in BAN_S:
             self._limits.ban(request.host, got.answer.status, got.answer.retry_after_s, now_ns)
         return got.answer

@@ -1,4 +1,4 @@
-"""What a venue lets through: weights by budget, with a part kept for what takes risk away; waiting times and bans. Pure.
+"""What a venue lets through: weights by budget, with a part kept for what takes risk away; and bans. Pure.
 
 The books' own pace is kept before (`runtime/dispatch.py`); here is what the venue counts, over all its accounts.
 """

@@ -10,6 +10,8 @@ import msgspec
 from hedgerow.model.numbers import ZERO
 
 Shape = TypeVar("Shape")
+Text = bytes | str | msgspec.Raw
+"JSON as it came, or a part of it that was left for later."
 
 # As in core/sanity.py: no price, qty or balance of any market lies outside.
 LARGEST = Decimal("1e12")
@@ -25,7 +27,7 @@ class BadPayload(Exception):
     """A venue sent what cannot be understood. The text says what was wrong; nothing has been applied."""
 
 
-def decoded(decoder: msgspec.json.Decoder[Shape], raw: bytes | str) -> Shape:
+def decoded(decoder: msgspec.json.Decoder[Shape], raw: Text) -> Shape:
     """Return what a payload says.
 
     Raises:
@@ -37,9 +39,9 @@ def decoded(decoder: msgspec.json.Decoder[Shape], raw: bytes | str) -> Shape:
         raise BadPayload(f"{error}: {shown(raw)}") from error
 
 
-def shown(raw: bytes | str) -> str:
+def shown(raw: Text) -> str:
     """Return the beginning of a payload for people, in printable characters alone."""
-    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
+    text = raw if isinstance(raw, str) else bytes(raw).decode("utf-8", "replace")
     short = text[:SHOWN_LEN] + ("…" if len(text) > SHOWN_LEN else "")
     return "".join(each if each.isprintable() else "·" for each in short)
 

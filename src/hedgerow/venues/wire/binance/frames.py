@@ -16,7 +16,7 @@ from hedgerow.model.order import Fill, OrderStatus
 from hedgerow.venues.wire.binance import shapes
 from hedgerow.venues.wire.binance.answers import fee_of, trade_id_of
 from hedgerow.venues.wire.binance.kinds import Watch
-from hedgerow.venues.wire.payload import BadPayload, amount, decoded, ns_of, positive, shown, unsigned
+from hedgerow.venues.wire.payload import BadPayload, Text, amount, decoded, ns_of, positive, shown, unsigned
 
 # Executions that change what is filled; CALCULATED is a liquidation.
 _TRADES = frozenset({"TRADE", "CALCULATED"})
@@ -103,8 +103,8 @@ class _Head(msgspec.Struct, frozen=True, gc=False):
 
     e: str = ""
     fs: str = ""
-    event: msgspec.Raw | None = None
-    data: msgspec.Raw | None = None
+    event: msgspec.Raw = msgspec.Raw(b"")
+    data: msgspec.Raw = msgspec.Raw(b"")
     id: str | int | None = None
     status: int | None = None
 
@@ -235,29 +235,29 @@ def private_frame(raw: bytes | str) -> Frame:
     Raises:
         BadPayload: it cannot be understood. It is to be kept, and the stream goes on.
     """
-    return _frame_of(raw, 0)
-
-
-def _frame_of(raw: bytes | str | msgspec.Raw, depth: int) -> Frame:
     head = decoded(_HEAD, raw)
+    # The socket API and combined streams put what they tell into an envelope. There is one, never two.
+    wrapped = head.event or head.data
+    if not head.e and wrapped:
+        return _named(wrapped, decoded(_HEAD, wrapped))
+    return _named(raw, head)
+
+
+def _named(raw: Text, head: _Head) -> Frame:
     name = head.e
     if name == "executionReport":
         return OrderFrame(decoded(_REPORT, raw), False)
     if name == "ORDER_TRADE_UPDATE":
         update = decoded(_UPDATE, raw)
         return None if update.fs == COIN_M else OrderFrame(update.o, True)
-    wrapped = head.event or head.data
-    if wrapped and depth == 0:
-        # The socket API and combined streams put what they tell into an envelope. There is one, never two.
-        return _frame_of(wrapped, 1)
     if not name:
         if head.status is not None:
             return _answer(decoded(_ANSWER, raw))
-        raise BadPayload(f"neither an event nor an answer: {shown(bytes(raw) if not isinstance(raw, str) else raw)}")
+        raise BadPayload(f"neither an event nor an answer: {shown(raw)}")
     return _other(name, raw)
 
 
-def _other(name: str, raw: bytes | str | msgspec.Raw) -> Frame:
+def _other(name: str, raw: Text) -> Frame:
     if name in _ENDS:
         return StreamEnded(name)
     if name == "ACCOUNT_UPDATE":
@@ -269,7 +269,7 @@ def _other(name: str, raw: bytes | str | msgspec.Raw) -> Frame:
     if name in ("liabilityChange", "USER_LIABILITY_CHANGE"):
         return LoanChanged(decoded(_ASSET, raw).a)
     if name == "ACCOUNT_CONFIG_UPDATE":
-        return ConfigChanged(shown(bytes(raw) if not isinstance(raw, str) else raw))
+        return ConfigChanged(shown(raw))
     return None if name in _UNUSED else Odd(f"an event of the unknown kind {shown(name)}")
 
 

@@ -15,7 +15,7 @@ from hedgerow.venues.wire.binance.answers import body_of
 from hedgerow.venues.wire.binance.frames import StreamEnded
 from hedgerow.venues.wire.binance.kinds import Product, Watch
 from hedgerow.venues.wire.binance.shapes import Shape
-from hedgerow.venues.wire.payload import BadPayload, amount, decoded, ns_of, positive, shown, unsigned
+from hedgerow.venues.wire.payload import BadPayload, Text, amount, decoded, ns_of, positive, shown, unsigned
 from hedgerow.venues.wire.request import HttpAnswer
 
 # Deltas that wait for a snapshot: a minute of them. When it has not come by then, another is asked for.
@@ -113,7 +113,7 @@ def market_frame(raw: bytes | str) -> MarketFrame:
     return _named(raw, head)
 
 
-def _named(raw: bytes | str | msgspec.Raw, head: _Head) -> MarketFrame:
+def _named(raw: Text, head: _Head) -> MarketFrame:
     match head.e:
         case "depthUpdate":
             return decoded(_DIFF, raw)
@@ -129,7 +129,7 @@ def _named(raw: bytes | str | msgspec.Raw, head: _Head) -> MarketFrame:
                 return decoded(_TICKER, raw)
             if head.id is not None and not head.error:
                 return None
-            raise BadPayload(f"not of a market: {shown(bytes(raw) if not isinstance(raw, str) else raw)}")
+            raise BadPayload(f"not of a market: {shown(raw)}")
         case _:
             return None
 

@@ -1,0 +1,304 @@
+"""One stream of a venue, kept open: found when it falls silent, opened again, and replaced before the venue ends it.
+
+Each frame is in a queue before anybody looks at it, so that one that cannot be read costs none of those behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections import deque
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from hedgerow.venues.clock import Clock
+from hedgerow.venues.transport.http import Http, NotSent, told
+
+if TYPE_CHECKING:
+    import aiohttp
+
+NS_PER_S = 1_000_000_000
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How often a stream is looked after, in seconds. A silent one is found after `silent_s + check_s` at most."""
+
+    check_s: float = 1
+    ping_s: float = 3
+    silent_s: float = 10
+    "Without a frame or the answer to a ping for so long, it is dead."
+    quiet_s: float | None = None
+    "Without a frame for so long, it is taken for mute, whatever the pings say; None where quiet is usual."
+    greet_s: float = 10
+    "For the venue to confirm what was subscribed."
+    again_first_s: float = 0.25
+    again_max_s: float = 30
+    rotate_s: float = 23 * 3_600
+    "A new one is made before the venue ends the old one; until it is live, both are heard."
+
+
+class Said(Enum):
+    """What a frame means for its stream."""
+
+    NOTHING = "nothing"
+    LIVE = "live"
+    "What was asked for is subscribed."
+    REOPEN = "reopen"
+    "The venue ends it, or it is useless from here on."
+
+
+class StreamFailed(Exception):
+    """A stream cannot be opened now. The text says why."""
+
+
+class Feed(Protocol):
+    """What a stream is for: where it leads, and who listens."""
+
+    async def address(self) -> str:
+        """Return where to open it; asked anew each time. Raises StreamFailed."""
+        ...
+
+    async def greeting(self) -> bytes | None:
+        """Return what subscribes, sent once it is open; None when its address says it all. Raises StreamFailed."""
+        ...
+
+    def take(self, raw: bytes) -> Said:
+        """Take one frame; never raises for what it says."""
+        ...
+
+    def heard(self) -> None:
+        """Something came, be it a pong."""
+        ...
+
+    def up(self) -> None:
+        """The stream is live. Whatever it missed is still to be read."""
+        ...
+
+    def down(self, detail: str) -> None:
+        """The stream was lost, or could not be opened."""
+        ...
+
+
+class _Ended(Exception):
+    """One connection of a stream is over. The text says why."""
+
+
+class Stream:
+    """One stream. `run` keeps it open until it is canceled."""
+
+    def __init__(self, http: Http, feed: Feed, clock: Clock, pace: Pace) -> None:
+        self._http = http
+        self._feed = feed
+        self._clock = clock
+        self._pace = pace
+        self._frames: deque[bytes] = deque()
+        self._is_taking = False
+        self._reopen = ""
+        self._tries = 0
+        self._socket: _Socket | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self._rotate_ns = 0
+        self.is_live = False
+
+    def reopen(self, detail: str) -> None:
+        """Give the connection up: somebody found out that it tells less than it should."""
+        self._reopen = detail
+        if self._socket is not None:
+            self._socket.wake.set()
+
+    def rotate_before(self, ts_ns: int) -> None:
+        """Replace the connection at that time at the latest: what it was opened with ends then."""
+        self._rotate_ns = min(self._rotate_ns, ts_ns)
+
+    async def run(self) -> None:
+        """Keep the stream open."""
+        try:
+            while True:
+                try:
+                    await self._keep()
+                except (_Ended, StreamFailed, NotSent) as error:
+                    self._lost(str(error))
+                await asyncio.sleep(self._wait_s())
+        finally:
+            self.is_live = False
+            if self._socket is not None:
+                await self._socket.close()
+            for task in self._closing:
+                task.cancel()
+
+    async def _keep(self) -> None:
+        """Open the stream, and replace it in time, for as long as that goes well."""
+        self._socket = await self._opened()
+        self._tries = 0
+        self.is_live = True
+        self._feed.up()
+        while True:
+            await self._watch(self._socket)
+            try:
+                newer = await self._opened()
+            except (_Ended, StreamFailed, NotSent):
+                # The old one is still good; it ends when the venue ends it, and then this is no rotation any more.
+                self._rotate_ns = self._clock.now_ns() + int(self._pace.again_max_s * NS_PER_S)
+                continue
+            older, self._socket = self._socket, newer
+            # What the old one still holds was told by the new one too, or is told twice: both are harmless.
+            self._part(older)
+
+    async def _opened(self) -> _Socket:
+        """Return a connection on which everything is subscribed."""
+        self._reopen = ""
+        self._rotate_ns = self._clock.now_ns() + int(self._pace.rotate_s * NS_PER_S)
+        socket = _Socket(await self._http.open_socket(await self._feed.address()), self)
+        try:
+            greeting = await self._feed.greeting()
+            if greeting is None:
+                socket.is_greeted = True
+            else:
+                await socket.say(greeting)
+            due_ns = self._clock.now_ns() + int(self._pace.greet_s * NS_PER_S)
+            while not socket.is_greeted:
+                socket.check()
+                if self._clock.now_ns() >= due_ns:
+                    raise _Ended(f"the venue did not confirm the subscription within {self._pace.greet_s:g} s")
+                await socket.rest(self._pace.check_s)
+        except BaseException:
+            self._part(socket)
+            raise
+        return socket
+
+    async def _watch(self, socket: _Socket) -> None:
+        """Return when it is time for a new connection; raise _Ended when this one is over, or as good as over."""
+        while self._clock.now_ns() < self._rotate_ns:
+            if self._reopen:
+                raise _Ended(self._reopen)
+            socket.check()
+            now_ns, pace = self._clock.now_ns(), self._pace
+            silent_s = (now_ns - socket.heard_ns) / NS_PER_S
+            if silent_s >= pace.silent_s:
+                raise _Ended(f"silent for {silent_s:.1f} s")
+            quiet_s = (now_ns - socket.framed_ns) / NS_PER_S
+            if pace.quiet_s is not None and quiet_s >= pace.quiet_s:
+                raise _Ended(f"open and mute for {quiet_s:.1f} s")
+            if (now_ns - socket.pinged_ns) / NS_PER_S >= pace.ping_s:
+                await socket.ping()
+            await socket.rest(min(pace.check_s, max(0.0, (self._rotate_ns - now_ns) / NS_PER_S)))
+
+    def _lost(self, detail: str) -> None:
+        socket, self._socket = self._socket, None
+        self.is_live = False
+        if socket is not None:
+            self._part(socket)
+        self._feed.down(detail)
+
+    def _part(self, socket: _Socket) -> None:
+        """Close a connection in passing: a venue that does not answer must not hold up the next one."""
+        task = asyncio.create_task(socket.close(), name="close a stream")
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    def _wait_s(self) -> float:
+        """Return the wait before the next try: longer each time, and not the same for everybody."""
+        self._tries += 1
+        most = min(self._pace.again_max_s, self._pace.again_first_s * float(1 << min(self._tries - 1, 16)))
+        return most * random.uniform(0.5, 1)
+
+    # Called by the connections.
+
+    def framed(self, socket: _Socket, raw: bytes) -> None:
+        """Take a frame, in the order in which they came, of whatever connection."""
+        self._frames.append(raw)
+        if self._is_taking:
+            return
+        self._is_taking = True
+        try:
+            while self._frames:
+                said = self._feed.take(self._frames.popleft())
+                if said is Said.LIVE:
+                    socket.is_greeted = True
+                    socket.wake.set()
+                elif said is Said.REOPEN:
+                    # One that is on its way out, or not yet in, says nothing about the one in use.
+                    reason, self._reopen = self._reopen or "the venue ended it", ""
+                    socket.fail(reason)
+        finally:
+            self._is_taking = False
+
+    def heard(self) -> None:
+        self._feed.heard()
+
+    def now_ns(self) -> int:
+        return self._clock.now_ns()
+
+
+class _Socket:
+    """One connection of a stream."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse[Any], stream: Stream) -> None:
+        self._socket = socket
+        self._stream = stream
+        self._failure = ""
+        self.is_greeted = False
+        self.wake = asyncio.Event()
+        "Set when somebody should look at once."
+        self.heard_ns = self.framed_ns = self.pinged_ns = stream.now_ns()
+        self._reading = asyncio.create_task(self._read(), name="read a stream")
+
+    def check(self) -> None:
+        """Raise _Ended when the connection is over."""
+        if self._failure:
+            raise _Ended(self._failure)
+
+    def fail(self, detail: str) -> None:
+        self._failure = self._failure or detail
+        self.wake.set()
+
+    async def rest(self, wait_s: float) -> None:
+        """Wait, but not when there is something to look at."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.wake.wait(), wait_s)
+        self.wake.clear()
+
+    async def say(self, frame: bytes) -> None:
+        try:
+            await self._socket.send_str(frame.decode())
+        except (OSError, RuntimeError) as error:
+            raise _Ended(told(error)) from error
+
+    async def ping(self) -> None:
+        self.pinged_ns = self._stream.now_ns()
+        try:
+            await self._socket.ping()
+        except (OSError, RuntimeError) as error:
+            raise _Ended(told(error)) from error
+
+    async def close(self) -> None:
+        self._reading.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._reading
+        # The library may raise whatever its transport raised; nothing is lost by it any more.
+        with contextlib.suppress(OSError, RuntimeError):
+            await self._socket.close()
+
+    async def _read(self) -> None:
+        import aiohttp
+
+        kinds = aiohttp.WSMsgType
+        while True:
+            message = await self._socket.receive()
+            if message.type in (kinds.TEXT, kinds.BINARY):
+                self.heard_ns = self.framed_ns = self._stream.now_ns()
+                self._stream.framed(self, message.data)
+                self._stream.heard()
+            elif message.type in (kinds.PING, kinds.PONG):
+                self.heard_ns = self._stream.now_ns()
+                self._stream.heard()
+                if message.type is kinds.PING:
+                    with contextlib.suppress(OSError, RuntimeError):
+                        await self._socket.pong(message.data)
+            else:
+                code = self._socket.close_code
+                self.fail(f"closed by the venue ({code})" if code else "the connection was lost")
+                return
