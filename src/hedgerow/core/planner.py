@@ -184,8 +184,10 @@ def flatten_target(book: Book) -> Target:
 
 
 def is_flat(book: Book, leg_id: LegId) -> bool:
-    """Return whether nothing of the leg works and what it holds is below the smallest order."""
-    return not book.live[leg_id] and not _can_hold(book, leg_id, book.net_qty(leg_id))
+    """Return whether nothing of the leg works and what it holds, and still has, is below the smallest order."""
+    net_qty = book.net_qty(leg_id)
+    missing = _not_there(book, leg_id, Side.SELL if net_qty > 0 else Side.BUY)
+    return not book.live[leg_id] and not _can_hold(book, leg_id, max(abs(net_qty) - missing, ZERO))
 
 
 def is_flattened(book: Book) -> bool:
@@ -238,10 +240,25 @@ def _net(book: Book, net: NetTarget, result: Plan) -> None:
             numbers = (("owed", f"{side.value} {free}"), ("parked", str(doubt)))
             result.hold(Hold(HoldReason.UNKNOWN_ORDER, net.leg_id, "", numbers))
             free -= doubt
+    if free > 0 and net.role is Role.EXIT:
+        free = _there(book, net, side, free, same_side, result)
     if free > 0:
         _close_shortfall(book, net, side, free, result)
     elif owed != 0 and covered is not None:
         _tell_covered(book, net, side, abs(owed), covered, result)
+
+
+def _there(book: Book, net: NetTarget, side: Side, free: Decimal, same_side: Decimal, result: Plan) -> Decimal:
+    """What of an exit the account still has: sold all the same, what drift has taken would open the other side."""
+    missing = _not_there(book, net.leg_id, side)
+    if missing == 0:
+        return free
+    held = book.net_qty(net.leg_id) * -side.sign
+    there = max(held - missing - same_side, ZERO)
+    if there < free:
+        numbers = (("wanted", str(free)), ("held", str(held)), ("shown", str(held - missing)), ("free", str(there)))
+        result.hold(Hold(HoldReason.INSUFFICIENT_HOLDINGS, net.leg_id, "", numbers), by_price=False)
+    return min(free, there)
 
 
 def _parked_doubt(book: Book, net: NetTarget, side: Side) -> Decimal:
@@ -337,16 +354,18 @@ def _close_shortfall(book: Book, net: NetTarget, side: Side, free: Decimal, resu
     if net.role is Role.EXIT:
         mark = mark or book.ledger(net.leg_id).last_price
         free = _affordable(free, refusal, instrument, mark)
+    # Plain, it would open the other side if the venue is right about the position.
+    plainly = refusal if not reduces or _is_shown(book, net.leg_id, side, instrument.floor_qty(free)) else None
     slices = 1
     if instrument.max_qty is not None and free > instrument.max_qty:
         slices = SLICES_MAX - sum(1 for order in book.working(net.leg_id) if not order.slot)
     for _ in range(slices):
         qty = instrument.floor_qty(free if instrument.max_qty is None else min(free, instrument.max_qty))
-        broken, as_reducing = _legal(instrument, qty, limit_price, mark, reduces, refusal)
+        broken, as_reducing = _legal(instrument, qty, limit_price, mark, reduces, plainly)
         if broken is not None and broken.rule is Rule.MINIMUM_NOTIONAL and limit_price is not None and not post_only:
             # Only the cap makes it too small: by the mark the venue takes it, so it goes without one.
             limit_price, waiting = None, TimeInForce.GTC
-            broken, as_reducing = _legal(instrument, qty, limit_price, mark, reduces, refusal)
+            broken, as_reducing = _legal(instrument, qty, limit_price, mark, reduces, plainly)
         if broken is not None:
             numbers = (("owed", f"{side.value} {free}"), ("would_be", str(broken.value)), ("limit", str(broken.limit)))
             result.hold(Hold(RULE_HOLDS[broken.rule], net.leg_id, "", numbers))
@@ -490,7 +509,7 @@ def _resting_qty(book: Book, want: Resting, refusal: Refusal | None, result: Pla
     qty = want.qty if instrument.max_qty is None else min(want.qty, instrument.max_qty)
     if want.role is Role.EXIT:
         held = book.net_qty(want.leg_id) * -want.side.sign
-        missing = _not_there(book, want)
+        missing = _not_there(book, want.leg_id, want.side)
         free = max(held - missing - _closing(book, want, result), ZERO)
         if free < qty:
             shown = (("shown", str(held - missing)),) if missing else ()
@@ -500,7 +519,7 @@ def _resting_qty(book: Book, want: Resting, refusal: Refusal | None, result: Pla
         qty = _affordable(qty, refusal, instrument, book.mark(want.leg_id))
     qty = instrument.floor_qty(qty)
     reduces = want.reduce_only and instrument.can_reduce_only and not book.legs[want.leg_id].shared
-    if reduces and refusal is not None and not _is_shown(book, want, qty):
+    if reduces and refusal is not None and not _is_shown(book, want.leg_id, want.side, qty):
         # Plain, it would open the other side if the venue is right about the position.
         refusal = None
     broken, as_reducing = _legal(instrument, qty, want.limit_price, book.mark(want.leg_id), reduces, refusal)
@@ -511,17 +530,17 @@ def _resting_qty(book: Book, want: Resting, refusal: Refusal | None, result: Pla
     return None
 
 
-def _not_there(book: Book, want: Resting) -> Decimal:
-    """How much of the position drift has taken: sold all the same, it would open the other side."""
-    return max(book.ledger(want.leg_id).drift_net_qty * want.side.sign, ZERO)
+def _not_there(book: Book, leg_id: LegId, side: Side) -> Decimal:
+    """How much of the position that an exit on `side` closes drift has taken."""
+    return max(book.ledger(leg_id).drift_net_qty * side.sign, ZERO)
 
 
-def _is_shown(book: Book, want: Resting, qty: Decimal) -> bool:
-    """Whether the venue, asked after our last fill, has shown the position that an exit closes."""
-    ledger, read = book.ledger(want.leg_id), book.positions_read.get(want.leg_id)
+def _is_shown(book: Book, leg_id: LegId, side: Side, qty: Decimal) -> bool:
+    """Whether the venue, asked after our last fill, has shown the position that an exit on `side` closes."""
+    ledger, read = book.ledger(leg_id), book.positions_read.get(leg_id)
     if read is None or read.asked_ts_ns < ledger.booked_ts_ns:
         return False
-    return (read.net_qty - (ledger.foreign_net_qty or ZERO)) * -want.side.sign >= qty
+    return (read.net_qty - (ledger.foreign_net_qty or ZERO)) * -side.sign >= qty
 
 
 def _closing(book: Book, want: Resting, result: Plan) -> Decimal:

@@ -6,7 +6,6 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -14,8 +13,6 @@ from typing import TextIO
 
 import msgspec
 
-from hedgerow.core.book import Book
-from hedgerow.core.commands import Mode
 from hedgerow.core.config import NS_PER_MS, NS_PER_S, BookConfig
 from hedgerow.market.checkpoint import SavedExchange, restore, save
 from hedgerow.market.exchange import SimExchange
@@ -23,17 +20,17 @@ from hedgerow.market.latency import Delay, Latency
 from hedgerow.market.rules import VenueRules
 from hedgerow.market.synthetic import MILLION, SyntheticMarket, SyntheticSpec, Walk
 from hedgerow.market.tape import MarketEvent, Tape, merge
-from hedgerow.model.ids import AccountId, BookId, LegId, VenueId
+from hedgerow.model.ids import AccountId, LegId, VenueId
 from hedgerow.model.instrument import Instrument, InstrumentKind
 from hedgerow.model.market import BorrowRate, FundingRate
 from hedgerow.model.numbers import BPS, ceil_to
 from hedgerow.runtime.clock import origin_now
+from hedgerow.runtime.front import Front
 from hedgerow.runtime.hours import follow_hours, tables, with_hours
 from hedgerow.runtime.node import Node, Service, Work
 from hedgerow.runtime.node_config import MarketConfig, NodeConfig
 from hedgerow.runtime.outlet import Outlet
 from hedgerow.runtime.signals import follow_signals
-from hedgerow.runtime.story import Line, Story, told
 from hedgerow.runtime.watching import Held, Unlisted, follow_positions
 from hedgerow.venues.clock import Clock
 from hedgerow.venues.gateway import Gateway
@@ -53,8 +50,6 @@ FUNDING_NS = 8 * 3_600 * NS_PER_S
 LOAN_S, LOANS_PER_DAY = 3_600, 24
 VENUES_FILE = "venues.json"
 POLL_S = 0.05
-# Clocks of machines that keep time differ by less.
-AHEAD_TOLD_MS = 1_000
 
 
 class VenuesForgetful(Exception):
@@ -237,40 +232,6 @@ class _Local:
         return tuple(Held(exchange.instrument(instrument_id), net_qty) for instrument_id, net_qty in held.items())
 
 
-class Ready(msgspec.Struct, frozen=True, kw_only=True):
-    """Every book has read what it needs, and trades."""
-
-    schema: str = "hedgerow.ready/1"
-    ts: str
-    "By the node's clock, UTC."
-    epoch: int
-    "Which run of this journal."
-    hedged: bool
-    residual: dict[BookId, Decimal]
-    "Book -> residual, hedge units."
-
-    @classmethod
-    def of(cls, node: Node) -> Ready:
-        """Return how the books of a node stand now."""
-        residual = {book_id: book.residual for book_id, book in node.books.items()}
-        hedged = all(book.is_hedged for book in node.books.values())
-        ts = f"{datetime.fromtimestamp(node.now_ns() // NS_PER_S, UTC):%Y-%m-%dT%H:%M:%SZ}"
-        return cls(ts=ts, epoch=node.epoch, hedged=hedged, residual=residual)
-
-
-class Ran(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run came to, as one object."""
-
-    schema: str = "hedgerow.run/1"
-    exit: int
-    fills: int
-    hedged: bool
-    residual: dict[BookId, Decimal]
-    "Book -> residual, hedge units."
-    journal_seq: int
-    last_order: str
-
-
 def run_node(
     config: NodeConfig,
     serve: Callable[[Node], Service] | None,
@@ -326,90 +287,33 @@ async def _run(
     seconds: float | None,
     signals: Path | None,
 ) -> int:
-    note = outlet.note
-
-    def show(lines: list[Line]) -> None:
-        if not as_json:
-            for line in lines:
-                outlet.say(told(line))
-
-    def ready() -> None:
-        told = Ready.of(node)
-        books = ", ".join(f"{book_id} {_standing(book)}" for book_id, book in node.books.items())
-        note(msgspec.json.encode(told).decode() if as_json else f"ready     {told.ts[11:]}  {books}")
-
-    story = Story()
-    counts = f"{_count(len(config.accounts), 'account')}, {_count(len(config.books), 'book')}"
-    note(f"config    {config.name} ok ({counts}, sha {config.sha[:7]})")
-    for line in config.warnings:
-        note(f"warning   {line}")
+    front = Front(config, outlet, as_json)
+    front.begin()
     for venue in config.venues:
         # Looked at before anything is made.
         if venue.tape is not None:
             _tape(venue.tape, venue.instruments)
     hours = tables(config.calendars, time.time_ns())
-    node = Node(
-        with_hours(config.books, hours),
-        config.journal,
-        origin_now(speed),
-        note,
-        lambda turns: show(story.follow(turns)),
-        config.budgets,
-        on_ready=ready,
-        watches=config.watches,
-    )
-    story.begin(node.books.values())
-    live = sum(len(orders) for book in node.books.values() for orders in book.live.values())
-    ahead_ms = (node.now_ns() - time.time_ns()) // NS_PER_MS
-    if ahead_ms >= AHEAD_TOLD_MS:
-        note(f"clock     {ahead_ms // 1000} s ahead of this machine's: the journal ends there, time never goes back")
-    if speed != 1:
-        note(f"clock     {speed:g} times as fast as life: the times that are told leave those of this machine")
-    note("mode      SIM  " + ", ".join(account.id for account in config.accounts))
-    note(f"recover   journal seq {node.last_seq:,}; {live} live order(s) to be proven")
+    mode = "mode      SIM  " + ", ".join(account.id for account in config.accounts)
+    node = front.node(with_hours(config.books, hours), origin_now(speed), mode)
     try:
         venues = open_venues(config, node.clock, memory=config.state / VENUES_FILE)
     except BaseException:
         node.abandon()
         raise
     local = _Local(venues, node.clock)
-    tasks: dict[str, Work] = {"venues": partial(_move, venues, node, seconds, note)}
+    tasks: dict[str, Work] = {"venues": partial(_move, venues, node, seconds, front.note)}
     for watch in config.watches:
         tasks[f"positions of {watch.account_id}"] = partial(follow_positions, watch, node, local.positions)
     if hours:
         for venue_id, sessions in hours.items():
             venues.set_sessions(venue_id, sessions)
-        tasks["hours"] = partial(follow_hours, config.calendars, node, venues.set_sessions, note)
+        tasks["hours"] = partial(follow_hours, config.calendars, node, venues.set_sessions, front.note)
     if signals is not None:
-        tasks["signals"] = partial(follow_signals, signals, node, note)
+        tasks["signals"] = partial(follow_signals, signals, node, front.note)
     code = await node.run(local.gateway, tasks, serve)
     venues.stop()
-    if node.failure is not None:
-        raise node.failure
-    residual = {book_id: book.residual for book_id, book in node.books.items()}
-    hedged = all(book.is_hedged for book in node.books.values())
-    open_text = ", ".join(f"{book_id} {qty}" for book_id, qty in residual.items())
-    note(f"stopped   residual {open_text}; state saved (seq {node.last_seq:,})")
-    if as_json:
-        ran = Ran(
-            exit=code,
-            fills=story.fills,
-            hedged=hedged,
-            residual=residual,
-            journal_seq=node.last_seq,
-            last_order=story.last_order,
-        )
-        outlet.say(msgspec.json.encode(ran).decode())
-    return code
-
-
-def _standing(book: Book) -> str:
-    state = book.mode.value if book.mode is not Mode.RUNNING else "hedged" if book.is_hedged else "hedging"
-    return f"{state}, residual {book.residual:f}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return front.end(node, code)
 
 
 async def _move(venues: SimVenues, node: Node, seconds: float | None, note: Callable[[str], None]) -> None:

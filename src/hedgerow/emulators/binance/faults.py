@@ -1,0 +1,246 @@
+"""What may go wrong between the venue and its customers, drawn from a seed or ordered by a test.
+
+The exchange itself never lies: a fault bends what is carried to it or from it, and the truth stays readable.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from enum import Enum
+
+import msgspec
+
+MILLION = 1_000_000
+
+
+class Fault(Enum):
+    """Kinds of faults, in the order in which they are drawn."""
+
+    LOST_REQUEST = "lost_request"
+    LATE_REQUEST = "late_request"
+    REPEATED_REQUEST = "repeated_request"
+    OVERLOADED = "overloaded"
+    THROTTLED = "throttled"
+    BANNED = "banned"
+    FORBIDDEN = "forbidden"
+    LATE_ANSWER = "late_answer"
+    LOST_ANSWER = "lost_answer"
+    SILENCE = "silence"
+    CUT_ANSWER = "cut_answer"
+    HALF_ANSWER = "half_answer"
+    EMPTY_ANSWER = "empty_answer"
+    HTML_ANSWER = "html_answer"
+    BAD_GATEWAY = "bad_gateway"
+    UNKNOWN_ERROR = "unknown_error"
+    UNEXPECTED_RESPONSE = "unexpected_response"
+    BACKEND_TIMEOUT = "backend_timeout"
+    WRONG_CODE = "wrong_code"
+    FALSE_NOT_FOUND = "false_not_found"
+    STALE_READ = "stale_read"
+    LOST_FRAME = "lost_frame"
+    LATE_FRAME = "late_frame"
+    REPEATED_FRAME = "repeated_frame"
+    SWAPPED_FRAMES = "swapped_frames"
+    OLD_FRAME = "old_frame"
+    CUT_FRAME = "cut_frame"
+    GARBLED_FRAME = "garbled_frame"
+    UNKNOWN_WORD = "unknown_word"
+    MUTE = "mute"
+    CUT_STREAM = "cut_stream"
+    ENDED_STREAM = "ended_stream"
+    SHUTDOWN = "shutdown"
+    REFUSED_STREAM = "refused_stream"
+
+
+FAULT_TEXTS = {
+    Fault.LOST_REQUEST: "The connection is reset before the venue reads the request.",
+    Fault.LATE_REQUEST: "The request reaches the venue seconds later, maybe after its `recvWindow`.",
+    Fault.REPEATED_REQUEST: "Something on the way sends the request twice; the second answer comes back.",
+    Fault.OVERLOADED: "503 with -1008; not done.",
+    Fault.THROTTLED: "429 with `Retry-After`; not done.",
+    Fault.BANNED: "418 with `Retry-After`; not done.",
+    Fault.FORBIDDEN: "403 with an HTML page of a firewall; not done.",
+    Fault.LATE_ANSWER: "Done at once, answered seconds later.",
+    Fault.LOST_ANSWER: "Done, then the connection is reset.",
+    Fault.SILENCE: "Done, never answered; the connection stays open.",
+    Fault.CUT_ANSWER: "Done; the answer breaks off at any byte.",
+    Fault.HALF_ANSWER: "Done; the answer is complete by its length, and its JSON is not.",
+    Fault.EMPTY_ANSWER: "Done; 200 with nothing in it.",
+    Fault.HTML_ANSWER: "Done; 200 with an HTML page.",
+    Fault.BAD_GATEWAY: "Done; 502 with an HTML page.",
+    Fault.UNKNOWN_ERROR: "Done; 503 with -1000.",
+    Fault.UNEXPECTED_RESPONSE: "Done; 500 with -1006.",
+    Fault.BACKEND_TIMEOUT: "Done or not; 408 with -1007.",
+    Fault.WRONG_CODE: "Done; 400 with a code that no list has.",
+    Fault.FALSE_NOT_FOUND: "Done; answered as if there were no such order, with -2013 or -2011.",
+    Fault.STALE_READ: "A read answers what it answered before.",
+    Fault.LOST_FRAME: "A frame never comes.",
+    Fault.LATE_FRAME: "A frame comes up to three seconds later, after newer ones.",
+    Fault.REPEATED_FRAME: "A frame comes twice.",
+    Fault.SWAPPED_FRAMES: "Two frames change places.",
+    Fault.OLD_FRAME: "A frame from earlier comes again.",
+    Fault.CUT_FRAME: "A frame breaks off at any byte.",
+    Fault.GARBLED_FRAME: "Bytes of a frame are others.",
+    Fault.UNKNOWN_WORD: "A frame has a status and an execution type that no list has.",
+    Fault.MUTE: "The stream stays open, answers pings, and says nothing for a while.",
+    Fault.CUT_STREAM: "The connection of a stream ends without a word.",
+    Fault.ENDED_STREAM: "The user stream ends with `listenKeyExpired` or `eventStreamTerminated`; the socket stays open.",
+    Fault.SHUTDOWN: "The stream says `serverShutdown`, and is cut soon.",
+    Fault.REFUSED_STREAM: "The handshake of a stream is answered with 503.",
+}
+STREAM_FAULTS = frozenset(
+    {
+        Fault.LOST_FRAME,
+        Fault.LATE_FRAME,
+        Fault.REPEATED_FRAME,
+        Fault.SWAPPED_FRAMES,
+        Fault.OLD_FRAME,
+        Fault.CUT_FRAME,
+        Fault.GARBLED_FRAME,
+        Fault.UNKNOWN_WORD,
+        Fault.MUTE,
+        Fault.CUT_STREAM,
+        Fault.ENDED_STREAM,
+        Fault.SHUTDOWN,
+    }
+)
+HTTP_FAULTS = frozenset(Fault) - STREAM_FAULTS - {Fault.REFUSED_STREAM}
+# Faults that stop everything for a while are rarer than those of one message.
+_RARE = frozenset({Fault.BANNED, Fault.MUTE, Fault.CUT_STREAM, Fault.ENDED_STREAM, Fault.SHUTDOWN, Fault.SILENCE})
+# Chance of each kind per request or frame, in a million; rare kinds have a tenth of it.
+LIGHT, HEAVY = 1_000, 8_000
+PROFILES = {"none": 0, "light": LIGHT, "heavy": HEAVY}
+
+# Reads that a venue serves from places which lag behind its matching.
+_STALE = ("openOrders", "account", "balance", "positionRisk", "order")
+
+
+class Injected(msgspec.Struct, forbid_unknown_fields=True):
+    """One fault that was ordered: it meets the next request or frame that fits."""
+
+    kind: Fault
+    account: str = ""
+    "Name of the customer; empty fits all."
+    method: str = ""
+    path: str = ""
+    "Part of the path, for requests."
+    frame: str = ""
+    "Type of the frame, e.g. `executionReport`; empty fits all frames of user streams."
+    count: int = 1
+    seconds: float = 0
+    "How long, for those that last; 0 draws it."
+
+
+class Struck(msgspec.Struct, frozen=True):
+    """A fault that meets a request or frame now."""
+
+    kind: Fault
+    seconds: float
+    part: float
+    "Where to cut, 0 to 1."
+
+
+class FaultPlan:
+    """Decides what meets which message. The same messages in the same order meet the same faults."""
+
+    def __init__(self, seed: int, rates: dict[Fault, int]) -> None:
+        """Begin.
+
+        Args:
+            rates: kind -> chance per request or frame, in a million.
+        """
+        self._requests = random.Random(f"{seed} requests")
+        self._frames = random.Random(f"{seed} frames")
+        self._rates = rates
+        self.injected: list[Injected] = []
+        self.counts: dict[Fault, int] = {}
+        "How often each kind has struck."
+        self.is_on = True
+        "Whether faults are drawn; those that are ordered strike in any case."
+
+    def for_request(self, account: str, method: str, path: str) -> Struck | None:
+        """Return what meets this request."""
+        found = self._take(account, method, path, "")
+        if found is not None:
+            return self._struck(found.kind, self._requests, found.seconds)
+        is_read = method == "GET"
+        for kind, rate in self._rates.items():
+            if kind not in HTTP_FAULTS or not self._happens(self._requests, kind, rate):
+                continue
+            if kind is Fault.STALE_READ and not (is_read and path.endswith(_STALE)):
+                continue
+            if kind is Fault.FALSE_NOT_FOUND and not path.endswith("/order"):
+                continue
+            if kind is Fault.REPEATED_REQUEST and is_read:
+                continue
+            return self._struck(kind, self._requests)
+        return None
+
+    def for_frame(self, account: str, frame: str, *, is_user: bool) -> Struck | None:
+        """Return what meets this frame."""
+        if is_user:
+            found = self._take(account, "", "", frame)
+            if found is not None:
+                return self._struck(found.kind, self._frames, found.seconds)
+        for kind, rate in self._rates.items():
+            if kind not in STREAM_FAULTS or (not is_user and kind in (Fault.ENDED_STREAM, Fault.UNKNOWN_WORD)):
+                continue
+            # Market streams have hundreds of frames for each of a user stream.
+            if self._happens(self._frames, kind, rate if is_user else rate // 50):
+                return self._struck(kind, self._frames)
+        return None
+
+    def for_handshake(self, account: str) -> bool:
+        """Return whether the handshake of a stream is refused now."""
+        found = next((each for each in self.injected if each.kind is Fault.REFUSED_STREAM), None)
+        if found is not None:
+            self._use(found)
+            self.counts[Fault.REFUSED_STREAM] = self.counts.get(Fault.REFUSED_STREAM, 0) + 1
+            return True
+        rate = self._rates.get(Fault.REFUSED_STREAM, 0)
+        return self.is_on and rate > 0 and self._requests.randrange(MILLION) < 10 * rate
+
+    def _take(self, account: str, method: str, path: str, frame: str) -> Injected | None:
+        for each in self.injected:
+            if each.account not in ("", account) or each.kind is Fault.REFUSED_STREAM:
+                continue
+            if path:
+                fits = each.kind in HTTP_FAULTS and each.method in ("", method) and each.path in path
+            else:
+                fits = each.kind in STREAM_FAULTS and each.frame in ("", frame)
+            if fits:
+                self._use(each)
+                return each
+        return None
+
+    def _use(self, each: Injected) -> None:
+        each.count -= 1
+        if each.count <= 0:
+            self.injected.remove(each)
+
+    def _happens(self, rng: random.Random, kind: Fault, rate: int) -> bool:
+        # Drawn even while off, so that switching off and on again moves no later fault.
+        drawn = rng.randrange(MILLION)
+        return self.is_on and drawn < (rate // 10 if kind in _RARE else rate)
+
+    def _struck(self, kind: Fault, rng: random.Random, seconds: float = 0) -> Struck:
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        drawn_s, part = rng.randrange(100, 3000) / 1000, rng.random()
+        if kind in (Fault.MUTE, Fault.SILENCE):
+            drawn_s *= 10
+        return Struck(kind, seconds or drawn_s, part)
+
+
+def rates_of(words: Iterable[str]) -> dict[Fault, int]:
+    """Return the chances that words stand for: a profile, or kinds of faults. Raises ValueError with the wrong word."""
+    rates: dict[Fault, int] = {}
+    kinds = {kind.value: kind for kind in Fault}
+    for word in words:
+        if word in PROFILES:
+            rates |= dict.fromkeys(Fault, PROFILES[word]) if PROFILES[word] else {}
+        elif word in kinds:
+            rates[kinds[word]] = HEAVY
+        else:
+            raise ValueError(word)
+    return {kind: rates[kind] for kind in Fault if kind in rates}
