@@ -343,24 +343,27 @@ def margin_account(random: Random) -> Json:
 
 def portfolio_balances(random: Random) -> list[Json]:
     """Return `GET /papi/v1/balance`."""
-    return [
-        {
-            "asset": asset,
-            "totalWalletBalance": _number(random),
-            "crossMarginAsset": _number(random),
-            "crossMarginBorrowed": _number(random),
-            "crossMarginFree": _number(random),
-            "crossMarginInterest": _number(random),
-            "crossMarginLocked": _number(random),
-            "umWalletBalance": _number(random),
-            "umUnrealizedPNL": _number(random),
-            "cmWalletBalance": _number(random),
-            "cmUnrealizedPNL": "0",
-            "updateTime": EPOCH_MS,
-            "negativeBalance": "0",
-        }
-        for asset in (*FEES, "ETH")
-    ]
+    return [_portfolio_balance(random, asset) for asset in (*FEES, "ETH")]
+
+
+def _portfolio_balance(random: Random, asset: str) -> Json:
+    free, locked, futures = _number(random), _number(random), _number(random)
+    margin = Decimal(free) + Decimal(locked)
+    return {
+        "asset": asset,
+        "totalWalletBalance": format(margin + Decimal(futures), "f"),
+        "crossMarginAsset": format(margin, "f"),
+        "crossMarginBorrowed": _number(random),
+        "crossMarginFree": free,
+        "crossMarginInterest": _number(random),
+        "crossMarginLocked": locked,
+        "umWalletBalance": futures,
+        "umUnrealizedPNL": _number(random),
+        "cmWalletBalance": "0",
+        "cmUnrealizedPNL": "0",
+        "updateTime": EPOCH_MS,
+        "negativeBalance": "0",
+    }
 
 
 def futures_balances(random: Random) -> list[Json]:

@@ -153,7 +153,7 @@ def test_an_error_shows_its_line_and_its_remedy() -> None:
         ("    qty: 0.05\n", "    qty: 0.05\n    qty: 0.06\n", "duplicate_key", "the first is on line 10"),
         ("    qty: 0.05\n", "    qty: 0.05\n    tag: Too-Long-A-Tag\n", "string_pattern_mismatch", "Short name inside"),
         ("risk: {", "risk: 3 #", "model_type", "a mapping of keys"),
-        ("{venue: sim, balance: {USD: 50000}}", "{venue: binance}", "literal_error", "one of 'sim'"),
+        ("{venue: sim, balance: {USD: 50000}}", "{venue: kraken}", "literal_error", "one of 'sim'"),
         ("{venue: sim, balance: {USD: 50000}}", "{venue: sim, secret: hunter2}", "literal_secret", "env:NAME"),
         ("{venue: sim, balance: {USD: 50000}}", "&x {venue: sim}\n  simC/x: *x", "alias", "write the value out"),
     ],

@@ -49,7 +49,7 @@ from hedgerow.core.commands import (
     SetLeverage,
     SubmitOrder,
 )
-from hedgerow.core.config import NS_PER_MS, NS_PER_S
+from hedgerow.core.config import NS_PER_MS, NS_PER_S, LegConfig
 from hedgerow.core.drift import Move
 from hedgerow.core.events import (
     Action,
@@ -1063,7 +1063,8 @@ def _apply_start(book: Book, event: BookStarted) -> None:
     assert event.epoch > state.epoch, (event.epoch, state.epoch)
     state.first_epoch = state.first_epoch or event.epoch
     given = {(leg.account_id, leg.instrument.id): leg for leg in event.config.legs}
-    found = [leg for leg in state.config.legs if leg.found]
+    before = state.config.legs
+    found = [leg for leg in before if leg.found]
     for leg in found:
         judged = given.get((leg.account_id, leg.instrument.id))
         if judged is not None and leg.adopt and not judged.adopt:
@@ -1071,16 +1072,13 @@ def _apply_start(book: Book, event: BookStarted) -> None:
     kept = [leg for leg in found if (leg.account_id, leg.instrument.id) not in given and is_used(book, leg)]
     state.config = replace(event.config, legs=(*event.config.legs, *kept)) if kept else event.config
     state.unlisted = {}
+    _leave_places(book, before)
     state.epoch = event.epoch
     state.order_seq = 0
     state.links_down = {}
     state.alarms = {key: alarm for key, alarm in state.alarms.items() if alarm.kind is not AlarmKind.LINK_DOWN}
     for leg in state.config.legs:
         state.ledgers.setdefault(leg.id, Ledger(leg.id))
-    legs = {leg.id for leg in state.config.legs}
-    for ledger in state.ledgers.values():
-        if ledger.leg_id not in legs:
-            ledger.leave()
     if event.halted:
         _set_mode(book, Mode.HALTED, "the last run ended by an internal error")
     book.index()
@@ -1115,3 +1113,25 @@ def _apply_start(book: Book, event: BookStarted) -> None:
                 order = order.moved(OrderStatus.UNKNOWN)
             _put(book, life.unclear(order, book.now_ns, book.now_ns))
     book.look_ups += [fill for fill in state.parked if fill.order_id is not None and is_ours(book, fill.order_id)]
+
+
+def _leave_places(book: Book, before: tuple[LegConfig, ...]) -> None:
+    """Forget what concerns the places that legs no longer trade in: they are flat, and the journal keeps it."""
+    state = book.state
+    places = {leg.id: (leg.account_id, leg.instrument.id) for leg in state.config.legs}
+    left = [leg.id for leg in before if places.get(leg.id) != (leg.account_id, leg.instrument.id)]
+    known = {leg.id for leg in before}
+    for leg_id, ledger in state.ledgers.items():
+        if leg_id not in places:
+            ledger.leave()
+        elif leg_id in left or leg_id not in known:
+            ledger.come_anew()
+    gone = [order_id for order_id in state.closed if state.orders[order_id].leg_id in left]
+    for order_id in gone:
+        del state.orders[order_id]
+        state.trades.pop(order_id, None)
+    state.closed = [order_id for order_id in state.closed if order_id in state.orders]
+    for leg_id in left:
+        state.trades.pop(ClientOrderId(f"venue/{leg_id}"), None)
+    state.refusals = {key: each for key, each in state.refusals.items() if key.partition("/")[0] not in left}
+    state.alarms = {key: each for key, each in state.alarms.items() if each.subject.partition("/")[0] not in left}

@@ -170,6 +170,12 @@ class Ledger(msgspec.Struct):
         """Its leg is gone, flat: what it came to stays, and what else the account holds concerns the book no more."""
         self.foreign_net_qty = self.drift_net_qty = ZERO
 
+    def come_anew(self) -> None:
+        """Its leg is new, or trades something else than before: nothing of where it was, flat, is true there."""
+        self.tell_apart_anew()
+        self.trade_cursor, self.young_cursors, self.trades_ts_ns = "", [], 0
+        self.last_price = None
+
     def tell_apart_anew(self) -> None:
         """Forget what was foreign: the next read of the position decides it again."""
         self.foreign_net_qty = None

@@ -18,6 +18,7 @@ from hedgerow.model.instrument import FeeCurrency, Instrument, InstrumentKind
 from hedgerow.model.numbers import BPS, ceil_to, floor_to
 from hedgerow.model.occ import parse_occ
 from hedgerow.model.session import Sessions
+from hedgerow.runtime.config_access import LEASE_MS, SIM, VISIBILITY_MS, access_of, provisional
 from hedgerow.runtime.config_funds import needs, shortages
 from hedgerow.runtime.config_problems import param_text
 from hedgerow.runtime.config_shape import FileShape, InstrumentShape, RiskShape, TimingShape, VenueShape
@@ -28,6 +29,7 @@ from hedgerow.runtime.presets import START_PRICES, preset
 from hedgerow.runtime.watch import KINDS, WORDS, Watch
 from hedgerow.strategies import POLICIES
 from hedgerow.strategies.params import parse as parse_params
+from hedgerow.venues.wire.binance.kinds import AccountKind
 
 LEAD, HEDGE = LegId("lead"), LegId("hedge")
 # The parameter of each policy that is the size of one lead order.
@@ -47,6 +49,7 @@ class Meaning:
         self._recorded = recorded
         self._instruments: dict[InstrumentId, Instrument] = {}
         self.accounts = [self._account(name) for name in shape.accounts]
+        self._check_reach()
         self._venue_ids = {account.venue_id for account in self.accounts}
         for name, venue in shape.venues.items():
             if name not in self._venue_ids:
@@ -87,9 +90,35 @@ class Meaning:
                 told = f"{name}: a fee of {rate} basis points is {rate / 100} %"
                 self._wrong("unit", told, ("accounts", name, "fees", key), "0.04 % are 4 basis points")
         fees = Fees(shape.fees.maker_bps * BPS, shape.fees.taker_bps * BPS)
+        access, problems = access_of(name, shape, self._venue_shape(venue_of(name)))
+        for problem in problems:
+            self._wrong(problem.kind, problem.text, problem.path, problem.help, at_key=problem.at_key)
+        positions = self._positions(name) if shape.venue == SIM else {}
         return AccountConfig(
-            AccountId(name), venue_of(name), dict(shape.balance), fees, shape.leverage, self._positions(name)
+            AccountId(name), venue_of(name), dict(shape.balance), fees, shape.leverage, positions, access
         )
+
+    def _venue_shape(self, venue_id: VenueId) -> VenueShape:
+        return self._shape.venues.get(venue_id, VenueShape())
+
+    def _venue_kind(self, venue_id: VenueId) -> str:
+        """What kind of venue is behind the accounts of that name."""
+        return next(shape.venue for name, shape in self._shape.accounts.items() if venue_of(name) == venue_id)
+
+    def _lease_ms(self, venue_id: VenueId) -> int:
+        return self._venue_shape(venue_id).lease_ms or LEASE_MS[self._venue_kind(venue_id)]
+
+    def _visibility_ms(self, venue_id: VenueId) -> int:
+        return self._venue_shape(venue_id).visibility_ms or VISIBILITY_MS[self._venue_kind(venue_id)]
+
+    def _check_reach(self) -> None:
+        """Simulated money and real money do not hedge one another, nor do two kinds of test money."""
+        first_name, first = next(iter(self._shape.accounts.items()))
+        for name, shape in self._shape.accounts.items():
+            path: KeyPath = ("accounts", name, "mode")
+            if (shape.venue == SIM) != (first.venue == SIM) or shape.mode != first.mode:
+                told = f"accounts.{name} has mode {shape.mode}, and {first_name} has mode {first.mode}"
+                self._wrong("contradiction", told, path, "one config has accounts of one mode")
 
     def _positions(self, name: str) -> dict[InstrumentId, tuple[Decimal, Decimal]]:
         """What an account brings along, by instrument."""
@@ -159,7 +188,11 @@ class Meaning:
     def _markets(self) -> list[MarketConfig]:
         told = self._shape.sim.markets
         markets: list[MarketConfig] = []
-        made = [venue for venue in self.venues if venue.tape is None and venue.id not in self._recorded]
+        made = [
+            venue
+            for venue in self.venues
+            if venue.tape is None and venue.id not in self._recorded and self._venue_kind(venue.id) == SIM
+        ]
         bases = {i.base: i for venue in made for i in venue.instruments}
         for base, shape in told.items():
             if base not in {i.base for i in self._instruments.values()}:
@@ -311,8 +344,8 @@ class Meaning:
                     frozenset(shape.adopt),
                     frozenset(shape.manual),
                     others,
-                    venue.lease_ms,
-                    venue.visibility_ms,
+                    self._lease_ms(venue_id),
+                    self._visibility_ms(venue_id),
                 )
             )
         return books
@@ -371,7 +404,15 @@ class Meaning:
             )
             return None
         venue_id = venue_of(shape.account)
-        instrument = self._instrument(venue_id, shape.symbol)
+        kind = self._shape.accounts[shape.account].kind
+        if self._venue_kind(venue_id) == SIM:
+            instrument = self._instrument(venue_id, shape.symbol)
+        elif kind is None:
+            # Told already, with the account.
+            return None
+        else:
+            instrument = provisional(venue_id, shape.symbol, AccountKind(kind))
+            self._instruments[instrument.id] = instrument
         venue = self._shape.venues.get(venue_id, VenueShape())
         if instrument is None:
             if shape.symbol not in venue.instruments:
@@ -388,8 +429,8 @@ class Meaning:
             account_id,
             instrument,
             shape.adopt,
-            lease_ms=venue.lease_ms,
-            visibility_ms=venue.visibility_ms,
+            lease_ms=self._lease_ms(venue_id),
+            visibility_ms=self._visibility_ms(venue_id),
             # What is watched for somebody else goes on being his: he adds to it and takes away.
             adopt_later=shape.adopt and POLICIES[self._shape.books[book].policy].finds_legs,
             leverage=self._leverage(shape.leverage, instrument, path),
@@ -505,6 +546,9 @@ class Meaning:
 
     def _check_funds(self) -> None:
         """Whether the accounts can pay for what the books may come to hold."""
+        if any(account.access is not None for account in self.accounts):
+            # What is owned is the venue's to say; it is read before anything is entered.
+            return
         parsed = ((book, parse_params(POLICIES[book.policy].params_type, book.params)) for book in self.books)
         accounts = {account.id: account for account in self.accounts}
         found = [need for book, params in parsed for need in needs(book, params, accounts, self._price)]

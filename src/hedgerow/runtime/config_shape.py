@@ -81,8 +81,17 @@ class PositionShape(Shape):
 class AccountShape(Shape):
     """One account, under its id `VENUE/NAME`."""
 
-    venue: Literal["sim"] = Field(description="What kind of venue is behind it; `sim` is the simulated exchange.")
-    mode: Literal["sim"] = Field(default="sim", description="`sim`: no money, no network.")
+    venue: Literal["sim", "binance"] = Field(
+        description="What kind of venue is behind it; `sim` is the simulated exchange."
+    )
+    mode: Literal["sim", "live", "testnet", "emulator"] = Field(
+        default="sim",
+        description="`sim`: no money, no network. A real venue: `live` is real money, `testnet` the venue's own test "
+        "exchange, `emulator` one on this machine.",
+    )
+    kind: Literal["spot", "margin", "usdm", "portfolio"] | None = Field(
+        default=None, description="At Binance: spot, cross margin, USD-M futures, or portfolio margin."
+    )
     balance: dict[Currency, NotNegative] = Field(default_factory=dict, description="Currency: what it owns at first.")
     positions: dict[Symbol, PositionShape] = Field(
         default_factory=dict, description="Symbol: what it holds at first, beside its balance."
@@ -137,10 +146,21 @@ class VenueShape(Shape):
         description="Of those at once, kept from entries for hedges, exits and cancels, half of it from questions too; "
         "40 % when left out.",
     )
-    lease_ms: Milliseconds = Field(default=2_000, description="After this long it can no longer take a submit.")
-    visibility_ms: Milliseconds = Field(
-        default=2_000, description="How long it may fail to show an order or trade that exists."
+    lease_ms: Milliseconds | None = Field(
+        default=None,
+        description="After this long it can no longer take a submit; 2000 when simulated, 26000 at Binance.",
     )
+    visibility_ms: Milliseconds | None = Field(
+        default=None,
+        description="How long it may fail to show an order or trade; 2000 when simulated, 30000 at Binance.",
+    )
+    address: str | None = Field(
+        default=None, description="With `mode: emulator`: where it listens, e.g. http://127.0.0.1:8900."
+    )
+    ca: str | None = Field(
+        default=None, description="PEM file of the authorities to trust instead of the system's, for a real venue."
+    )
+    proxy: str | None = Field(default=None, description="Address of an HTTP proxy to a real venue.")
 
 
 class LegShape(Shape):

@@ -22,6 +22,7 @@ from hedgerow.journal.errors import JournalCorrupt, JournalError, JournalLow
 from hedgerow.journal.sqlite import SqliteStore
 from hedgerow.journal.writer import JournalWriter
 from hedgerow.model.ids import AccountId, BookId, LegId, VenueId
+from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import Role
 from hedgerow.runtime.clock import LoopClock, Origin
 from hedgerow.runtime.cycle import Cycle
@@ -88,16 +89,20 @@ def check_legs(book: Book, config: BookConfig) -> None:
     """
     before = {leg.id: leg for leg in book.config.legs}
     after = {leg.id: leg for leg in config.legs}
-    for leg_id, ledger in book.state.ledgers.items():
-        if ledger.position.net_qty == 0 and not book.live.get(leg_id):
+    places = [(leg.account_id, leg.instrument.id) for leg in config.legs]
+    parked = [(fill.account_id, fill.instrument_id) for fill in book.state.parked]
+    for leg_id, old in before.items():
+        ledger, place, new = book.state.ledgers.get(leg_id), (old.account_id, old.instrument.id), after.get(leg_id)
+        net_qty = ZERO if ledger is None else ledger.position.net_qty
+        if net_qty == 0 and not book.live.get(leg_id) and place not in parked:
             continue
-        old, new = before[leg_id], after.get(leg_id)
-        if new is None and old.found:
+        if new is None and old.found and place not in places:
             # It stays by itself until it is closed.
             continue
-        if new is None or (new.account_id, new.instrument.id) != (old.account_id, old.instrument.id):
+        if new is None or (new.account_id, new.instrument.id) != place:
+            held = "trades without an owner" if place in parked else net_qty
             raise LegsChanged(
-                f"book {config.book_id}: leg {leg_id} holds {ledger.position.net_qty} of {old.instrument.id} in"
+                f"book {config.book_id}: leg {leg_id} holds {held} of {old.instrument.id} in"
                 f" {old.account_id} by the journal, and the config gives it another place;"
                 " flatten it with the old config first, or give the new book another name"
             )

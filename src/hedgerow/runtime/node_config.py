@@ -12,13 +12,14 @@ from hedgerow.core.config import BookConfig, LegConfig
 from hedgerow.market.fees import Fees
 from hedgerow.model.ids import AccountId, BookId, InstrumentId, VenueId
 from hedgerow.model.instrument import Instrument
+from hedgerow.runtime.access import Access
 from hedgerow.runtime.dispatch import Budget
 from hedgerow.runtime.folder import JOURNAL_FILE
 from hedgerow.runtime.watch import Watch
 
 
 class AccountConfig(msgspec.Struct, frozen=True):
-    """One simulated account."""
+    """One account."""
 
     id: AccountId
     venue_id: VenueId
@@ -29,6 +30,8 @@ class AccountConfig(msgspec.Struct, frozen=True):
     "Notional of perpetual positions per unit of collateral, > 0."
     positions: dict[InstrumentId, tuple[Decimal, Decimal]] = {}
     "Instrument -> (net qty, average price) that it brings along."
+    access: Access | None = None
+    "What leads to it when it is a real one; None for a simulated one."
 
 
 class MarketConfig(msgspec.Struct, frozen=True):
@@ -92,6 +95,11 @@ class NodeConfig(msgspec.Struct, frozen=True):
     def account(self, account_id: AccountId) -> AccountConfig:
         """Return the account of that id, which exists."""
         return next(account for account in self.accounts if account.id == account_id)
+
+    @property
+    def is_real(self) -> bool:
+        """Whether the accounts are at real venues, their test exchanges and emulators included. All are, or none."""
+        return any(account.access is not None for account in self.accounts)
 
     @property
     def budgets(self) -> dict[VenueId, Budget]:

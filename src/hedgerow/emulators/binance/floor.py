@@ -150,8 +150,6 @@ class Board:
         "Since the last call of `take_top`."
         self._next_print = rng.randrange(10**8, 10**9)
         self._top: tuple[Level | None, Level | None] = (None, None)
-        self._published: tuple[dict[Decimal, Decimal], dict[Decimal, Decimal]] = ({}, {})
-        self._published_id = self.update_id
 
     @property
     def instrument(self) -> Instrument:
@@ -198,27 +196,35 @@ class Board:
         bid, ask = top
         return None if bid is None or ask is None else (bid, ask)
 
+
+class Follower:
+    """Follows the changes of one book for one sequence of depth frames: none is left out, none comes twice."""
+
+    def __init__(self, board: Board) -> None:
+        """Begin now: the first change is told from here."""
+        self.board = board
+        self._shown = self._sides()
+        self._shown_id = board.update_id
+
     def take_change(self) -> DepthChange | None:
         """Return what changed since the last call, or None. It begins right after the last one's end."""
-        if self.update_id == self._published_id:
+        board = self.board
+        if board.update_id == self._shown_id:
             return None
-        quote = self.quote(DEPTH_MAX)
-        sides = (dict(quote.bids), dict(quote.asks))
+        sides = self._sides()
         change = DepthChange(
-            self._published_id + 1,
-            self.update_id,
-            self._published_id,
-            _difference(self._published[0], sides[0]),
-            _difference(self._published[1], sides[1]),
+            self._shown_id + 1,
+            board.update_id,
+            self._shown_id,
+            _difference(self._shown[0], sides[0]),
+            _difference(self._shown[1], sides[1]),
         )
-        self._published, self._published_id = sides, self.update_id
+        self._shown, self._shown_id = sides, board.update_id
         return change
 
-    def follow(self) -> None:
-        """Begin to follow changes: the next one is told from here."""
-        quote = self.quote(DEPTH_MAX)
-        self._published = (dict(quote.bids), dict(quote.asks))
-        self._published_id = self.update_id
+    def _sides(self) -> tuple[dict[Decimal, Decimal], dict[Decimal, Decimal]]:
+        quote = self.board.quote(DEPTH_MAX)
+        return dict(quote.bids), dict(quote.asks)
 
 
 def _difference(old: dict[Decimal, Decimal], new: dict[Decimal, Decimal]) -> list[Level]:

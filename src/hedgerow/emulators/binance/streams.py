@@ -14,7 +14,7 @@ import msgspec
 from hedgerow.emulators.binance import frames
 from hedgerow.emulators.binance.customers import Customer, Kind
 from hedgerow.emulators.binance.faults import Fault, FaultPlan, Struck
-from hedgerow.emulators.binance.floor import Board, Floor, Print
+from hedgerow.emulators.binance.floor import Board, Floor, Follower, Print
 from hedgerow.emulators.binance.orders import Product, Row
 from hedgerow.emulators.clock import NS_PER_MS, NS_PER_S, EmulatorClock
 
@@ -71,8 +71,7 @@ class Connection:
         "User streams of the websocket API, by subscription id."
         self.session: Customer | None = None
         "Who has logged on, on the websocket API."
-        self.closes_ns = 0
-        "When it is cut; 0 while that is not known."
+        self.next_subscription = 0
         self._send = send
         self._later = later
         self._faults = faults
@@ -85,10 +84,10 @@ class Connection:
         if not self._mute_depth:
             self._send(msgspec.json.encode(row))
 
-    def push_market(self, stream: str, row: Row) -> None:
+    def push_market(self, stream: str, row: Row | list[Row]) -> None:
         """Send a frame of a market stream."""
-        body: Row = {"stream": stream, "data": row} if self.is_combined else row
-        self._push(msgspec.json.encode(body), "", str(row.get("e", "")), is_user=False)
+        body = {"stream": stream, "data": row} if self.is_combined else row
+        self._push(msgspec.json.encode(body), "", stream, is_user=False)
 
     def push_user(self, customer: str, kind: Kind, row: Row) -> None:
         """Send a frame of a user stream, wherever this connection has it."""
@@ -213,7 +212,7 @@ class Streams:
         self._rng = rng
         self._depth_ns: dict[tuple[Product, str], int] = {}
         "Depth stream -> when its last frame left."
-        self._followed: dict[tuple[Product, str], Board] = {}
+        self._followed: dict[tuple[Product, str], Follower] = {}
         self._partial_ids: dict[tuple[Product, str], int] = {}
         self._second_ns = 0
 
@@ -277,15 +276,18 @@ class Streams:
 
     def publish_print(self, board: Board, found: Print) -> None:
         """Send a trade."""
+        if not self.connections:
+            return
         now_ms = self._clock.now_ms()
         name = board.symbol.lower()
-        self._push(board.product, f"{name}@trade", lambda: frames.trade(board, found, now_ms))
-        self._push(board.product, f"{name}@aggTrade", lambda: frames.agg_trade(board, found, now_ms))
+        self._push(board.product, f"{name}@trade", frames.trade(board, found, now_ms))
+        self._push(board.product, f"{name}@aggTrade", frames.agg_trade(board, found, now_ms))
 
     def publish_markets(self, now_ns: int) -> None:
         """Send what changed in the markets, each stream at its pace."""
         now_ms = now_ns // NS_PER_MS
         wanted = self._wanted()
+        self._followed = {key: each for key, each in self._followed.items() if key in wanted}
         if not wanted:
             return
         for board in self._floor.boards.values():
@@ -329,11 +331,9 @@ class Streams:
     def _wanted(self) -> dict[tuple[Product, str], None]:
         return {(each.product, name): None for each in self.connections for name in each.streams}
 
-    def _push(self, product: Product, stream: str, made: Callable[[], Row]) -> None:
-        listening = [each for each in self.connections if each.product is product and stream in each.streams]
-        if listening:
-            row = made()
-            for connection in listening:
+    def _push(self, product: Product, stream: str, row: Row | list[Row]) -> None:
+        for connection in list(self.connections):
+            if connection.product is product and stream in connection.streams:
                 connection.push_market(stream, row)
 
     def _publish_top(self, board: Board, wanted: dict[tuple[Product, str], None], now_ms: int) -> None:
@@ -344,8 +344,8 @@ class Streams:
         if top is None:
             return
         row = frames.book_ticker(board, *top, now_ms)
-        self._push(board.product, name, lambda: row)
-        self._push(board.product, "!bookTicker", lambda: row)
+        self._push(board.product, name, row)
+        self._push(board.product, "!bookTicker", row)
 
     def _publish_depth(self, board: Board, name: str, kind: str, now_ns: int) -> None:
         levels, _, pace = kind.removeprefix("depth").partition("@")
@@ -362,7 +362,7 @@ class Streams:
         else:
             # Each pace of a symbol is a sequence of its own.
             if key not in self._followed:
-                self._followed[key] = board.fork()
+                self._followed[key] = Follower(board)
                 self._depth_ns[key] = now_ns
                 return
             change = self._followed[key].take_change()
@@ -370,27 +370,21 @@ class Streams:
                 return
             row = frames.depth_update(board, change, now_ns // NS_PER_MS)
         self._depth_ns[key] = now_ns
-        self._push(board.product, name, lambda: row)
+        self._push(board.product, name, row)
 
     def _publish_by_second(self, wanted: dict[tuple[Product, str], None], now_ms: int) -> None:
-        marks = [board for board in self._floor.boards.values() if board.product is Product.USDM]
         for product, name in wanted:
             symbol, _, kind = name.partition("@")
-            if name.startswith("!markPrice@arr"):
-                rows = [frames.mark_price(board, now_ms) for board in marks]
-                for each in self.connections:
-                    if each.product is product and name in each.streams:
-                        each.push_market_rows(name, rows)
-                continue
             board = self._floor.boards.get((product, symbol.upper()))
-            if board is None:
-                continue
-            if kind in ("markPrice", "markPrice@1s") and product is Product.USDM:
-                row = frames.mark_price(board, now_ms)
-                self._push(product, name, lambda row=row: row)  # type: ignore[misc]
+            if name.startswith("!markPrice@arr") and product is Product.USDM:
+                marks = [each for each in self._floor.boards.values() if each.product is Product.USDM]
+                self._push(product, name, [frames.mark_price(each, now_ms) for each in marks])
+            elif board is None:
+                pass
+            elif kind in ("markPrice", "markPrice@1s") and product is Product.USDM:
+                self._push(product, name, frames.mark_price(board, now_ms))
             elif kind == "ticker":
-                row = frames.ticker(board, now_ms)
-                self._push(product, name, lambda row=row: row)  # type: ignore[misc]
+                self._push(product, name, frames.ticker(board, now_ms))
 
     def _text(self, length: int) -> str:
         return "".join(self._rng.choice(_LETTERS) for _ in range(length))

@@ -102,7 +102,6 @@ class _Head(msgspec.Struct, frozen=True, gc=False):
     """The outside of a frame: what it is, or where it is wrapped."""
 
     e: str = ""
-    fs: str = ""
     event: msgspec.Raw = msgspec.Raw(b"")
     data: msgspec.Raw = msgspec.Raw(b"")
     id: str | int | None = None
