@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from hedgerow.core.book import Book
 from hedgerow.core.commands import CancelOrphan, FillBooked, FillParked, Mode, OrderGivenUp, QueryOrder
-from hedgerow.core.config import Limits
+from hedgerow.core.config import BookConfig, Limits
 from hedgerow.core.events import (
     Action,
     FillReceived,
@@ -141,6 +141,62 @@ def test_flat_is_not_verified_while_the_venue_shows_a_position() -> None:
     made.tell(PositionRead(made.now_ns, HEDGE, made.now_ns, Decimal(-5)))
 
     assert made.book.mode is Mode.FLATTENING
+
+
+def _closed_by_hand(book_config: BookConfig | None = None) -> Desk:
+    """A desk whose lead leg holds 1 by its fills, and nothing by its venue."""
+    made = Desk(Quoting(entry()), book_config)
+    made.accept(made.standing())
+    made.policy.entry = None
+    (hedge,) = submits(made.fills(made.standing(), "1"))
+    made.fills(hedge, "1")
+    made.wait(40 * S)
+    return made
+
+
+def test_a_flatten_never_opens_the_other_side() -> None:
+    """Reduce-only that is refused again and again goes out plain only where the venue shows something to reduce."""
+    made = _closed_by_hand()
+    made.tell(OperatorCommanded(made.now_ns, Action.FLATTEN))
+
+    for _ in range(8):
+        for order in list(made.book.working(LEAD)):
+            assert order.reduce_only, order
+            made.tell(OrderRejected(made.now_ns, order.id, RejectClass.REDUCE_ONLY, "-2022", "nothing to reduce"))
+        made.tell(PositionRead(made.now_ns, LEAD, made.now_ns, Decimal(0)))
+        made.quote_all()
+        made.wait(31 * S)
+
+    made.tell(PositionRead(made.now_ns, LEAD, made.now_ns, Decimal(1)))
+    for order in list(made.book.working(LEAD)):
+        made.tell(OrderRejected(made.now_ns, order.id, RejectClass.REDUCE_ONLY, "-2022", "it lags"))
+    made.tell(PositionRead(made.now_ns, LEAD, made.now_ns, Decimal(1)))
+    made.quote_all()
+    made.wait(31 * S)
+    assert not made.standing(LEAD).reduce_only
+
+
+def test_a_flatten_sells_no_more_than_drift_has_left() -> None:
+    """What a person sold by hand would be sold short: a share, or a loan, knows no reduce-only."""
+    made = _closed_by_hand(config(lead=instrument("lead", can_reduce_only=False)))
+    for _ in range(3):
+        made.tell(PositionRead(made.now_ns, LEAD, made.now_ns, Decimal("0.4")))
+        made.wait(40 * S)
+        made.tell(TradesRead(made.now_ns, LEAD, made.now_ns))
+    assert made.book.ledger(LEAD).drift_net_qty == Decimal("-0.6")
+    made.quote_all()
+
+    (exit_,) = submits(made.tell(OperatorCommanded(made.now_ns, Action.FLATTEN)))
+    made.fills(exit_, "0.4")
+    for order in list(made.book.working(HEDGE)):
+        made.fills(order, str(order.leaves_qty))
+    made.wait(S)
+    for leg_id, left in ((LEAD, "0"), (HEDGE, "-0.6")):
+        made.tell(PositionRead(made.now_ns, leg_id, made.now_ns, Decimal(left)))
+
+    assert (exit_.leg_id, exit_.qty) == (LEAD, Decimal("0.4"))
+    assert made.book.mode is Mode.FROZEN
+    assert made.book.state.mode_reason == "flattened; left: lead 0.6, lead drift -0.6, hedge -0.600"
 
 
 NUMBERS = st.sampled_from([Decimal(text) for text in ("NaN", "Infinity", "0", "-1", "1e-30", "1e40", "1e20")])

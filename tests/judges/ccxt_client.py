@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-import ccxt.async_support as ccxt
+import ccxt.pro
 import msgspec
 
 from tests.venues.wire.binance.wires import API_KEY, NOW_MS, SECRET, STAMP
@@ -77,31 +78,42 @@ def sent_by(call: Callable[[Any], Awaitable[Any]], secret: str = SECRET) -> list
     """Return what a call would have sent.
 
     Args:
-        call: what to ask of the exchange object, once it knows its markets.
+        call: what to ask of the exchange object, which knows its markets.
         secret: of the API key; PEM for the two kinds with key pairs.
     """
-    return asyncio.run(_sent_by(call, secret))
-
-
-async def _sent_by(call: Callable[[Any], Awaitable[Any]], secret: str) -> list[Sent]:
-    options = {"recvWindow": STAMP.recv_window_ms, "defaultType": "spot", "fetchMarkets": {"types": ["spot", "linear"]}}
-    exchange = ccxt.binance({"apiKey": API_KEY, "secret": secret, "enableRateLimit": False, "options": options})
+    exchange = ccxt_of(secret)
     sent: list[Sent] = []
 
     async def fetch(url: str, method: str = "GET", headers: Any = None, body: Any = None) -> object:
-        path = urlsplit(url).path
-        if path in MARKETS:
-            return MARKETS[path]
         sent.append(Sent(method, url, dict(headers or {}), body or ""))
         raise Halted
 
+    async def ask() -> None:
+        try:
+            await call(exchange)
+        except Halted:
+            pass
+
     exchange.fetch = fetch
-    exchange.milliseconds = lambda: NOW_MS
-    try:
-        await exchange.load_markets()
-        await call(exchange)
-    except Halted:
-        pass
-    finally:
-        await exchange.close()
+    asyncio.run(ask())
     return sent
+
+
+@cache
+def ccxt_of(secret: str) -> Any:
+    """Return ccxt with markets and a clock that stands still."""
+
+    async def make() -> Any:
+        options = {"recvWindow": STAMP.recv_window_ms, "fetchMarkets": {"types": ["spot", "linear"]}}
+        exchange = ccxt.pro.binance({"apiKey": API_KEY, "secret": secret, "enableRateLimit": False, "options": options})
+        exchange.fetch = answered
+        exchange.milliseconds = lambda: NOW_MS
+        await exchange.load_markets()
+        return exchange
+
+    return asyncio.run(make())
+
+
+async def answered(url: str, *_: object, **__: object) -> object:
+    """Return what the venue says of its markets."""
+    return MARKETS[urlsplit(url).path]

@@ -5,12 +5,10 @@ ccxt is told to keep numbers as text, so that equal means equal. Its known defec
 
 from __future__ import annotations
 
-import asyncio
 from decimal import Decimal
 from random import Random
 from typing import Any
 
-import ccxt.pro
 import msgspec
 import pytest
 
@@ -30,7 +28,7 @@ from hedgerow.venues.wire.binance import answers, frames
 from hedgerow.venues.wire.binance.kinds import Product
 from hedgerow.venues.wire.binance.trades import TradesReading
 from tests.judges import payloads
-from tests.judges.ccxt_client import MARKETS, PERP, SPOT
+from tests.judges.ccxt_client import PERP, SPOT, ccxt_of
 from tests.venues.wire.binance.wires import ASKED_NS, LEG, NOW_MS, NOW_NS, answer, limit_order, requests, watch
 
 pytestmark = pytest.mark.slow
@@ -49,20 +47,9 @@ STATUSES = {
 @pytest.fixture(scope="module")
 def theirs() -> Any:
     """ccxt.pro with markets, exact numbers and no network."""
-
-    async def make() -> Any:
-        exchange = ccxt.pro.binance({"apiKey": "k", "secret": "s", "enableRateLimit": False})
-        exchange.number = str
-
-        async def fetch(url: str, *_: object, **__: object) -> object:
-            return next(body for path, body in MARKETS.items() if path in url)
-
-        exchange.fetch = fetch
-        await exchange.load_markets()
-        await exchange.close()
-        return exchange
-
-    return asyncio.run(make())
+    exchange = ccxt_of("one for the parsers")
+    exchange.number = str
+    return exchange
 
 
 def symbol_of(product: Product) -> str:

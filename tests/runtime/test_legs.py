@@ -62,7 +62,7 @@ def test_a_leg_that_trades_something_else_now_begins_anew_there() -> None:
 
     ledger = made.book.ledger(LEAD)
     assert (ledger.trade_cursor, ledger.foreign_net_qty, ledger.last_price) == ("", None, None)
-    assert ledger.volume == 80
+    assert ledger.volume == 200
     assert made.book.ledger(HEDGE).foreign_net_qty == 0
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from hedgerow.core.book import Book
 from hedgerow.core.commands import Turn
 from hedgerow.core.config import Limits
-from hedgerow.core.events import Balance, BalancesRead, InterestCharged
+from hedgerow.core.events import Balance, BalancesRead, BookStarted, InterestCharged, TimeReached
 from hedgerow.core.holds import HoldReason
 from hedgerow.journal.errors import JournalError
 from hedgerow.model.ids import AccountId, BookId, LegId
@@ -166,6 +166,29 @@ def test_an_entry_of_one_book_is_told_to_the_others_at_once() -> None:
     assert sorted(working) == [0, 1], "one of them takes the room"
     loser = (first, second)[working.index(0)]
     assert loser.book.state.holds["lead/entry"].reason is HoldReason.SYMBOL_EXPOSURE_LIMIT
+
+
+def test_a_limit_that_a_restart_brings_counts_from_then_on() -> None:
+    """The book that the journal had was without it; its config of today is not."""
+    rows = ((LEAD, "USD", "150"), (LEAD, "BTC", "0"), (HEDGE, "USD", "100"))
+    spot = instrument("lead", kind=InstrumentKind.SPOT)
+    made = [Desk(Quoting(), config(lead=spot)) for _ in range(2)]
+    running, names = cycle_of(*made)
+    for each, book_id in zip(made, names, strict=True):
+        limited = replace(each.config, book_id=book_id, limits=RATIO)
+        running.deliver(book_id, BookStarted(each.now_ns, 2, limited))
+        for leg_id in (LEAD, HEDGE):
+            owned = tuple(Balance(currency, Decimal(total)) for whose, currency, total in rows if whose == leg_id)
+            each.tell(BalancesRead(each.now_ns, leg_id, each.now_ns, owned))
+        each.read_all()
+        each.quote_all()
+    running.tell_portfolio()
+
+    for each, book_id in zip(made, names, strict=True):
+        each.policy.entry = entry("1")
+        running.deliver(book_id, TimeReached(each.now_ns + 1))
+
+    assert [len(list(each.book.working(LEAD))) for each in made] == [1, 0]
 
 
 def test_interest_of_an_account_is_booked_by_one_book() -> None:

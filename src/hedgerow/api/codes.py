@@ -77,7 +77,16 @@ CODES: dict[str, Code] = {
         Exit.NO_INPUT, "the result of a backtest cannot be read or written", "name what `hedgerow backtest --out` made"
     ),
     "HR-406": Code(Exit.USAGE, "a file is there already", "name another one, or add --force"),
+    "HR-601": Code(Exit.UNREACHABLE, "a venue cannot be reached or does not answer", "`hedgerow doctor CONFIG`"),
+    "HR-602": Code(Exit.NOT_PERMITTED, "an API key may not be used", "`hedgerow doctor CONFIG`"),
+    "HR-603": Code(Exit.CONFIG, "an account is not as the config says", "`hedgerow doctor CONFIG`"),
+    "HR-604": Code(
+        Exit.NOT_PERMITTED,
+        "real money was not asked for clearly",
+        "`mode: live` in the config, --live, and each account id typed, or given by --confirm",
+    ),
     "HR-501": Code(Exit.PARTLY, "not everything is flat", "`hedgerow status` shows what is left and why"),
     "HR-502": Code(Exit.BUG, "the demo failed", "run it again; its journal says what happened"),
     "HR-503": Code(Exit.USAGE, "the folder of the demo is in use", "name a new folder, or leave --state out"),
+    "HR-504": Code(Exit.IN_USE, "the port cannot be used", "name another --port, or 0 for any that is free"),
 }

@@ -15,7 +15,8 @@ from hedgerow import __version__
 COMMANDS = {
     "demo": ("demo", "Watch hedges being kept on simulated venues, through faults."),
     "init": ("init", "Write a first config from a template."),
-    "run": ("run", "Run the books of a config on simulated venues."),
+    "doctor": ("doctor", "Check keys, permissions, clock, instruments, streams and disk."),
+    "run": ("run", "Run the books of a config."),
     "status": ("status", "Show every book: legs, residual, P&L, holds, alarms."),
     "positions": ("status", "Show every leg with its cost and P&L."),
     "orders": ("status", "Show the orders that work now."),
@@ -33,6 +34,7 @@ COMMANDS = {
     "report": ("report", "Draw and compare the results of backtests."),
     "torture": ("torture", "Prove the engine in thousands of faulty simulated worlds."),
     "scenario": ("scenario", "Run stories in plain text on the real core."),
+    "emulate": ("emulate", "Play a venue on loopback, behind its own wire protocol."),
     "completion": ("completion", "Print the shell's completion script."),
     "version": ("version", "Print the version."),
 }

@@ -25,6 +25,9 @@ from hedgerow.runtime.folder import STATE_FOLDER
 _SECRET = re.compile(r"(?=[A-Za-z0-9+/_=-]*\d)(?=[A-Za-z0-9+/_=-]*[A-Za-z])[A-Za-z0-9+/_=-]{24,}")
 
 
+# What a check of a real venue came to -> our code.
+_VERDICTS = {"unreachable": "HR-601", "forbidden": "HR-602", "wrong": "HR-603"}
+
 _crash_folder = Path(STATE_FOLDER)
 
 
@@ -81,7 +84,7 @@ def _known(error: BaseException) -> Failed | None:
     names = {kind.__name__ for kind in type(error).__mro__ if kind.__module__.startswith("hedgerow.")}
     if "ConfigError" in names:
         return Failed("HR-101", str(error))
-    if "LegsChanged" in names:
+    if "LegsChanged" in names or "ReachChanged" in names or "NoPaper" in names:
         return Failed("HR-101", str(error))
     if "VenuesForgetful" in names:
         return Failed("HR-403", str(error))
@@ -93,6 +96,13 @@ def _known(error: BaseException) -> Failed | None:
         return Failed("HR-404", str(error))
     if "ResultError" in names:
         return Failed("HR-405", str(error))
+    if "VenueUnusable" in names:
+        verdict = getattr(error, "verdict", None)
+        return Failed(_VERDICTS[getattr(verdict, "value", "")], str(error))
+    if "PricesUnreachable" in names:
+        return Failed("HR-601", str(error))
+    if "LiveRefused" in names:
+        return Failed("HR-604", str(error))
     if "SocketUnusable" in names:
         return Failed(getattr(error, "code", "HR-205"), str(error))
     if "DemoFailed" in names:

@@ -362,18 +362,23 @@ def _put(book: Book, order: Order) -> None:
         state.closed.remove(order.id)
 
 
-def _forget_oldest(book: Book) -> None:
-    """Let the oldest closed orders leave memory once nothing more is to come for them in the ordinary way."""
+def _forget_oldest(book: Book) -> bool:
+    """Let the oldest closed orders leave memory once nothing more is to come for them in the ordinary way.
+
+    Return whether any left: a fold must forget them in the same turn.
+    """
     state = book.state
+    before = len(state.closed)
     while len(state.closed) > CLOSED_ORDERS_MAX:
         oldest = state.closed[0]
         if len(state.closed) <= WAITING_ORDERS_MAX and _is_awaited(book, oldest):
-            return
+            break
         del state.closed[0]
         order = state.orders.pop(oldest)
         state.trades.pop(oldest, None)
         if order.venue_order_id is not None:
             book.venue_order_ids.pop((order.leg_id, order.venue_order_id), None)
+    return len(state.closed) < before
 
 
 def _is_awaited(book: Book, order_id: ClientOrderId) -> bool:
@@ -876,7 +881,7 @@ def _apply_cursor(book: Book, event: TradesRead) -> bool:
             # Nothing new was shown for so long: what is closed since then has shown all its trades.
             ledger.trades_ts_ns = event.asked_ts_ns - lag_ns
             changed = True
-        _forget_oldest(book)
+        changed |= _forget_oldest(book)
     return changed
 
 

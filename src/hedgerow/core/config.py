@@ -8,6 +8,7 @@ import msgspec
 
 from hedgerow.model.ids import AccountId, BookId, LegId, VenueId
 from hedgerow.model.instrument import Instrument
+from hedgerow.model.reach import Reach
 from hedgerow.model.session import Sessions
 
 NS_PER_S = 1_000_000_000
@@ -115,6 +116,8 @@ class BookConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     timing: Timing = Timing()
     sessions: dict[VenueId, Sessions] = {}
     "When a venue with trading hours trades, as far as it is known; a venue that is not in here never closes."
+    reach: Reach = Reach.SIM
+    "What its orders can move. A journal is of one reach for ever."
 
     def leg(self, leg_id: LegId) -> LegConfig:
         """Return the leg of that name.

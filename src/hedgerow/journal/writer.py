@@ -116,8 +116,10 @@ class JournalWriter:
     def tidy(self) -> None:
         """Do what nobody waits for after a flush; what takes long is left to the thread."""
         if self.error is None and self._writing.acquire(blocking=False):
-            self._store.note()
-            self._writing.release()
+            try:
+                self._store.note()
+            finally:
+                self._writing.release()
         if self._store.is_grown:
             self._wakes.put(None)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import warnings
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -56,7 +57,10 @@ def sessions_from(name: str, now_ns: int, days: int = DAYS_AHEAD) -> Sessions:
     check_calendar(name)
     today = datetime.fromtimestamp(now_ns // NS_PER_S, UTC).date()
     start, end = today - timedelta(days=DAYS_BACK), today + timedelta(days=days)
-    schedule = _library().get_calendar(name, start=start.isoformat(), end=end.isoformat()).schedule
+    with warnings.catch_warnings():
+        # What the library will have to change for the next pandas is no news to anybody here.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        schedule = _library().get_calendar(name, start=start.isoformat(), end=end.isoformat()).schedule
     found: list[Session] = []
     for day, row in schedule.iterrows():
         name_of_day = day.strftime("%Y-%m-%d")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from hedgerow.venues.transport.addresses import Reach
+from hedgerow.model.reach import Reach
 from hedgerow.venues.wire.binance.kinds import AccountKind
 
 # A password manager that has not answered by then is waiting for somebody.

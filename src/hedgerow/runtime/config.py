@@ -9,8 +9,10 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from msgspec.structs import replace
 from pydantic import ValidationError
 
+from hedgerow.model.reach import Reach
 from hedgerow.runtime.config_meaning import HEDGE, LEAD, Meaning
 from hedgerow.runtime.config_problems import param_problems, shape_problem
 from hedgerow.runtime.config_shape import FileShape
@@ -80,10 +82,11 @@ def understand(
     meaning = Meaning(shape, folder, tapes or {}, recorded)
     if meaning.problems:
         raise ConfigError(source, sorted(meaning.problems, key=lambda problem: _order(source, problem)))
+    reach = next((account.access.reach for account in meaning.accounts if account.access is not None), Reach.SIM)
     return NodeConfig(
         source.name,
         hashlib.sha256(source.text.encode()).hexdigest(),
-        tuple(meaning.books),
+        tuple(replace(book, reach=reach) for book in meaning.books),
         tuple(meaning.accounts),
         tuple(meaning.venues),
         tuple(meaning.markets),

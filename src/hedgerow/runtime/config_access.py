@@ -6,10 +6,11 @@ from decimal import Decimal
 
 from hedgerow.model.ids import VenueId
 from hedgerow.model.instrument import Instrument
+from hedgerow.model.reach import Reach
 from hedgerow.runtime.access import Access
 from hedgerow.runtime.config_shape import AccountShape, VenueShape
 from hedgerow.runtime.config_text import KeyPath, Problem, dotted
-from hedgerow.venues.transport.addresses import BadAddress, Reach, addresses_of
+from hedgerow.venues.transport.addresses import BadAddress, addresses_of
 from hedgerow.venues.wire.binance.kinds import (
     INSTRUMENT_KINDS,
     LIVE_HOSTS,

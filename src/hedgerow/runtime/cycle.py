@@ -19,6 +19,7 @@ from hedgerow.core.book import Book
 from hedgerow.core.commands import REQUESTS, CancelOrder, Command, LookUpFill, SubmitOrder, Turn
 from hedgerow.core.config import NS_PER_MS
 from hedgerow.core.events import (
+    BookStarted,
     BorrowRateReceived,
     Event,
     Faulted,
@@ -152,7 +153,6 @@ class Cycle:
         """Take a book whose first event, `BookStarted`, is about to be delivered."""
         book_id = book.config.book_id
         self._running[book_id] = _Running(book, gateways, doors, lambda event: self.deliver(book_id, event))
-        self._is_limited = self._is_limited or portfolio.is_limited((book,))
 
     @property
     def backlog_len(self) -> int:
@@ -199,6 +199,8 @@ class Cycle:
             event = self._shared(book, event)
         try:
             stepped = step(book, event)
+            if type(event) is BookStarted:
+                self._is_limited = self._is_limited or portfolio.is_limited((book,))
             if stepped.turn is None:
                 for command in stepped.commands:
                     self._send(running, command, event.ts_ns)

@@ -81,6 +81,31 @@ class LegsChanged(Exception):
     """A config names other legs, accounts or instruments than the journal holds orders or positions of."""
 
 
+class ReachChanged(Exception):
+    """A journal was begun in another world than the one that is to run."""
+
+
+def check_reach(store: SqliteStore, configs: Iterable[BookConfig]) -> None:
+    """Refuse to go on with a journal of another reach: what it says would be taken for real, or for play.
+
+    Raises:
+        ReachChanged: it was begun with another one.
+        JournalError: it cannot be read.
+    """
+    first = next(iter(store.turns()), None)
+    if first is None:
+        return
+    # Every book begins with its start, which carries its config.
+    assert isinstance(first.turn.event, BookStarted), first
+    before = first.turn.event.config.reach
+    for config in configs:
+        if config.reach is not before:
+            raise ReachChanged(
+                f"{store.name} is of {before.value.upper()} runs, and this one is {config.reach.value.upper()};"
+                " name another folder with --state"
+            )
+
+
 def check_legs(book: Book, config: BookConfig) -> None:
     """Refuse a config under which a book would lose sight of what it has, or take it for something else.
 
@@ -203,6 +228,7 @@ class Node:
         self.clock = LoopClock(self._loop, origin, self._failed)
         self.store = SqliteStore(journal)
         try:
+            check_reach(self.store, configs)
             recovered = [recover(self.store, config) for config in configs]
             for each, config in zip(recovered, configs, strict=True):
                 check_legs(each.book, config)

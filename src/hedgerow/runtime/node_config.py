@@ -12,6 +12,7 @@ from hedgerow.core.config import BookConfig, LegConfig
 from hedgerow.market.fees import Fees
 from hedgerow.model.ids import AccountId, BookId, InstrumentId, VenueId
 from hedgerow.model.instrument import Instrument
+from hedgerow.model.reach import Reach
 from hedgerow.runtime.access import Access
 from hedgerow.runtime.dispatch import Budget
 from hedgerow.runtime.folder import JOURNAL_FILE
@@ -100,6 +101,11 @@ class NodeConfig(msgspec.Struct, frozen=True):
     def is_real(self) -> bool:
         """Whether the accounts are at real venues, their test exchanges and emulators included. All are, or none."""
         return any(account.access is not None for account in self.accounts)
+
+    @property
+    def reach(self) -> Reach:
+        """What the orders of its books can move; of all the same."""
+        return self.books[0].reach
 
     @property
     def budgets(self) -> dict[VenueId, Budget]:

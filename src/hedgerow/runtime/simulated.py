@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol, TextIO
 
 import msgspec
 
@@ -20,7 +20,7 @@ from hedgerow.market.latency import Delay, Latency
 from hedgerow.market.rules import VenueRules
 from hedgerow.market.synthetic import MILLION, SyntheticMarket, SyntheticSpec, Walk
 from hedgerow.market.tape import MarketEvent, Tape, merge
-from hedgerow.model.ids import AccountId, LegId, VenueId
+from hedgerow.model.ids import AccountId, InstrumentId, LegId, VenueId
 from hedgerow.model.instrument import Instrument, InstrumentKind
 from hedgerow.model.market import BorrowRate, FundingRate
 from hedgerow.model.numbers import BPS, ceil_to
@@ -119,10 +119,12 @@ def open_venues(
     *,
     spreads_bps: Mapping[VenueId, Decimal] | None = None,
     memory: Path | None = None,
+    told: frozenset[InstrumentId] = frozenset(),
 ) -> SimVenues:
     """Return the simulated venues of a config. Nothing moves before `start`.
 
     Args:
+        told: instruments whose prices come from outside, by `SimVenues.tell`.
         spreads_bps: venue -> spread of its synthetic markets, where it differs from the config's.
         memory: file in which the venues remember accounts, positions, orders and trades over the death of the process.
 
@@ -142,10 +144,11 @@ def open_venues(
         feeds.append(TapeFeed(merge(tapes), exchanges))
     for venue in config.venues:
         # A venue sends its best levels; that it sends no more of a price does not mean that nobody stands there.
-        for instrument in venue.instruments if venue.tape is not None else ():
-            exchanges[venue.id].show_part(instrument.id)
+        for instrument in venue.instruments:
+            if venue.tape is not None or instrument.id in told:
+                exchanges[venue.id].show_part(instrument.id)
     latencies = {venue.id: _latency(config, venue.id, venue.latency_ms) for venue in config.venues}
-    return SimVenues(clock, exchanges, latencies, feeds, saved)
+    return SimVenues(clock, exchanges, latencies, feeds, saved, is_told=bool(told))
 
 
 def _seed(config: NodeConfig, name: str) -> int:
@@ -232,6 +235,17 @@ class _Local:
         return tuple(Held(exchange.instrument(instrument_id), net_qty) for instrument_id, net_qty in held.items())
 
 
+class Prices(Protocol):
+    """Where prices of real markets come from."""
+
+    told: frozenset[InstrumentId]
+    "The instruments of which it tells."
+
+    async def follow(self, venues: SimVenues) -> None:
+        """Tell the venues of the markets as they come, until canceled."""
+        ...
+
+
 def run_node(
     config: NodeConfig,
     serve: Callable[[Node], Service] | None,
@@ -273,36 +287,44 @@ async def _run_node(
 ) -> int:
     outlet = Outlet(out, err)
     try:
-        return await _run(config, serve, outlet, as_json, speed, seconds, signals)
+        front = Front(config, outlet, as_json)
+        front.begin()
+        return await run_venues(config, front, serve, speed, seconds, signals)
     finally:
         outlet.close()
 
 
-async def _run(
+async def run_venues(
     config: NodeConfig,
+    front: Front,
     serve: Callable[[Node], Service] | None,
-    outlet: Outlet,
-    as_json: bool,
     speed: float,
     seconds: float | None,
     signals: Path | None,
+    prices: Prices | None = None,
 ) -> int:
-    front = Front(config, outlet, as_json)
-    front.begin()
+    """Run the books on simulated venues, as `run_node` does, and return the exit code.
+
+    Args:
+        prices: of the markets that neither a tape nor chance moves.
+    """
     for venue in config.venues:
         # Looked at before anything is made.
         if venue.tape is not None:
             _tape(venue.tape, venue.instruments)
     hours = tables(config.calendars, time.time_ns())
-    mode = "mode      SIM  " + ", ".join(account.id for account in config.accounts)
+    mode = f"mode      {config.reach.value.upper()}  " + ", ".join(account.id for account in config.accounts)
     node = front.node(with_hours(config.books, hours), origin_now(speed), mode)
     try:
-        venues = open_venues(config, node.clock, memory=config.state / VENUES_FILE)
+        told = frozenset() if prices is None else prices.told
+        venues = open_venues(config, node.clock, memory=config.state / VENUES_FILE, told=told)
     except BaseException:
         node.abandon()
         raise
     local = _Local(venues, node.clock)
     tasks: dict[str, Work] = {"venues": partial(_move, venues, node, seconds, front.note)}
+    if prices is not None:
+        tasks["prices"] = partial(prices.follow, venues)
     for watch in config.watches:
         tasks[f"positions of {watch.account_id}"] = partial(follow_positions, watch, node, local.positions)
     if hours:

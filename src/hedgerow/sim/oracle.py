@@ -55,6 +55,7 @@ class Oracle:
         self.violations: list[Violation] = []
         self.orders: dict[str, Truth] = {}
         self.trades: dict[tuple[str, str], Trade] = {}  # (leg, trade id) -> what the venue traded for us.
+        self.by_hand = dict.fromkeys(legs, ZERO)  # What other hands have traded on the accounts.
         self.mode = "running"
         # In the journal: by leg, trades net of fees in base and what was adopted; by trade, its fee in base.
         self.net = dict.fromkeys(legs, ZERO)
@@ -188,7 +189,9 @@ class Oracle:
             if flat and abs(owed) < abs(left[self._hedge]):
                 left[self._hedge] = truly[self._hedge]
         for leg, qty in left.items() if self.mode != "halted" else ():
-            if abs(qty) // self.legs[leg].step * self.legs[leg].step >= self.legs[leg].smallest_qty(price):
+            # What other hands have taken of a position is not there to be closed.
+            taken = abs(self.by_hand[leg]) if (flat or self._pair) and self.by_hand[leg] * truly[leg] < 0 else ZERO
+            if (abs(qty) - taken) // self.legs[leg].step * self.legs[leg].step >= self.legs[leg].smallest_qty(price):
                 found.append(f"{leg}: {qty} is left, and could be ordered")
         for order_id, order in self.orders.items():
             alive = bool(order.left) and not order.dead

@@ -112,11 +112,14 @@ class SimVenues:
         latencies: Mapping[VenueId, Latency],
         feeds: Iterable[Feed],
         saved: Callable[[], None] | None = None,
+        *,
+        is_told: bool = False,
     ) -> None:
         """Take over the exchanges; nothing moves before `start`.
 
         Args:
             saved: called after each change of an account and before anybody hears of it.
+            is_told: prices come by `tell` as well, for ever.
         """
         self.exchanges = exchanges
         self.clock = clock
@@ -124,6 +127,7 @@ class SimVenues:
         self._feeds: list[tuple[Feed, int]] = [(feed, 0) for feed in feeds]
         "Feed -> when it is due."
         self._saved = saved
+        self._is_told = is_told
         self._desks: list[Desk] = []
         self._dark_until_ns: dict[VenueId, int] = {}
         self._timer: Timer | None = None
@@ -132,6 +136,18 @@ class SimVenues:
 
     def start(self) -> None:
         """Let the markets move."""
+        self._tick()
+
+    def tell(self, told: Quote | FundingRate) -> None:
+        """Let what a real market shows, or what it will pay, be this one's from now on."""
+        if self._timer is None:
+            return
+        exchange = self.exchanges[VenueId(told.instrument_id.partition(":")[0])]
+        if isinstance(told, Quote):
+            exchange.set_book(self.clock.now_ns(), told.instrument_id, told.bids, told.asks)
+        else:
+            exchange.set_funding_rate(told)
+        self._timer.cancel()
         self._tick()
 
     def stop(self) -> None:
@@ -206,7 +222,7 @@ class SimVenues:
         self.settle()
         for desk in self._desks:
             desk.show()
-        due_ns = min((due_ns for _, due_ns in self._feeds), default=now_ns + BEAT_NS)
+        due_ns = min([now_ns + BEAT_NS, *(due_ns for _, due_ns in self._feeds)])
         self._timer = self.clock.call_at(due_ns, self._tick)
 
     def _play(self, now_ns: int) -> None:
@@ -215,7 +231,7 @@ class SimVenues:
             next_ns = feed.play(now_ns) if now_ns >= due_ns else due_ns
             if next_ns is not None:
                 going.append((feed, next_ns))
-        self.ended = not going
+        self.ended = not going and not self._is_told
         self._feeds = going
 
 

@@ -573,4 +573,3 @@ def _cost(board: Board, qty: Decimal) -> Decimal:
         if not qty:
             break
     return cost
-

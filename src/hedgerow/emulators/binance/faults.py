@@ -85,7 +85,7 @@ FAULT_TEXTS = {
     Fault.UNKNOWN_WORD: "A frame has a status and an execution type that no list has.",
     Fault.MUTE: "The stream stays open, answers pings, and says nothing for a while.",
     Fault.CUT_STREAM: "The connection of a stream ends without a word.",
-    Fault.ENDED_STREAM: "The user stream ends with `listenKeyExpired` or `eventStreamTerminated`; the socket stays open.",
+    Fault.ENDED_STREAM: "The user stream ends with `listenKeyExpired` or `eventStreamTerminated`; the socket stays.",
     Fault.SHUTDOWN: "The stream says `serverShutdown`, and is cut soon.",
     Fault.REFUSED_STREAM: "The handshake of a stream is answered with 503.",
 }

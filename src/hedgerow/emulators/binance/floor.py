@@ -58,8 +58,9 @@ class Listing(msgspec.Struct, frozen=True):
         return f"{self.base}USDT"
 
 
-def _listing(base: str, *numbers: str) -> Listing:
-    return Listing(base, *map(Decimal, numbers))
+def _listing(base: str, price: str, *numbers: str) -> Listing:
+    tick, step, notional, usdm_tick, usdm_step, usdm_notional, depth = map(Decimal, numbers)
+    return Listing(base, Decimal(price), tick, step, notional, usdm_tick, usdm_step, usdm_notional, depth)
 
 
 LISTINGS = (

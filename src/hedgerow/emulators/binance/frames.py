@@ -16,7 +16,6 @@ from hedgerow.market.answers import PositionSide, TradeReport
 from hedgerow.model.market import Level
 from hedgerow.model.numbers import ZERO
 
-
 if TYPE_CHECKING:
     from hedgerow.emulators.binance.desk import Desk
     from hedgerow.emulators.binance.floor import Board, DepthChange, Print
@@ -398,5 +397,3 @@ def qty(board: Board, number: Decimal) -> str:
 def levels(board: Board, rows: Sequence[Level]) -> list[list[str]]:
     """Return levels as the product writes them."""
     return [[price(board, each[0]), qty(board, each[1])] for each in rows]
-
-

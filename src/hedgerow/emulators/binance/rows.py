@@ -211,7 +211,9 @@ def usdm_order(desk: Desk, order: WireOrder) -> Row:
 
 def usdm_answered(desk: Desk, order: WireOrder) -> Row:
     """Return the answer to a new, canceled or amended order."""
-    row = usdm_order(desk, order) | {"cumQty": on_grid(order.cum_qty, desk.floor.boards[desk.product, order.symbol].instrument.step)}
+    row = usdm_order(desk, order) | {
+        "cumQty": on_grid(order.cum_qty, desk.floor.boards[desk.product, order.symbol].instrument.step)
+    }
     del row["time"]
     return row
 

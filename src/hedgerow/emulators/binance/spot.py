@@ -23,8 +23,8 @@ from hedgerow.emulators.binance.errors import (
     refuse,
 )
 from hedgerow.emulators.binance.floor import DEPTH_MAX, Board
-from hedgerow.emulators.binance.frames import agg_trade, padded, price, qty, ticker
-from hedgerow.emulators.binance.orders import CLIENT_ID, CLIENT_ID_LEGAL, SIDES, Product, Row, WireOrder, plain
+from hedgerow.emulators.binance.frames import agg_trade, price, qty, ticker
+from hedgerow.emulators.binance.orders import CLIENT_ID, CLIENT_ID_LEGAL, SIDES, Product, Row, WireOrder, padded, plain
 from hedgerow.market.answers import TradeReport
 from hedgerow.model.numbers import BPS, ZERO, floor_to
 from hedgerow.model.order import Side
@@ -236,7 +236,9 @@ def _cancel_replace(call: Call) -> Row:
     name = call.maybe("cancelOrigClientOrderId")
     order_id = call.maybe_whole("cancelOrderId")
     if order_id is None and not name:
-        raise refuse(400, -1102, "Param 'cancelOrigClientOrderId' or 'cancelOrderId' must be sent, but both were empty/null!")
+        raise refuse(
+            400, -1102, "Param 'cancelOrigClientOrderId' or 'cancelOrderId' must be sent, but both were empty/null!"
+        )
     canceled: object
     placed: object
     try:
@@ -274,7 +276,9 @@ def _cancel_replace(call: Call) -> Row:
 
 def error_row(refusal: Refusal) -> Row:
     """Return a refusal as the wire tells it."""
-    return {"code": refusal.refused.code, "msg": refusal.refused.text} | ({"data": refusal.data} if refusal.data else {})
+    return {"code": refusal.refused.code, "msg": refusal.refused.text} | (
+        {"data": refusal.data} if refusal.data else {}
+    )
 
 
 def _open_orders(call: Call) -> list[Row]:
@@ -310,7 +314,12 @@ def _account(call: Call) -> Row:
         "takerCommission": int(customer.taker_bps),
         "buyerCommission": 0,
         "sellerCommission": 0,
-        "commissionRates": {"maker": padded(maker), "taker": padded(taker), "buyer": "0.00000000", "seller": "0.00000000"},
+        "commissionRates": {
+            "maker": padded(maker),
+            "taker": padded(taker),
+            "buyer": "0.00000000",
+            "seller": "0.00000000",
+        },
         "canTrade": customer.can_trade,
         "canWithdraw": customer.can_withdraw,
         "canDeposit": True,

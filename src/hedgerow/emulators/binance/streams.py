@@ -62,6 +62,8 @@ class Connection:
         self.product = product
         self.close = close
         self.opened_ns = opened_ns
+        self.heard_ns = opened_ns
+        "When its last pong came."
         self.is_combined = is_combined
         self.streams: dict[str, None] = {}
         "Market streams, by name."
@@ -260,9 +262,7 @@ class Streams:
         """Let a listen key expire now, and tokens as well: the streams say so."""
         self.keys.pop((customer, kind), None)
         self.tokens = {
-            text: token
-            for text, token in self.tokens.items()
-            if (token.customer.name, token.kind) != (customer, kind)
+            text: token for text, token in self.tokens.items() if (token.customer.name, token.kind) != (customer, kind)
         }
         self._end_users(customer, kind)
 
@@ -294,9 +294,9 @@ class Streams:
             self._publish_top(board, wanted, now_ms)
         for product, name in wanted:
             symbol, _, kind = name.partition("@")
-            board = self._floor.boards.get((product, symbol.upper()))
-            if board is not None and kind.startswith("depth"):
-                self._publish_depth(board, name, kind, now_ns)
+            shown = self._floor.boards.get((product, symbol.upper()))
+            if shown is not None and kind.startswith("depth"):
+                self._publish_depth(shown, name, kind, now_ns)
         is_new_second = now_ns - self._second_ns >= NS_PER_S
         if is_new_second:
             self._second_ns = now_ns

@@ -28,8 +28,7 @@ from hedgerow.emulators.binance.errors import (
     refuse,
 )
 from hedgerow.emulators.binance.floor import DEPTH_MAX, Board
-from hedgerow.emulators.binance.frames import padded
-from hedgerow.emulators.binance.orders import CLIENT_ID, POSITION_SIDES, SIDES, Product, Row, WireOrder, plain
+from hedgerow.emulators.binance.orders import CLIENT_ID, POSITION_SIDES, SIDES, Product, Row, WireOrder, padded, plain
 from hedgerow.emulators.binance.spot import (
     aggregate_trades,
     asked_boards,
@@ -299,7 +298,13 @@ def _account(is_new: bool) -> Callable[[Call], Row]:
         owned = desk.exchange.balances(desk.account_id).get("USDT", ZERO)
         profit, held, ordered = rows.unrealized(desk), rows.position_margin(desk), rows.order_margin(desk)
         available = rows.available_margin(desk)
-        notional = sum([abs(holding.net_qty) * desk.floor.boards[Product.USDM, symbol].mark() for (symbol, _), holding in desk.holdings.items()], ZERO)
+        notional = sum(
+            [
+                abs(holding.net_qty) * desk.floor.boards[Product.USDM, symbol].mark()
+                for (symbol, _), holding in desk.holdings.items()
+            ],
+            ZERO,
+        )
         sums: Row = {
             "totalInitialMargin": padded(held + ordered),
             "totalMaintMargin": padded(notional * rows.MAINTENANCE),
@@ -355,7 +360,16 @@ def _account_position(desk: Desk, row: Row) -> Row:
     symbol, side = str(row["symbol"]), PositionSide[str(row["positionSide"])]
     holding = desk.holdings.get((symbol, side)) or Holding(side)
     margin = padded(desk.margin_of(symbol, holding))
-    kept = ("symbol", "leverage", "entryPrice", "breakEvenPrice", "positionSide", "positionAmt", "notional", "updateTime")
+    kept = (
+        "symbol",
+        "leverage",
+        "entryPrice",
+        "breakEvenPrice",
+        "positionSide",
+        "positionAmt",
+        "notional",
+        "updateTime",
+    )
     return {name: row[name] for name in kept} | {
         "initialMargin": margin,
         "maintMargin": padded(abs(Decimal(str(row["notional"]))) * rows.MAINTENANCE),

@@ -72,13 +72,22 @@ class _Asked(msgspec.Struct):
 
     method: str
     id: str | int | None = None
-    params: list[str] | dict[str, object] | None = None
+    params: list[str] | dict[str, msgspec.Raw] | None = None
 
 
 _DECODER = msgspec.json.Decoder(_Asked)
 
 
-def take_stream_request(connection: Connection, text: str | bytes) -> None:
+def listen(venue: Venue, connection: Connection, name: str) -> None:
+    """Add a market stream, or the user stream of a listen key. A name that is neither is taken, and nothing comes."""
+    key = venue.streams.key_named(name)
+    if key is not None:
+        connection.users[key.customer.name, key.kind] = name
+    else:
+        connection.streams[name] = None
+
+
+def take_stream_request(venue: Venue, connection: Connection, text: str | bytes) -> None:
     """Take a request on a market stream's socket: subscribe, unsubscribe, list."""
     asked = _asked(text)
     if asked is None:
@@ -88,12 +97,14 @@ def take_stream_request(connection: Connection, text: str | bytes) -> None:
     result: object = None
     match asked.method:
         case "SUBSCRIBE":
-            connection.streams.update(dict.fromkeys(names))
+            for name in names:
+                listen(venue, connection, name)
             if len(connection.streams) > STREAMS_MAX:
                 connection.close()
         case "UNSUBSCRIBE":
             for name in names:
                 connection.streams.pop(name, None)
+                connection.users = {user: each for user, each in connection.users.items() if each != name}
         case "LIST_SUBSCRIPTIONS":
             result = list(connection.streams)
         case "SET_PROPERTY" | "GET_PROPERTY":
@@ -123,9 +134,7 @@ def take_api_request(venue: Venue, connection: Connection, text: str | bytes, ad
     return {"id": asked.id, "status": 200, "result": result, "rateLimits": []}
 
 
-def _answered(
-    venue: Venue, connection: Connection, method: str, params: dict[str, str], address: str
-) -> object:
+def _answered(venue: Venue, connection: Connection, method: str, params: dict[str, str], address: str) -> object:
     match method:
         case "session.logon":
             customer = _signer(venue, connection, params)
@@ -164,9 +173,7 @@ def _answered(
             return _endpoint_answer(venue, connection, method, params, address)
 
 
-def _endpoint_answer(
-    venue: Venue, connection: Connection, method: str, params: dict[str, str], address: str
-) -> object:
+def _endpoint_answer(venue: Venue, connection: Connection, method: str, params: dict[str, str], address: str) -> object:
     found = _ENDPOINTS[connection.product].get(method)
     if found is None:
         raise refuse(400, -1000, f"Unknown method '{method}'.")
@@ -247,7 +254,7 @@ def _asked(text: str | bytes) -> _Asked | None:
         return None
 
 
-def _text(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "" if value is None else str(value)
+def _text(value: msgspec.Raw) -> str:
+    """Return a parameter as it is signed: a number as it was written."""
+    text = bytes(value).decode()
+    return str(msgspec.json.decode(text)) if text.startswith('"') else text

@@ -6,20 +6,9 @@ import ipaddress
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from hedgerow.model.words import Word
+from hedgerow.model.reach import Reach
 
-_PLAIN = {"http": "ws", "https": "wss"}
-
-
-class Reach(Word):
-    """How far an account reaches: the word `mode` of the config."""
-
-    LIVE = "live"
-    "Real money."
-    TESTNET = "testnet"
-    "The venue's own test exchange."
-    EMULATOR = "emulator"
-    "A simulated exchange behind the venue's protocol, on this machine."
+_SOCKETS = {"http": "ws", "https": "wss"}
 
 
 class BadAddress(ValueError):
@@ -53,11 +42,14 @@ def addresses_of(
     Args:
         live: name -> address where money is.
         testnet: the same of the venue's test exchange.
-        emulator: base address of the emulator; it serves every host by its path.
+        emulator: base address of the emulator.
 
     Raises:
-        BadAddress: the emulator's address is missing, not needed, or not on this machine.
+        BadAddress: this reach has no venue, or the emulator's address is missing, not needed, or not on this machine.
     """
+    if reach in (Reach.SIM, Reach.PAPER):
+        raise BadAddress(f"what is {reach.value} reaches no venue")
+    assert reach in (Reach.LIVE, Reach.TESTNET, Reach.EMULATOR), reach
     if reach is not Reach.EMULATOR:
         if emulator is not None:
             raise BadAddress(f"an address of an emulator belongs to `mode: emulator`, not to {reach.value}")
@@ -65,14 +57,14 @@ def addresses_of(
     if emulator is None:
         raise BadAddress("`mode: emulator` needs the emulator's address, e.g. http://127.0.0.1:8900")
     base = _checked(emulator)
-    scheme = urlsplit(base).scheme
-    streams = _PLAIN[scheme] + base[len(scheme) :]
-    by_name = {
-        # The path belongs to the name: an emulator has one address for all hosts.
-        name: base if address.startswith("https:") else streams + urlsplit(address).path
-        for name, address in live.items()
-    }
-    return Addresses(reach, by_name)
+    return Addresses(reach, {name: _at_emulator(base, address) for name, address in live.items()})
+
+
+def _at_emulator(base: str, address: str) -> str:
+    """Return where an emulator serves what the venue has at an address: all hosts are on one port, first in the path."""
+    real, here = urlsplit(address), urlsplit(base)
+    scheme = here.scheme if real.scheme == "https" else _SOCKETS[here.scheme]
+    return f"{scheme}://{here.netloc}/{real.hostname}{real.path}"
 
 
 def _checked(address: str) -> str:
@@ -82,7 +74,7 @@ def _checked(address: str) -> str:
         host, _ = parts.hostname, parts.port
     except ValueError as error:
         raise BadAddress(f"{address} is no address: {error}") from error
-    if parts.scheme not in _PLAIN or not host or parts.path.strip("/") or parts.query or parts.username:
+    if parts.scheme not in _SOCKETS or not host or parts.path.strip("/") or parts.query or parts.username:
         raise BadAddress(f"{address} is no address of an emulator; use e.g. http://127.0.0.1:8900")
     try:
         is_here = host == "localhost" or ipaddress.ip_address(host).is_loopback

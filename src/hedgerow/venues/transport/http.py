@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hedgerow import __version__
+from hedgerow.model.reach import Reach
 from hedgerow.venues.transport.addresses import Addresses
 from hedgerow.venues.wire.request import HttpAnswer, HttpRequest
 
@@ -88,6 +89,11 @@ class Http:
         import aiohttp
         import yarl
 
+        if self.addresses.reach is Reach.PAPER:
+            # Orders, cancels and all that an account can be asked for are signed, or name a key.
+            assert request.method == "GET", request.path
+            assert not request.is_signed, request.path
+            assert not any(name.upper() == "X-MBX-APIKEY" for name, _ in request.headers), request.path
         session = self._opened()
         url = yarl.URL(self.addresses[request.host] + request.target, encoded=True)
         left = SimpleNamespace(is_written=False)

@@ -224,9 +224,15 @@ def test_listen_keys_bear_the_key_and_no_signature() -> None:
 
     assert (keys.open().method, keys.open().query, keys.open().body) == ("POST", "", "")
     assert (keys.keep("abc").method, keys.keep("abc").body) == ("PUT", "listenKey=abc")
-    assert (keys.close("abc").method, keys.close("abc").query) == ("DELETE", "listenKey=abc")
-    assert dict(keys.open().headers) == {"X-MBX-APIKEY": API_KEY}
-    assert not keys.open().is_signed
+    assert (keys.close("abc").method, keys.close("abc").body) == ("DELETE", "listenKey=abc")
+    token = requests(Product.MARGIN).listen_token()
+    assert (token.method, token.query, token.body) == ("POST", "", "")
+    for request in (keys.open(), token):
+        assert dict(request.headers) == {
+            "X-MBX-APIKEY": API_KEY,
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        assert not request.is_signed
 
 
 def test_public_questions_bear_no_key() -> None:

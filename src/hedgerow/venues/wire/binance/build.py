@@ -25,6 +25,8 @@ _SIDES = {Side.BUY: "BUY", Side.SELL: "SELL"}
 # Binance has no orders for the day.
 _TIMES = {TimeInForce.GTC: "GTC", TimeInForce.IOC: "IOC", TimeInForce.FOK: "FOK"}
 _LANES = {Role.HEDGE: Lane.HEDGE, Role.EXIT: Lane.EXIT, Role.ENTRY: Lane.ENTRY}
+# What a margin order does with loans, besides nothing.
+_BORROWS, _REPAYS = "MARGIN_BUY", "AUTO_REPAY"
 _IN_QUERY = frozenset({"GET", "DELETE"})
 
 Params = list[tuple[str, str]]
@@ -68,16 +70,18 @@ class Requests:
         """
         params: Params = [("symbol", self.symbol), ("side", _SIDES[order.side])]
         effect = self._side_effect(order)
-        if effect:
+        if effect == _REPAYS:
             params.append(("sideEffectType", effect))
-        if order.reduce_only and self.product.is_futures:
-            params.append(("reduceOnly", "true"))
         # The fills of a spot order come with its answer; futures tell at most how much was filled.
         reply = "RESULT" if self.product.is_futures else "FULL"
         params += [("newClientOrderId", order.order_id), ("newOrderRespType", reply)]
         params += self._terms(order)
+        if order.reduce_only and self.product.is_futures:
+            params.append(("reduceOnly", "true"))
+        if effect and effect != _REPAYS:
+            params.append(("sideEffectType", effect))
         route = route_of(self.product, Endpoint.SUBMIT)
-        if effect == "MARGIN_BUY" and self.product is Product.MARGIN:
+        if effect == _BORROWS and self.product is Product.MARGIN:
             route = Route(route.method, route.host, route.path, BORROWING_WEIGHTS)
         return self._signed(route, params, stamp, _LANES[order.role])
 
@@ -100,8 +104,8 @@ class Requests:
         if not self.product.is_margin:
             return ""
         if order.role is Role.EXIT or order.reduce_only:
-            return "AUTO_REPAY"
-        return "MARGIN_BUY" if self._borrows else "NO_SIDE_EFFECT"
+            return _REPAYS
+        return _BORROWS if self._borrows else "NO_SIDE_EFFECT"
 
     def cancel(self, order_id: ClientOrderId, stamp: Stamp) -> HttpRequest:
         """Return the request that ends an order, by our id."""
@@ -230,9 +234,10 @@ class Requests:
         params = [("assets", ",".join(assets)), ("isIsolated", "FALSE")]
         return self._ask(Endpoint.BORROW_RATES, params, stamp)
 
-    def listen_token(self, stamp: Stamp) -> HttpRequest:
-        """Return the request for a token that subscribes to the private stream of cross margin."""
-        return self._ask(Endpoint.LISTEN_TOKEN, [], stamp)
+    def listen_token(self) -> HttpRequest:
+        """Return the request for a token that subscribes to the private stream of cross margin. It is not signed."""
+        route, headers = route_of(self.product, Endpoint.LISTEN_TOKEN), ((KEY_HEADER, self._signer.api_key), FORM)
+        return HttpRequest(route.method, route.host, route.path, "", "", headers, route.weights, Lane.QUERY, False)
 
     # Signing.
 
@@ -302,7 +307,7 @@ class ListenKeys:
         return self._ask("DELETE", listen_key)
 
     def _ask(self, method: str, listen_key: str) -> HttpRequest:
-        params = form([("listenKey", listen_key)]) if listen_key else ""
-        query, body = (params, "") if method in _IN_QUERY else ("", params)
-        headers = (self._header, FORM) if body else (self._header,)
-        return HttpRequest(method, self._host, self._path, query, body, headers, (self._weight,), Lane.QUERY, False)
+        # In the body even of a DELETE, where Binance takes it as well as in the query.
+        body = form([("listenKey", listen_key)]) if listen_key else ""
+        headers = (self._header, FORM)
+        return HttpRequest(method, self._host, self._path, "", body, headers, (self._weight,), Lane.QUERY, False)

@@ -17,7 +17,7 @@ from hedgerow.venues.wire.binance.answers import Refused, body_of
 from hedgerow.venues.wire.binance.kinds import INSTRUMENT_KINDS, Product, instrument_id
 from hedgerow.venues.wire.binance.routes import Limit
 from hedgerow.venues.wire.binance.shapes import Shape
-from hedgerow.venues.wire.payload import BadPayload, positive, unsigned
+from hedgerow.venues.wire.payload import BadPayload, decoded, positive, unsigned
 from hedgerow.venues.wire.request import HttpAnswer, Weight
 
 # Filters may change at any time, and after a filter's refusal they are read at once.
@@ -119,11 +119,8 @@ def listing_of(answer: HttpAnswer, product: Product, symbol: str, venue_id: Venu
             raise UnknownSymbol(_unknown(symbol, product)) from refused
         raise
     for raw in rows:
-        try:
-            if _NAME.decode(raw).symbol == symbol:
-                return _listing(_SYMBOL.decode(raw), product, venue_id)
-        except msgspec.DecodeError as error:
-            raise BadPayload(f"exchangeInfo: {error}") from error
+        if decoded(_NAME, raw).symbol == symbol:
+            return _listing(decoded(_SYMBOL, raw), product, venue_id)
     raise UnknownSymbol(_unknown(symbol, product))
 
 

@@ -1,0 +1,286 @@
+"""A node on real venues: keys, checks before anything is traded, gateways, and the guard of real money.
+
+The one module that leads from a config to a real venue; a config of simulated accounts never comes here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+from msgspec.structs import replace
+
+from hedgerow.core.config import NS_PER_S, BookConfig
+from hedgerow.model.ids import AccountId, InstrumentId, LegId, VenueId
+from hedgerow.model.instrument import Instrument
+from hedgerow.model.reach import Reach
+from hedgerow.runtime.access import Access, NoSecret, secret_of
+from hedgerow.runtime.clock import LoopClock, origin_now
+from hedgerow.runtime.front import Front
+from hedgerow.runtime.node import Node, Service, Work
+from hedgerow.runtime.node_config import AccountConfig, NodeConfig
+from hedgerow.runtime.outlet import Outlet
+from hedgerow.runtime.signals import follow_signals
+from hedgerow.strategies import POLICIES
+from hedgerow.strategies.params import parse as parse_params
+from hedgerow.venues.binance_account import BinanceAccount
+from hedgerow.venues.binance_checks import Finding, Verdict, examine
+from hedgerow.venues.binance_gateway import BinanceGateway
+from hedgerow.venues.binance_venue import BinanceVenue
+from hedgerow.venues.clock import Clock
+from hedgerow.venues.gateway import Gateway
+from hedgerow.venues.transport.addresses import addresses_of
+from hedgerow.venues.transport.http import Unsecured
+from hedgerow.venues.transport.stream import StreamFailed
+from hedgerow.venues.wire.binance.kinds import LIVE_HOSTS, TESTNET_HOSTS
+from hedgerow.venues.wire.binance.signing import BadSecret, signer_of
+
+POLL_S = 0.05
+
+
+class VenueUnusable(Exception):
+    """A real venue, or an account there, is not fit to be traded on. Nothing was placed."""
+
+    def __init__(self, verdict: Verdict, text: str) -> None:
+        super().__init__(text)
+        self.verdict = verdict
+
+
+class LiveRefused(Exception):
+    """Real money was not asked for as clearly as it must be. Nothing was reached."""
+
+
+def live_accounts(config: NodeConfig) -> tuple[AccountId, ...]:
+    """Return the accounts in which there is real money."""
+    return tuple(account.id for account in config.accounts if is_live(account))
+
+
+def is_live(account: AccountConfig) -> bool:
+    """Whether there is real money in an account."""
+    return account.access is not None and account.access.reach is Reach.LIVE
+
+
+def guard(config: NodeConfig, is_asked: bool, confirmed: Iterable[str]) -> None:
+    """Let real money be traded only if the config says so, the command line does, and each account was typed.
+
+    Args:
+        is_asked: whether `--live` was given.
+        confirmed: the account ids that were typed.
+
+    Raises:
+        LiveRefused: one of the three is missing.
+    """
+    live = live_accounts(config)
+    names = ", ".join(live)
+    if live and not is_asked:
+        raise LiveRefused(f"{names}: this is real money; add --live if that is meant")
+    if is_asked and not live:
+        raise LiveRefused(f"{config.name} has no account of `mode: live`; leave --live out, or set the mode")
+    typed = set(confirmed)
+    missing = [account_id for account_id in live if account_id not in typed]
+    if missing:
+        raise LiveRefused(f"{', '.join(missing)} was not confirmed; add --confirm {' --confirm '.join(missing)}")
+    strange = typed - set(live)
+    if strange:
+        raise LiveRefused(f"--confirm {min(strange)}: there is no live account of that id; there is {names or 'none'}")
+
+
+class Accounts:
+    """The real accounts of a config, and the venues behind them."""
+
+    def __init__(self, config: NodeConfig, clock: Clock) -> None:
+        """Resolve keys. Nothing is reached yet.
+
+        Raises:
+            VenueUnusable: a key, a secret or a certificate cannot be used.
+        """
+        self._venues: dict[tuple[VenueId, Reach], BinanceVenue] = {}
+        self.by_id: dict[AccountId, BinanceAccount] = {}
+        for account in config.accounts:
+            assert account.access is not None, account.id
+            self.by_id[account.id] = self._account(account, account.access, clock)
+
+    def _account(self, account: AccountConfig, access: Access, clock: Clock) -> BinanceAccount:
+        where = f"accounts.{account.id}"
+        try:
+            key = secret_of(access.key, f"{where}.key")
+            signer = signer_of(key, secret_of(access.secret, f"{where}.secret"))
+            venue = self._venue(account.venue_id, access, clock)
+        except NoSecret as error:
+            raise VenueUnusable(Verdict.WRONG, str(error)) from error
+        except (BadSecret, Unsecured) as error:
+            raise VenueUnusable(Verdict.WRONG, f"{where}: {error}; mend it") from error
+        return BinanceAccount(account.id, access.kind, signer, venue)
+
+    def _venue(self, venue_id: VenueId, access: Access, clock: Clock) -> BinanceVenue:
+        key = (venue_id, access.reach)
+        if key not in self._venues:
+            addresses = addresses_of(access.reach, LIVE_HOSTS, TESTNET_HOSTS, access.emulator)
+            self._venues[key] = BinanceVenue(venue_id, addresses, clock, access.ca, access.proxy)
+        return self._venues[key]
+
+    async def open(self) -> None:
+        """Open every private stream. Raises VenueUnusable."""
+        try:
+            await asyncio.gather(*(account.open() for account in self.by_id.values()))
+        except StreamFailed as error:
+            told = f"a private stream cannot be opened: {error}; try again in a minute"
+            raise VenueUnusable(Verdict.UNREACHABLE, told) from error
+
+    async def close(self) -> None:
+        """End every stream and connection."""
+        for account in self.by_id.values():
+            await account.close()
+        for venue in self._venues.values():
+            await venue.close()
+
+    def gateway(self, book: BookConfig, leg_id: LegId) -> Gateway:
+        """Return the gateway of one leg."""
+        return BinanceGateway(self.by_id[book.leg(leg_id).account_id])
+
+
+async def check_up(config: NodeConfig, *, with_stream: bool = False) -> AsyncIterator[Finding]:
+    """Yield what is found of every account of a config; nothing is placed and nothing is changed.
+
+    Raises:
+        VenueUnusable: a key cannot be used, so that nothing could be asked.
+    """
+    clock = LoopClock(asyncio.get_running_loop(), origin_now(), _surprised)
+    accounts = Accounts(config, clock)
+    try:
+        for account_id, account in accounts.by_id.items():
+            async for finding in examine(account, instruments_of(config, account_id), with_stream=with_stream):
+                yield finding
+    finally:
+        await accounts.close()
+
+
+def instruments_of(config: NodeConfig, account_id: AccountId) -> tuple[Instrument, ...]:
+    """Return what the books trade in an account, each once."""
+    legs = (leg for book in config.books for leg in book.legs if leg.account_id == account_id)
+    return tuple({leg.instrument.id: leg.instrument for leg in legs}.values())
+
+
+def with_read(config: NodeConfig, read: Mapping[InstrumentId, Instrument]) -> tuple[BookConfig, ...]:
+    """Return the books with the instruments as the venue has them.
+
+    Raises:
+        VenueUnusable: a book does not fit them.
+    """
+    books: list[BookConfig] = []
+    for book in config.books:
+        legs = tuple(replace(leg, instrument=read.get(leg.instrument.id, leg.instrument)) for leg in book.legs)
+        known = replace(book, legs=legs)
+        policy = POLICIES[known.policy]
+        errors = policy.check(known, parse_params(policy.params_type, known.params))
+        if errors:
+            told = f"books.{book.book_id}: {errors[0].key}: {errors[0].problem}; {errors[0].help}"
+            raise VenueUnusable(Verdict.WRONG, told)
+        books.append(known)
+    return tuple(books)
+
+
+def run_live(
+    config: NodeConfig,
+    serve: Callable[[Node], Service] | None,
+    out: TextIO,
+    err: TextIO,
+    *,
+    as_json: bool = False,
+    seconds: float | None = None,
+    signals: Path | None = None,
+) -> int:
+    """Run the books of a config on real venues until a signal, and return the exit code. `guard` comes before.
+
+    Args:
+        serve: returns what runs beside the books.
+        out: takes what happened; with `as_json`, one object at the end.
+        err: takes notes.
+        seconds: stop in order after so long.
+        signals: a file of signals for the books, read as it grows.
+
+    Raises:
+        VenueUnusable: an account or a venue is not fit to be traded on.
+        JournalError: the journal cannot be used.
+    """
+    return asyncio.run(_run_live(config, serve, out, err, as_json, seconds, signals))
+
+
+async def _run_live(
+    config: NodeConfig,
+    serve: Callable[[Node], Service] | None,
+    out: TextIO,
+    err: TextIO,
+    as_json: bool,
+    seconds: float | None,
+    signals: Path | None,
+) -> int:
+    outlet = Outlet(out, err)
+    try:
+        front = Front(config, outlet, as_json)
+        front.begin()
+        books = with_read(config, await _checked(config, front))
+        return await _run(config, books, front, serve, seconds, signals)
+    finally:
+        outlet.close()
+
+
+async def _checked(config: NodeConfig, front: Front) -> dict[InstrumentId, Instrument]:
+    """Return the instruments as the venues have them, once every account was found fit. Raises VenueUnusable."""
+    read: dict[InstrumentId, Instrument] = {}
+    async for finding in check_up(config):
+        if finding.verdict.is_bad:
+            told = f"{finding.account_id}: {finding.text}"
+            raise VenueUnusable(finding.verdict, f"{told}; {finding.next_step}" if finding.next_step else told)
+        if finding.verdict is Verdict.TOLD:
+            front.note(f"warning   {finding.account_id}: {finding.text}; {finding.next_step}".rstrip("; "))
+        if finding.instrument is not None:
+            read[finding.instrument.id] = finding.instrument
+    return read
+
+
+async def _run(
+    config: NodeConfig,
+    books: tuple[BookConfig, ...],
+    front: Front,
+    serve: Callable[[Node], Service] | None,
+    seconds: float | None,
+    signals: Path | None,
+) -> int:
+    reaches = sorted({account.access.reach.value.upper() for account in config.accounts if account.access is not None})
+    mode = f"mode      {', '.join(reaches)}  " + ", ".join(account.id for account in config.accounts)
+    node = front.node(books, origin_now(), mode)
+    accounts: Accounts | None = None
+    try:
+        accounts = Accounts(config, node.clock)
+        await accounts.open()
+    except BaseException:
+        node.abandon()
+        if accounts is not None:
+            await accounts.close()
+        raise
+    tasks: dict[str, Work] = {}
+    if seconds is not None:
+        tasks["time"] = partial(_end_after, node, seconds, front)
+    if signals is not None:
+        tasks["signals"] = partial(follow_signals, signals, node, front.note)
+    try:
+        code = await node.run(accounts.gateway, tasks, serve)
+    finally:
+        await accounts.close()
+    return front.end(node, code)
+
+
+async def _end_after(node: Node, seconds: float, front: Front) -> None:
+    await asyncio.sleep(max(0, node.started_ts_ns + int(seconds * NS_PER_S) - node.now_ns()) / NS_PER_S)
+    front.note(f"{seconds} s are over")
+    node.stop()
+    # The end of a task would end the node as a failure.
+    await asyncio.Event().wait()
+
+
+def _surprised(error: Exception) -> None:
+    raise error

@@ -1,0 +1,271 @@
+"""Whether an account at Binance is fit to be traded on: key, permissions, clock, modes, filters, fees.
+
+Only questions leave from here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import TypeVar
+
+import msgspec
+
+from hedgerow.model.ids import AccountId
+from hedgerow.model.instrument import Instrument
+from hedgerow.model.reach import Reach
+from hedgerow.model.words import Word
+from hedgerow.venues.binance_account import PRODUCT_OF, BinanceAccount
+from hedgerow.venues.binance_venue import FAILURES, BinanceVenue
+from hedgerow.venues.transport.http import NotSent, Unanswered
+from hedgerow.venues.transport.stream import StreamFailed
+from hedgerow.venues.wire.binance import answers
+from hedgerow.venues.wire.binance.answers import FeeRates, Refused
+from hedgerow.venues.wire.binance.build import Requests
+from hedgerow.venues.wire.binance.instruments import UnknownSymbol
+from hedgerow.venues.wire.binance.kinds import PERP_SUFFIX, AccountKind, Product, product_of
+from hedgerow.venues.wire.binance.shapes import Restrictions, SymbolConfigRow
+from hedgerow.venues.wire.payload import BadPayload
+
+Result = TypeVar("Result")
+
+NS_PER_MS = 1_000_000
+# A venue that answers half a question now and then is no reason not to start.
+TRIES = 4
+AGAIN_S = 0.5
+# Binance takes no request that is dated a second ahead; a clock that far off has lost its time server.
+CLOCK_MS_MAX = 1_000
+BPS = 10_000
+# Refusals that a key earns, not a request. Source: Binance docs, "Error codes" (checked 2026-07).
+KEY_CODES = frozenset({-1002, -1022, -2008, -2014, -2015})
+CLOCK_CODE = -1021
+# What a key must be allowed for each kind of account: a field of its permissions, and the words on Binance's page.
+NEEDS = {
+    AccountKind.SPOT: ("enable_spot_and_margin_trading", "Enable Spot & Margin Trading"),
+    AccountKind.MARGIN: ("enable_spot_and_margin_trading", "Enable Spot & Margin Trading"),
+    AccountKind.USDM: ("enable_futures", "Enable Futures"),
+    AccountKind.PORTFOLIO: ("enable_portfolio_margin_trading", "Enable Portfolio Margin Trading"),
+}
+
+
+class Verdict(Word):
+    """What a check came to."""
+
+    OK = "ok"
+    TOLD = "told"
+    "Nothing is wrong, and somebody should know."
+    UNREACHABLE = "unreachable"
+    "The venue cannot be reached or does not answer in full."
+    FORBIDDEN = "forbidden"
+    "The key is wrong, may not what it must, or may what it must not."
+    WRONG = "wrong"
+    "The account or the instrument is not as the config says."
+
+    @property
+    def is_bad(self) -> bool:
+        return self not in (Verdict.OK, Verdict.TOLD)
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One check of one account."""
+
+    account_id: AccountId
+    check: str
+    verdict: Verdict
+    text: str
+    next_step: str = ""
+    instrument: Instrument | None = None
+    "What was read of an instrument."
+
+
+class _Check:
+    """What makes findings of one account."""
+
+    def __init__(self, account: BinanceAccount) -> None:
+        self._account_id = account.account_id
+
+    def found(self, check: str, verdict: Verdict, text: str, next_step: str = "") -> Finding:
+        return Finding(self._account_id, check, verdict, text, next_step)
+
+    def failed(self, check: str, error: Exception) -> Finding:
+        """Return what a question that was not answered means."""
+        if isinstance(error, Refused) and error.code in KEY_CODES:
+            next_step = "check the key, its secret, and the addresses that it may be used from"
+            return self.found(check, Verdict.FORBIDDEN, f"the key was refused: {error}", next_step)
+        if isinstance(error, Refused) and error.code == CLOCK_CODE:
+            return self.found(check, Verdict.UNREACHABLE, f"{error}", "set this machine's clock: switch NTP on")
+        if isinstance(error, NotSent):
+            text = f"it cannot be reached: {error}"
+            return self.found(check, Verdict.UNREACHABLE, text, "look whether it and the network are up")
+        if isinstance(error, Unanswered | BadPayload):
+            return self.found(check, Verdict.UNREACHABLE, f"no whole answer came: {error}", "try again in a minute")
+        return self.found(check, Verdict.UNREACHABLE, f"it refused: {error}", "read what it says")
+
+
+async def examine(
+    account: BinanceAccount, instruments: tuple[Instrument, ...], *, with_stream: bool = False
+) -> AsyncIterator[Finding]:
+    """Yield what is found of an account, one check after the other; after one that is bad, what needs it is left out.
+
+    Args:
+        instruments: what the books trade in it.
+        with_stream: open its private stream as well, and keep it open.
+    """
+    make, venue = _Check(account), account.venue
+    product = PRODUCT_OF[account.kind]
+    try:
+        await _again(partial(venue.read_time, product))
+    except FAILURES as error:
+        yield make.failed("reach", error)
+        return
+    reach = venue.http.addresses.reach
+    yield make.found("reach", Verdict.OK, f"{account.kind.value} at {reach.value} answers")
+    clock = _clock(make, venue, product)
+    yield clock
+    if clock.verdict.is_bad:
+        return
+    requests = Requests(product, "", account.signer, "")
+    async for finding in _key(make, account, requests, product):
+        yield finding
+        if finding.verdict.is_bad:
+            return
+    if product.is_futures:
+        yield await _position_mode(make, venue, requests, product)
+    for instrument in instruments:
+        async for finding in _instrument(make, account, instrument):
+            yield finding
+    if with_stream:
+        try:
+            await account.open()
+            yield make.found("stream", Verdict.OK, "its private stream is live")
+        except StreamFailed as error:
+            text = f"its private stream cannot be opened: {error}"
+            yield make.found("stream", Verdict.UNREACHABLE, text, "try again in a minute")
+
+
+async def _again(ask: Callable[[], Awaitable[Result]]) -> Result:
+    """Return what a question brings; one that was not answered in full is asked again, since asking changes nothing."""
+    for _ in range(TRIES - 1):
+        try:
+            return await ask()
+        except Refused as refused:
+            if refused.status < 500:
+                raise
+        except (Unanswered, BadPayload):
+            pass
+        await asyncio.sleep(AGAIN_S)
+    return await ask()
+
+
+def _clock(make: _Check, venue: BinanceVenue, product: Product) -> Finding:
+    offset = venue.offset(product)
+    off_ms = -offset.ns // NS_PER_MS
+    way = "ahead of" if off_ms > 0 else "behind"
+    text = f"this machine's clock is {abs(off_ms)} ms {way} Binance's, ± {offset.error_ns // NS_PER_MS} ms"
+    if abs(offset.ns) - offset.error_ns > CLOCK_MS_MAX * NS_PER_MS:
+        return make.found("clock", Verdict.UNREACHABLE, text, "set it: switch NTP on, and wait until it has settled")
+    return make.found("clock", Verdict.OK, text)
+
+
+async def _key(
+    make: _Check, account: BinanceAccount, requests: Requests, product: Product
+) -> AsyncIterator[Finding]:
+    """Whether the key is right, may trade, and may not withdraw."""
+    venue = account.venue
+
+    async def balances() -> None:
+        answers.acknowledged(await venue.ask(lambda: requests.balances(venue.stamp(product))))
+
+    async def permissions() -> Restrictions:
+        return answers.permissions_of(await venue.ask(lambda: requests.permissions(venue.stamp(product))))
+
+    try:
+        await _again(balances)
+    except FAILURES as error:
+        yield make.failed("key", error)
+        return
+    yield make.found("key", Verdict.OK, "the key is right, and reads the account")
+    if venue.http.addresses.reach is Reach.TESTNET:
+        yield make.found("permissions", Verdict.TOLD, "the testnet does not tell what a key may do")
+        return
+    try:
+        allowed = await _again(permissions)
+    except FAILURES as error:
+        yield make.failed("permissions", error)
+        return
+    if allowed.enable_withdrawals:
+        text = "the key may withdraw: whoever has it has the money"
+        yield make.found("permissions", Verdict.FORBIDDEN, text, "make a key without withdrawals, and delete this one")
+        return
+    field, words = NEEDS[account.kind]
+    if not getattr(allowed, field):
+        text = f"the key may not trade here: '{words}' is off"
+        yield make.found("permissions", Verdict.FORBIDDEN, text, "switch it on at Binance, under API Management")
+        return
+    text = "the key may trade, and may not withdraw"
+    if allowed.ip_restrict:
+        yield make.found("permissions", Verdict.OK, text)
+    else:
+        text += "; it may be used from anywhere"
+        yield make.found("permissions", Verdict.TOLD, text, "restrict it to this machine's address")
+
+
+async def _position_mode(make: _Check, venue: BinanceVenue, requests: Requests, product: Product) -> Finding:
+    async def mode() -> bool:
+        return answers.is_hedge_mode(await venue.ask(lambda: requests.position_mode(venue.stamp(product))))
+
+    try:
+        is_hedge = await _again(mode)
+    except FAILURES as error:
+        return make.failed("position mode", error)
+    if is_hedge:
+        text = "the account is in hedge mode: it keeps long and short of one instrument apart"
+        return make.found("position mode", Verdict.WRONG, text, "set it to one-way mode, in its preferences at Binance")
+    return make.found("position mode", Verdict.OK, "one-way")
+
+
+async def _instrument(make: _Check, account: BinanceAccount, instrument: Instrument) -> AsyncIterator[Finding]:
+    """Filters, margin type and fees of one instrument."""
+    venue = account.venue
+    product = product_of(account.kind, instrument.kind)
+    symbol = instrument.id.partition(":")[2].removesuffix(PERP_SUFFIX)
+    try:
+        listing = await _again(partial(venue.listing, product, symbol))
+    except UnknownSymbol as error:
+        yield make.found("instrument", Verdict.WRONG, str(error), "mend the leg's symbol in the config")
+        return
+    except FAILURES as error:
+        yield make.failed("instrument", error)
+        return
+    read = listing.instrument
+    if listing.problem:
+        found = make.found("instrument", Verdict.WRONG, listing.problem, "choose another, or wait until it trades")
+    else:
+        text = f"{read.id} trades: tick {read.tick:f}, step {read.step:f}, smallest {read.min_qty:f}"
+        found = make.found("instrument", Verdict.OK, f"{text}, {read.min_notional:f} {read.quote}")
+    yield msgspec.structs.replace(found, instrument=read)
+    requests = Requests(product, symbol, account.signer, read.base)
+
+    async def symbol_config() -> SymbolConfigRow:
+        return answers.symbol_config_of(
+            await venue.ask(lambda: requests.symbol_config(venue.stamp(product))), symbol
+        )
+
+    async def fee_rates() -> FeeRates:
+        answer = await venue.ask(lambda: requests.fee_rates(venue.stamp(product)))
+        return answers.fee_rates_of(answer, product, symbol)
+
+    try:
+        if product.is_futures:
+            config = await _again(symbol_config)
+            text = f"{symbol}: {config.margin_type.lower()} margin, leverage {config.leverage:f}"
+            is_cross = config.margin_type.upper() in ("CROSSED", "CROSS")
+            next_step = "" if is_cross else "isolated margin is used up alone; set it to cross, unless that is meant"
+            yield make.found("margin", Verdict.OK if is_cross else Verdict.TOLD, text, next_step)
+        rates = await _again(fee_rates)
+        text = f"{symbol}: maker {rates.maker * BPS:.4g} bps, taker {rates.taker * BPS:.4g} bps"
+        yield make.found("fees", Verdict.OK, text)
+    except FAILURES as error:
+        # Worth knowing, and nothing that stops a hedge.
+        yield make.found("fees", Verdict.TOLD, f"{symbol}: margin and fees were not told: {error}")
