@@ -150,7 +150,7 @@ def test_explain_tells_the_chain_with_offsets(capsys: Captured, tmp_path: Path) 
         assert run(["explain", "t1"]) == 0
 
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("t1  book b1  from 2023-11-14T22:13:20.")
+    assert lines[0].startswith("t1  book b1  SIM  from 2023-11-14T22:13:20.")
     assert any("ms  residual" in line for line in lines)
     assert any("ms  order" in line and "SELL 1" in line for line in lines)
     assert "result" in lines[-2]

@@ -136,7 +136,7 @@ class Lab:
         """Let a fault meet the next request or frame that fits."""
         self.control("faults", **fault)
 
-    def truth(self, kind: str) -> Any:
-        """Return what really is of the first customer's account of a kind."""
+    def truth(self, kind: str, product: str) -> Any:
+        """Return what really is of the first customer's account of a kind, on one of its markets."""
         rows = self.emulator.venue.truth()["accounts"]
-        return next(row for row in rows if row["name"] == "main" and row["kind"] == kind)
+        return next(row for row in rows if (row["name"], row["kind"], row["product"]) == ("main", kind, product))

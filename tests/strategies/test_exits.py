@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hedgerow.core.commands import SubmitOrder
+from hedgerow.core.commands import CancelOrder, SubmitOrder
 from hedgerow.core.events import LegAdded, PositionsListed, SessionsRead
 from hedgerow.core.step import empty_book, fold
 from hedgerow.model.ids import AccountId, InstrumentId, LegId
@@ -303,6 +303,30 @@ def test_what_other_hands_take_is_not_watched_any_more() -> None:
     assert broker.net_qty("SPY") == 0
     assert broker.quote("SPY", "10.00", "10.10") == []
     assert broker.book.state.memory == ""
+
+
+def test_what_other_hands_take_while_an_exit_works_shrinks_it() -> None:
+    """An exit of ten that stands where six are left would sell four short."""
+    held = {leg(stock(), adopt_later=True): ("10", "100")}
+    broker = Broker(held, slippage_bps_max="50", stop_loss_rate="0.95", reprice_s="600")
+    broker.quote("SPY", "100.00", "100.10")
+    (exit_,) = broker.quote("SPY", "94.00", "94.10")
+    broker.accept(exit_)
+    broker.trade_by_hand("SPY", "-4", "94")
+
+    sent: list[SubmitOrder | CancelOrder] = []
+    while not sent:
+        sent = broker.wait(S) + broker.quote("SPY", "93.00", "93.10")
+    (cancel,) = sent
+    again = [*broker.end(exit_), *broker.wait(30 * S), *broker.quote("SPY", "93.00", "93.10")]
+
+    assert isinstance(cancel, CancelOrder)
+    assert told(again) == ["sell 6 exit/stop_loss"]
+    broker.fill(again[0], "93.00")
+    broker.wait(120 * S)
+    assert broker.net_qty("SPY") == 0
+    assert broker.book.ledger(LegId("spy")).drift_net_qty == 0
+    assert not broker.book.state.alarms
 
 
 def test_a_position_that_is_found_gets_a_leg() -> None:

@@ -19,8 +19,8 @@ from hedgerow.model.order import Role, Side
 from hedgerow.runtime.config import load_text
 from hedgerow.runtime.config_text import ConfigError, find
 from hedgerow.strategies import make
-from hedgerow.strategies.grid_levels import Ladder, frame_of
-from hedgerow.strategies.grid_params import GridParams
+from hedgerow.strategies.grid.levels import Ladder, frame_of
+from hedgerow.strategies.grid.params import GridParams
 from hedgerow.strategies.params import BadParams, parse
 from tests.strategies.books import instrument
 from tests.strategies.grids import HEDGE, LEAD, OTHER, PARAMS, PERP, Floor, changed, grid_config

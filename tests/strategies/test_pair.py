@@ -17,8 +17,8 @@ from hedgerow.model.market import FundingRate
 from hedgerow.model.order import Role, Side
 from hedgerow.sim.scenario import run_text
 from hedgerow.strategies import make
-from hedgerow.strategies.pair_params import common_lot
-from hedgerow.strategies.pair_round import Phase, remembered, told
+from hedgerow.strategies.pair.params import common_lot
+from hedgerow.strategies.pair.round import Phase, remembered, told
 from hedgerow.strategies.params import BadParams
 from tests.strategies.books import NOW_NS, Desk, S, instrument, resting
 from tests.strategies.books import told as held_back

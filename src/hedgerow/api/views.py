@@ -20,6 +20,7 @@ from hedgerow.core.holds import HOLD_TEXTS
 from hedgerow.model.ids import LegId
 from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import Order
+from hedgerow.model.reach import Reach
 from hedgerow.runtime import portfolio
 from hedgerow.runtime.node import holds_something, stopped_from
 
@@ -182,7 +183,7 @@ class BalanceView(msgspec.Struct, frozen=True, kw_only=True):
 
 class StatusView(View, frozen=True, kw_only=True):
     mode: str
-    "`SIM`."
+    "What orders can move: `SIM`, `PAPER`, `EMULATOR`, `TESTNET` or `LIVE`."
     running: bool
     "A node answered. Without one nothing is hedged from now on, and what the venues did since is not known."
     up_s: int | None
@@ -232,6 +233,8 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
 
 class ExplainView(View, frozen=True, kw_only=True):
     subject: str
+    mode: str
+    "As in the status."
     book: str
     rows: tuple[StepView, ...]
     result: str
@@ -258,7 +261,7 @@ def status(
         schema="hedgerow.status/1",
         source=source,
         ts=rfc3339(now_ns),
-        mode="SIM",
+        mode=mode_of((*books, *removed)),
         running=source == RUNNING,
         up_s=up_s,
         hedged=all(book.hedged for book in (*shown, *gone)),
@@ -266,6 +269,11 @@ def status(
         books=shown,
         removed=gone,
     )
+
+
+def mode_of(books: Iterable[Book]) -> str:
+    """Return what the orders of a journal's books can move, which is the same for all."""
+    return next((book.config.reach for book in books), Reach.SIM).value.upper()
 
 
 def portfolio_view(books: Iterable[Book], now_ns: int) -> PortfolioView:
@@ -365,6 +373,7 @@ def explained(explanation: Explanation, source: str, now_ns: int) -> ExplainView
         source=source,
         ts=rfc3339(now_ns),
         subject=explanation.subject,
+        mode=explanation.reach.value.upper(),
         book=explanation.book_id,
         rows=rows,
         result=explanation.result,

@@ -46,7 +46,7 @@ def chain_text(answer: dict[str, Any]) -> str:
     width = max(len(row["what"]) for row in [*rows, {"what": "result"}])
     offsets = [f"+{row['offset_ms']} ms" for row in rows]
     left = max(len(offset) for offset in offsets)
-    lines = [f"{answer['subject']}  book {answer['book']}  from {rows[0]['ts']}"]
+    lines = [f"{answer['subject']}  book {answer['book']}  {answer['mode']}  from {rows[0]['ts']}"]
     for offset, row in zip(offsets, rows, strict=True):
         lines.append(f"{offset.rjust(left)}  {row['what'].ljust(width)}  {row['text']}".rstrip())
     lines.append(f"{' ' * left}  {'result'.ljust(width)}  {answer['result']}")

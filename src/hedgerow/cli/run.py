@@ -70,10 +70,10 @@ def run_command(
         note(f"state     {found.state}   (hedgerow status --state {shlex.quote(str(found.state))})")
     if found.is_real and not is_paper:
         return _run_real(found, tapes, speed, seconds, signals, as_json)
-    from hedgerow.runtime.paper import run_paper
-    from hedgerow.runtime.simulated import run_node
-
-    run = run_paper if is_paper else run_node
+    if is_paper:
+        from hedgerow.runtime.paper import run_paper as run
+    else:
+        from hedgerow.runtime.simulated import run_node as run
     return run(
         found,
         lambda node: Server(node, found.state),

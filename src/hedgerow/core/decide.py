@@ -256,8 +256,8 @@ def _pin_leverage(book: Book, event: Event) -> list[Command]:
     if shown == wanted:
         return [AlarmCleared(key)] if key in book.state.alarms else []
     asked_ns = book.leverage_asked.get(event.leg_id)
-    # Venues refuse a change, or move the liquidation price, while something stands or is held.
-    is_at_rest = book.net_qty(event.leg_id) == 0 and not book.live[event.leg_id]
+    # Venues refuse a change, or move the liquidation price, while something stands or is held, by whomever.
+    is_at_rest = book.net_qty(event.leg_id) == event.net_qty == 0 and not book.live[event.leg_id]
     if asked_ns is None and is_at_rest:
         return [SetLeverage(event.leg_id, wanted)]
     return _unpinned(book, event.leg_id, f"it shows {shown}") if event.asked_ts_ns > (asked_ns or 0) else []

@@ -46,6 +46,7 @@ from hedgerow.core.step import empty_book, fold
 from hedgerow.core.target import Resting, Target
 from hedgerow.model.ids import LegId
 from hedgerow.model.order import CLOSED, Fill, Role
+from hedgerow.model.reach import Reach
 
 # While a book stays unhedged, this many rows of what led to it are kept for the chain.
 ROWS_BEFORE_MAX = 200
@@ -70,6 +71,8 @@ class Explanation(msgspec.Struct, frozen=True):
     rows: tuple[Row, ...]
     result: str
     "How it stands after the last row."
+    reach: Reach
+    "What the book's orders can move."
 
 
 class _Silent:
@@ -118,7 +121,8 @@ class Chain:
         """Return what was found, or None when no turn names the subject."""
         if not self.rows or self._book is None:
             return None
-        return Explanation(self._subject, self._book.config.book_id, tuple(self.rows), self._result(self._book))
+        config = self._book.config
+        return Explanation(self._subject, config.book_id, tuple(self.rows), self._result(self._book), config.reach)
 
     def _result(self, book: Book) -> str:
         span_ms = Decimal(self.rows[-1].ts_ns - self.rows[0].ts_ns) / 1_000_000

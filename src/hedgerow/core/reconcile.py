@@ -66,14 +66,19 @@ def due_reads(book: Book) -> list[Command]:
 
 def witnessed(book: Book, read: TradesRead) -> list[Command]:
     """Return what positions and trades together lead to once the holdings are assigned: drift, or the end of it."""
-    witness = book.witness(read.leg_id)
+    leg_id = read.leg_id
+    witness, ledger = book.witness(leg_id), book.ledger(leg_id)
     drift = witness.drift
-    shown = book.positions_read.get(read.leg_id)
-    if drift is None or shown is None or drift == book.ledger(read.leg_id).drift_net_qty:
+    shown = book.positions_read.get(leg_id)
+    if drift is None or shown is None:
         return []
-    if drift != 0 and book.legs[read.leg_id].adopt_later:
-        return _adopted_later(book, shown, drift) if witness.is_exact else []
-    return _noted(book, shown, drift)
+    if drift != 0 and book.legs[leg_id].adopt_later:
+        if not book.live[leg_id]:
+            return _adopted_later(book, shown, drift) if witness.is_exact else []
+        if drift * ledger.position.net_qty > 0:
+            return []
+        # What was taken away while our exit works is known at once, so that the exit shrinks; then it is taken over.
+    return [] if drift == ledger.drift_net_qty else _noted(book, shown, drift)
 
 
 def _noted(book: Book, read: PositionRead, drift: Decimal) -> list[Command]:
@@ -89,10 +94,8 @@ def _noted(book: Book, read: PositionRead, drift: Decimal) -> list[Command]:
 
 def _adopted_later(book: Book, read: PositionRead, change: Decimal) -> list[Command]:
     """Take over what other hands changed: what they added so that our average becomes the venue's, what they took at
-    the last price. It waits for a price, and for our own orders to end, whose fills must not be taken for theirs.
+    the last price. It waits for a price. No order of ours works, whose fills could be taken for theirs.
     """
-    if book.live[read.leg_id]:
-        return []
     ledger = book.ledger(read.leg_id)
     instrument = book.legs[read.leg_id].instrument
     held = ledger.position.net_qty
@@ -101,7 +104,10 @@ def _adopted_later(book: Book, read: PositionRead, change: Decimal) -> list[Comm
         cost = read.avg_price * (held + change) * instrument.multiplier - ledger.position.net_cost
         bought = cost / (change * instrument.multiplier)
         price = bought if bought > 0 else read.avg_price
-    return [] if price is None else [PositionAdopted(read.leg_id, change, price)]
+    if price is None:
+        return []
+    ended = _noted(book, read, ZERO) if ledger.drift_net_qty != 0 else []
+    return [PositionAdopted(read.leg_id, change, price), *ended]
 
 
 def is_shown(book: Book, leg_id: LegId, asked_ts_ns: int) -> bool:

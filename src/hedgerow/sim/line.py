@@ -530,8 +530,8 @@ class Line:
             self._oracle.by_hand[self.leg_id] += report.qty * report.side.sign
         self._print_soon(fill)
         known = self.orders.get(report.client_order_id)
-        # On a shared account the other book would have to be told of what no exchange knows, and shares that it does not
-        # know could not be sold.
+        # On a shared account the other book would have to be told of what no exchange knows, and unknown shares could
+        # not be sold.
         if (
             ours
             and not self.is_shared

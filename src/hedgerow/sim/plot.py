@@ -13,7 +13,7 @@ from hedgerow.model.ids import AccountId, BookId, InstrumentId, LegId, VenueId
 from hedgerow.model.instrument import FeeCurrency, Instrument, InstrumentKind
 from hedgerow.model.numbers import ONE, ZERO, ceil_to
 from hedgerow.model.session import Session, Sessions
-from hedgerow.strategies.pair_params import common_lot
+from hedgerow.strategies.pair.params import common_lot
 
 START_NS = 1_700_000_000 * NS_PER_S
 "When a world begins: 2023-11-14."

@@ -8,7 +8,14 @@ import msgspec
 
 from hedgerow.core.config import BookConfig
 from hedgerow.core.target import Strategy
-from hedgerow.strategies import carry, exits, exits_params, grid, mirror, pair
+from hedgerow.strategies import carry, mirror
+from hedgerow.strategies.exits import params as exits_params
+from hedgerow.strategies.exits.policy import Exits
+from hedgerow.strategies.grid import check as grid_check
+from hedgerow.strategies.grid.params import GridParams
+from hedgerow.strategies.grid.policy import Grid
+from hedgerow.strategies.pair import params as pair_params
+from hedgerow.strategies.pair.policy import Pair
 from hedgerow.strategies.params import BadParams, ParamError, parse
 
 
@@ -33,9 +40,9 @@ class Policy(msgspec.Struct, frozen=True):
 POLICIES: dict[str, Policy] = {
     "mirror": Policy(mirror.MirrorParams, mirror.check, mirror.Mirror),
     "carry": Policy(carry.CarryParams, carry.check, carry.Carry, carry.takes_signals),
-    "grid": Policy(grid.GridParams, grid.check, grid.Grid, stands_alone=True),
-    "exits": Policy(exits_params.ExitsParams, exits_params.check, exits.Exits, finds_legs=True),
-    "pair": Policy(pair.PairParams, pair.check, pair.Pair, pair.takes_signals, ("long", "short")),
+    "grid": Policy(GridParams, grid_check.check, Grid, stands_alone=True),
+    "exits": Policy(exits_params.ExitsParams, exits_params.check, Exits, finds_legs=True),
+    "pair": Policy(pair_params.PairParams, pair_params.check, Pair, pair_params.takes_signals, ("long", "short")),
 }
 
 

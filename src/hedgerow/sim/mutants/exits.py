@@ -18,10 +18,10 @@ from hedgerow.model.order import Order
 from hedgerow.model.position import Position
 from hedgerow.model.session import Session, Sessions
 from hedgerow.sim.mutants.mutant import Mutant
-from hedgerow.strategies import exits
-from hedgerow.strategies.exits import Exits
-from hedgerow.strategies.exits_look import Look, Rule, Watched, expiry
-from hedgerow.strategies.exits_params import PriceUsed
+from hedgerow.strategies.exits import policy as exits
+from hedgerow.strategies.exits.look import Look, Rule, Watched, expiry
+from hedgerow.strategies.exits.params import PriceUsed
+from hedgerow.strategies.exits.policy import Exits
 from hedgerow.venues import outcomes
 from hedgerow.venues.outcomes import Outcome, Proof
 

@@ -15,10 +15,15 @@ from hedgerow.model.ids import ClientOrderId
 from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import UNPROVEN, Order, OrderStatus, Role, Side
 from hedgerow.sim.mutants.mutant import Mutant
-from hedgerow.strategies import grid, grid_brakes, grid_entries, grid_exits, grid_levels, grid_look
-from hedgerow.strategies.grid_brakes import Braked
-from hedgerow.strategies.grid_levels import Ladder, Level
-from hedgerow.strategies.grid_look import Look, Lot, level_number
+from hedgerow.strategies.grid import brakes as grid_brakes
+from hedgerow.strategies.grid import entries as grid_entries
+from hedgerow.strategies.grid import exits as grid_exits
+from hedgerow.strategies.grid import levels as grid_levels
+from hedgerow.strategies.grid import look as grid_look
+from hedgerow.strategies.grid import policy as grid
+from hedgerow.strategies.grid.brakes import Braked
+from hedgerow.strategies.grid.levels import Ladder, Level
+from hedgerow.strategies.grid.look import Look, Lot, level_number
 from hedgerow.venues import outcomes
 from hedgerow.venues.outcomes import Outcome, Proof
 

@@ -17,11 +17,12 @@ from hedgerow.model.instrument import Instrument
 from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import UNPROVEN, Order, OrderStatus
 from hedgerow.sim.mutants.mutant import Mutant
-from hedgerow.strategies import pair, pair_opening
-from hedgerow.strategies.pair import Pair
-from hedgerow.strategies.pair_leg import PairLeg
-from hedgerow.strategies.pair_opening import Opening
-from hedgerow.strategies.pair_round import Memory, Phase
+from hedgerow.strategies.pair import opening as pair_opening
+from hedgerow.strategies.pair import policy as pair
+from hedgerow.strategies.pair.leg import PairLeg
+from hedgerow.strategies.pair.opening import Opening
+from hedgerow.strategies.pair.policy import Pair
+from hedgerow.strategies.pair.round import Memory, Phase
 from hedgerow.strategies.quoting import Reason
 
 # The functions as they are, for mutants that only bend them.

@@ -12,9 +12,9 @@ from hedgerow.core.target import Resting
 from hedgerow.model.instrument import Instrument
 from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import Role, Side
-from hedgerow.strategies.grid_levels import Ladder, Level, entry_slot, exit_slot, shown
-from hedgerow.strategies.grid_look import Look, Lot, level_number
-from hedgerow.strategies.grid_params import StrayExit
+from hedgerow.strategies.grid.levels import Ladder, Level, entry_slot, exit_slot, shown
+from hedgerow.strategies.grid.look import Look, Lot, level_number
+from hedgerow.strategies.grid.params import StrayExit
 
 
 def seed(look: Look, ladder: Ladder) -> None:

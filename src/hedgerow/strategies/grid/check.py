@@ -12,9 +12,9 @@ from hedgerow.model.ids import LegId
 from hedgerow.model.instrument import Instrument, InstrumentKind
 from hedgerow.model.numbers import BPS
 from hedgerow.model.order import Side
-from hedgerow.strategies.grid_brakes import stops_below
-from hedgerow.strategies.grid_levels import Ladder, Misfit, frame_of, shown, spacing_of, worst_cases
-from hedgerow.strategies.grid_params import Direction, GridParams, Progression
+from hedgerow.strategies.grid.brakes import stops_below
+from hedgerow.strategies.grid.levels import Ladder, Misfit, frame_of, shown, spacing_of, worst_cases
+from hedgerow.strategies.grid.params import Direction, GridParams, Progression
 from hedgerow.strategies.params import ParamError
 from hedgerow.strategies.quoting import hedge_errors
 

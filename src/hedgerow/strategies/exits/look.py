@@ -13,7 +13,7 @@ from hedgerow.model.instrument import InstrumentKind
 from hedgerow.model.occ import parse_occ
 from hedgerow.model.session import Sessions, session_at
 from hedgerow.model.words import Word
-from hedgerow.strategies.exits_params import TWO
+from hedgerow.strategies.exits.params import TWO
 
 SLOT = "exit/"
 

@@ -22,8 +22,8 @@ from hedgerow.model.market import Quote
 from hedgerow.model.numbers import BPS, ONE, ZERO, ceil_to, floor_to
 from hedgerow.model.order import Order, OrderType, Role, Side, TimeInForce
 from hedgerow.model.session import day_close_ns, next_session, session_at
-from hedgerow.strategies.exits_look import NOTHING, SLOT, UNSEEN, Look, Memory, Rule, Watched, expiry, remembered
-from hedgerow.strategies.exits_params import TWO, ExitsParams, PriceUsed, StaleSides
+from hedgerow.strategies.exits.look import NOTHING, SLOT, UNSEEN, Look, Memory, Rule, Watched, expiry, remembered
+from hedgerow.strategies.exits.params import TWO, ExitsParams, PriceUsed, StaleSides
 from hedgerow.strategies.quoting import earliest, to_ns
 
 # Where the hold stands that says why the prices of a leg cannot be judged now.

@@ -12,8 +12,8 @@ from hedgerow.core.target import Resting
 from hedgerow.model.instrument import InstrumentKind
 from hedgerow.model.numbers import BPS, ONE, ZERO, ceil_to, floor_to
 from hedgerow.model.order import Order, Role, Side, TimeInForce
-from hedgerow.strategies.pair_leg import PairLeg
-from hedgerow.strategies.pair_params import BelowMinimum, First, PairParams, common_lot
+from hedgerow.strategies.pair.leg import PairLeg
+from hedgerow.strategies.pair.params import BelowMinimum, First, PairParams, common_lot
 from hedgerow.strategies.quoting import Reason
 
 OPEN = "open"

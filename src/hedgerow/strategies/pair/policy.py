@@ -18,10 +18,10 @@ from hedgerow.core.target import NetTarget, Resting, Taking, Target, WakePrice
 from hedgerow.model.ids import LegId
 from hedgerow.model.numbers import BPS, ZERO
 from hedgerow.model.order import Role, Side
-from hedgerow.strategies.pair_leg import TAKE_PROFIT, PairLeg
-from hedgerow.strategies.pair_opening import OPEN, SHOWN_BPS, Opening
-from hedgerow.strategies.pair_params import AfterExit, PairParams, Rounds, check, takes_signals
-from hedgerow.strategies.pair_round import Memory, Phase, remembered, told
+from hedgerow.strategies.pair.leg import TAKE_PROFIT, PairLeg
+from hedgerow.strategies.pair.opening import OPEN, SHOWN_BPS, Opening
+from hedgerow.strategies.pair.params import AfterExit, PairParams, Rounds, check, takes_signals
+from hedgerow.strategies.pair.round import Memory, Phase, remembered, told
 from hedgerow.strategies.quoting import Reason, earliest, is_worth_it, to_ns
 
 __all__ = ["Pair", "PairParams", "check", "takes_signals"]

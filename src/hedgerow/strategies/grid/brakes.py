@@ -10,10 +10,10 @@ from msgspec.structs import replace
 from hedgerow.core.commands import Mode
 from hedgerow.core.holds import HoldReason
 from hedgerow.model.numbers import BPS, ONE, ZERO
-from hedgerow.strategies.grid_levels import shown
-from hedgerow.strategies.grid_look import Look
-from hedgerow.strategies.grid_params import Direction, GridParams
-from hedgerow.strategies.grid_watch import exit_price
+from hedgerow.strategies.grid.levels import shown
+from hedgerow.strategies.grid.look import Look
+from hedgerow.strategies.grid.params import Direction, GridParams
+from hedgerow.strategies.grid.watch import exit_price
 
 # A brake is let go at this part of what put it on: a measure that hovers there must not cancel and place for ever.
 RELEASE_RATIO = Decimal("0.9")

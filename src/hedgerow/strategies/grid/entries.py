@@ -8,9 +8,9 @@ from hedgerow.core.holds import HoldReason
 from hedgerow.core.target import Resting
 from hedgerow.model.numbers import ONE, ZERO
 from hedgerow.model.order import Order, Role, Side
-from hedgerow.strategies.grid_brakes import Braked
-from hedgerow.strategies.grid_levels import Ladder, Level
-from hedgerow.strategies.grid_look import ENTRIES, Look, Lot
+from hedgerow.strategies.grid.brakes import Braked
+from hedgerow.strategies.grid.levels import Ladder, Level
+from hedgerow.strategies.grid.look import ENTRIES, Look, Lot
 from hedgerow.strategies.quoting import Reason
 
 

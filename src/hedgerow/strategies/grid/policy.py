@@ -14,15 +14,15 @@ from hedgerow.core.holds import HoldReason
 from hedgerow.core.target import NetTarget, Taking, Target
 from hedgerow.model.instrument import Instrument
 from hedgerow.model.order import Role
-from hedgerow.strategies.grid_brakes import brake, stop
-from hedgerow.strategies.grid_check import check, grid_leg
-from hedgerow.strategies.grid_entries import want_entries
-from hedgerow.strategies.grid_exits import seed, want_exits
-from hedgerow.strategies.grid_levels import Frame, Ladder
-from hedgerow.strategies.grid_look import ENTRIES, Look, held_lots
-from hedgerow.strategies.grid_memory import remembered
-from hedgerow.strategies.grid_params import GridParams
-from hedgerow.strategies.grid_range import keep_range, measure, place, told
+from hedgerow.strategies.grid.brakes import brake, stop
+from hedgerow.strategies.grid.check import check, grid_leg
+from hedgerow.strategies.grid.entries import want_entries
+from hedgerow.strategies.grid.exits import seed, want_exits
+from hedgerow.strategies.grid.levels import Frame, Ladder
+from hedgerow.strategies.grid.look import ENTRIES, Look, held_lots
+from hedgerow.strategies.grid.memory import remembered
+from hedgerow.strategies.grid.params import GridParams
+from hedgerow.strategies.grid.range import keep_range, measure, place, told
 from hedgerow.strategies.quoting import Reason, hedge_reason
 
 __all__ = ["Grid", "GridParams", "check"]

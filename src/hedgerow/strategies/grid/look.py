@@ -13,9 +13,9 @@ from hedgerow.core.target import Resting
 from hedgerow.model.ids import LegId
 from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import Order, Role, Side
-from hedgerow.strategies.grid_memory import Memory, atr_bps
-from hedgerow.strategies.grid_params import GridParams
-from hedgerow.strategies.grid_watch import Pnl, Watch
+from hedgerow.strategies.grid.memory import Memory, atr_bps
+from hedgerow.strategies.grid.params import GridParams
+from hedgerow.strategies.grid.watch import Pnl, Watch
 from hedgerow.strategies.quoting import earliest
 
 # Where holds that are not about one order stand.

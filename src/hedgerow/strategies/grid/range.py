@@ -11,9 +11,9 @@ from hedgerow.core.config import NS_PER_S
 from hedgerow.core.holds import Alarm, AlarmKind, HoldReason
 from hedgerow.model.numbers import BPS, ZERO
 from hedgerow.model.words import Word
-from hedgerow.strategies.grid_levels import Frame, Ladder, frame_of, shown
-from hedgerow.strategies.grid_look import RANGE, Look
-from hedgerow.strategies.grid_params import GridParams, OutOfRange, RecenterWhen
+from hedgerow.strategies.grid.levels import Frame, Ladder, frame_of, shown
+from hedgerow.strategies.grid.look import RANGE, Look
+from hedgerow.strategies.grid.params import GridParams, OutOfRange, RecenterWhen
 from hedgerow.strategies.quoting import to_ns
 
 ABOVE, BELOW = "above", "below"

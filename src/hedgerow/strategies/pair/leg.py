@@ -10,7 +10,7 @@ from hedgerow.core.target import WakePrice
 from hedgerow.model.instrument import Instrument
 from hedgerow.model.numbers import BPS, ONE, ceil_to, floor_to
 from hedgerow.model.order import Side
-from hedgerow.strategies.pair_params import PairParams
+from hedgerow.strategies.pair.params import PairParams
 from hedgerow.strategies.quoting import is_worth_it
 
 TAKE_PROFIT = "take_profit"

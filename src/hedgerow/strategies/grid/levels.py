@@ -13,7 +13,7 @@ import msgspec
 from hedgerow.model.instrument import Instrument, InstrumentKind
 from hedgerow.model.numbers import BPS, ONE, ZERO
 from hedgerow.model.order import Side
-from hedgerow.strategies.grid_params import Direction, GridParams, Progression, Sizing
+from hedgerow.strategies.grid.params import Direction, GridParams, Progression, Sizing
 
 CENT = Decimal("0.01")
 

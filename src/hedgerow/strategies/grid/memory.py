@@ -9,7 +9,7 @@ from itertools import pairwise
 import msgspec
 
 from hedgerow.model.numbers import BPS, ONE, ZERO
-from hedgerow.strategies.grid_levels import Frame
+from hedgerow.strategies.grid.levels import Frame
 
 
 class Memory(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -1,0 +1,1 @@
+"""Positions that exist already, closed by the first of their rules that fires: `policy` decides, by `look`."""

@@ -1,0 +1,1 @@
+"""Long on one venue, short on another, in rounds: `policy` decides, `opening` and `leg` know how."""
