@@ -36,6 +36,16 @@ def test_interest_in_the_base_asset_is_less_position_and_the_same_money() -> Non
     assert gain == 2 * 110 - 200 - Decimal("0.1") * 110
 
 
+def test_interest_of_a_loan_of_other_hands_is_theirs() -> None:
+    """Booked as ours, it would be hedged; left out, it would be drift."""
+    ledger = Ledger(LEAD, position=Position(Decimal(2), Decimal(200)), foreign_net_qty=Decimal(-5))
+
+    assert ledger.charge_interest("i1", "BTC", Decimal("0.1"), LEG)
+
+    assert (ledger.position.net_qty, ledger.foreign_net_qty) == (2, Decimal("-5.1"))
+    assert not ledger.interest
+
+
 def test_the_cursor_follows_a_visibility_time_behind() -> None:
     """What a read of now started from, it has shown in full as of that long ago."""
     ledger = Ledger(LEAD)

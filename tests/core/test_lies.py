@@ -106,6 +106,24 @@ def test_a_liquidation_found_in_the_trades_freezes_once() -> None:
     assert made.book.net_qty(HEDGE) == Decimal("-0.3")
 
 
+def test_a_liquidation_whose_trade_is_nameless_is_known_once_the_venue_names_its_order() -> None:
+    """Trade records of some venues bear no client id; a liquidation that only a read showed is the book's all the same."""
+    made, hedge = hedging()
+    made.accept(hedge)
+    made.fills(hedge, "0.4")
+    made.tell(TradesRead(made.now_ns, HEDGE, made.now_ns, (), "8"))
+    nameless = replace(made.fill(hedge, "0.1"), side=Side.BUY, order_id=None, venue_order_id=VenueOrderId("v9"))
+    made.tell(TradesRead(made.now_ns, HEDGE, made.now_ns, (nameless,), "9"))
+
+    name, ended = ClientOrderId("autoclose-77"), OrderStatus.FILLED
+    report = OrderReported(made.now_ns, name, ended, Decimal("0.1"), VenueOrderId("v9"), leg_id=HEDGE, venue_made=True)
+    made.tell(report)
+
+    assert made.book.net_qty(HEDGE) == Decimal("-0.3")
+    assert made.book.mode is Mode.FROZEN
+    assert not made.book.state.parked
+
+
 def test_a_liquidation_of_before_the_book_is_in_its_first_position_read_already() -> None:
     """An account's past is full of them: booked as ours, each would be hedged by an order that nobody owes."""
     made = Desk(Quoting())

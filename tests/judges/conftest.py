@@ -9,28 +9,28 @@ from pathlib import Path
 
 import pytest
 
-from tests.judges.lab import Lab, certificate
+from tests.judges.lab import Lab
 
-JUDGED_BY_CCXT = ["test_requests.py", "test_ccxt_parsers.py", "test_ccxt_rest.py", "test_ccxt_streams.py"]
+JUDGED_BY_CCXT = ["test_requests.py", "test_ccxt_*.py"]
 JUDGED_BY_BINANCE = ["test_binance_client.py"]
 
-collect_ignore = [
+collect_ignore_glob = [
     *(JUDGED_BY_CCXT if find_spec("ccxt") is None else ()),
     *(JUDGED_BY_BINANCE if find_spec("binance_sdk_spot") is None else ()),
 ]
 
 
 @pytest.fixture(scope="session")
-def certificate_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A certificate for all of Binance's hosts, and its key."""
-    return certificate(tmp_path_factory.mktemp("ca"))
+def ca_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a certificate for all of Binance's hosts is made, once."""
+    return tmp_path_factory.mktemp("ca")
 
 
 @pytest.fixture
-def lab(certificate_files: tuple[Path, Path]) -> Iterator[Lab]:
+def lab(ca_folder: Path) -> Iterator[Lab]:
     """An emulator that answers to all of Binance's names, on a loop of its own."""
     with asyncio.Runner() as runner:
-        made = Lab(runner, certificate_files)
+        made = Lab(runner, ca_folder)
         made.run(made.open())
         yield made
         made.run(made.close())

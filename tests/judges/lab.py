@@ -6,8 +6,6 @@ A client runs against it with its production URLs, which matters: ccxt chooses i
 from __future__ import annotations
 
 import asyncio
-import datetime
-import ipaddress
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine
@@ -18,45 +16,17 @@ from typing import Any, TypeVar
 import aiohttp
 import msgspec
 from aiohttp.abc import AbstractResolver, ResolveResult
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from hedgerow.emulators.binance.customers import DEFAULT_KEY, DEFAULT_SECRET
 from hedgerow.emulators.binance.server import Emulator
+from hedgerow.emulators.tls import CA_FILE, server_context
 
 Result = TypeVar("Result")
 
-HOSTS = ["*.binance.com", "localhost"]
+HOSTS = ["*.binance.com"]
 # What the book shows at first: one level on each side, far from where the tests let others trade.
 BID, ASK = Decimal("60000.0"), Decimal("60010.0")
 PATIENCE_S = 30.0
-
-
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """Return (certificate, key) of a server for all of Binance's hosts; the certificate is its own CA."""
-    key = generate_private_key(SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hedgerow judges")])
-    now = datetime.datetime.now(datetime.UTC)
-    names = [x509.DNSName(host) for host in HOSTS] + [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, SHA256())
-    )
-    certificate_file, key_file = folder / "ca.pem", folder / "key.pem"
-    certificate_file.write_bytes(made.public_bytes(Encoding.PEM))
-    key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return certificate_file, key_file
 
 
 class Loopback(AbstractResolver):
@@ -79,14 +49,11 @@ class Loopback(AbstractResolver):
 class Lab:
     """An emulator whose markets stand still until a test moves them, and the session of an unmodified client."""
 
-    def __init__(self, runner: asyncio.Runner, files: tuple[Path, Path]) -> None:
-        certificate_file, key_file = files
-        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        server.load_cert_chain(certificate_file, key_file)
+    def __init__(self, runner: asyncio.Runner, folder: Path) -> None:
         self._runner = runner
-        self._certificate_file = certificate_file
+        self._ca = folder / CA_FILE
         self._closing: list[Callable[[], Awaitable[None]]] = []
-        self.emulator = Emulator(is_still=True, tls=server)
+        self.emulator = Emulator(is_still=True, tls=server_context(folder, HOSTS))
         self.key, self.secret = DEFAULT_KEY, DEFAULT_SECRET
 
     def run(self, story: Coroutine[Any, Any, Result]) -> Result:
@@ -106,7 +73,7 @@ class Lab:
 
     async def session(self) -> aiohttp.ClientSession:
         """Return a session for which the whole of Binance is here."""
-        trusts = ssl.create_default_context(cafile=str(self._certificate_file))
+        trusts = ssl.create_default_context(cafile=str(self._ca))
         connector = aiohttp.TCPConnector(ssl=trusts, resolver=Loopback(self.emulator.port), use_dns_cache=False)
         made = aiohttp.ClientSession(connector=connector)
         self._closing.append(made.close)

@@ -114,7 +114,7 @@ def test_an_order_rests_is_found_and_canceled(lab: Lab, account: Account) -> Non
         assert canceled["id"] == placed["id"]
         assert canceled["status"] == "canceled"
         trader.agree(found)
-        assert trader.truth(placed["clientOrderId"])["status"] == "canceled"
+        assert trader.truth(placed["clientOrderId"])["status"] == "CANCELED"
         assert await trader.client.fetch_open_orders(account.symbol, None, None, dict(account.params)) == []
 
     lab.run(story())
@@ -226,7 +226,7 @@ def test_a_spot_order_is_canceled_and_replaced(lab: Lab) -> None:
         replaced = await trader.client.edit_order(order["id"], SPOT.symbol, "limit", "buy", 0.2, 59_001, {})
 
         assert replaced["id"] != order["id"]
-        assert trader.truth(order["clientOrderId"])["status"] == "canceled"
+        assert trader.truth(order["clientOrderId"])["status"] == "CANCELED"
         trader.agree(replaced)
 
     lab.run(story())
@@ -242,7 +242,7 @@ def test_known_defect_ccxt_amends_margin_orders_on_spot(lab: Lab, account: Accou
         with pytest.raises(ccxt.pro.BadResponse, match="-2022"):
             await trader.client.edit_order(order["id"], account.symbol, "limit", "buy", 0.2, 59_001, account.params)
 
-        assert trader.truth(order["clientOrderId"])["status"] == "open"
+        assert trader.truth(order["clientOrderId"])["status"] == "NEW"
 
     lab.run(story())
 
@@ -288,8 +288,9 @@ def test_positions_leverage_and_modes(lab: Lab, account: Account) -> None:
         assert mode["hedged"] is False
         await trader.market("buy", 0.1)
         (row,) = await client.fetch_positions([account.symbol], dict(way))
-        assert row["leverage"] == 7
         assert row["entryPrice"] == float(ASK)
+        # Binance's third edition of this read tells no leverage, and ccxt shows none then; portfolio margin tells it.
+        assert row["leverage"] == (7 if account.is_portfolio else None)
 
     lab.run(story())
 

@@ -250,7 +250,7 @@ BY_NAME: list[tuple[Product, Ours, str, dict[str, object]]] = [
             dict.fromkeys((Product.MARGIN, Product.PM_MARGIN), "sapiGetMarginNextHourlyInterestRate"),
         ),
         (
-            lambda build: build.listen_token(STAMP),
+            lambda build: build.listen_token(),
             {},
             {Product.MARGIN: "sapiPostUserListenToken"},
         ),

@@ -14,6 +14,7 @@ from hedgerow.core.holds import HoldReason
 from hedgerow.journal.errors import JournalError
 from hedgerow.model.ids import AccountId, BookId, LegId
 from hedgerow.model.instrument import Instrument, InstrumentKind
+from hedgerow.model.order import Side
 from hedgerow.runtime import portfolio
 from hedgerow.runtime.cycle import Cycle
 from hedgerow.runtime.dispatch import Budget, Dispatch
@@ -201,3 +202,17 @@ def test_interest_of_an_account_is_booked_by_one_book() -> None:
         running.deliver(book_id, InterestCharged(made[0].now_ns, LEAD, "i1", "USD", Decimal("0.5")))
 
     assert [each.book.ledger(LEAD).interest.get("USD") for each in made] == [Decimal("0.5"), None]
+
+
+def test_interest_of_a_coin_is_booked_where_it_is_owed() -> None:
+    """The book that is short has borrowed it; whoever hears of it first, it is booked once."""
+    margin = instrument("lead", kind=InstrumentKind.MARGIN)
+    made = [Desk(Quoting(entry("1", side=side)), config(lead=margin)) for side in (Side.BUY, Side.SELL)]
+    for each in made:
+        each.fills(each.standing(), "0.4")
+    running, names = cycle_of(*made)
+
+    for book_id in names:
+        running.deliver(book_id, InterestCharged(made[0].now_ns, LEAD, "i1", "BTC", Decimal("0.001")))
+
+    assert [each.book.net_qty(LEAD) for each in made] == [Decimal("0.4"), Decimal("-0.401")]

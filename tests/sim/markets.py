@@ -67,7 +67,49 @@ books:
     qty: 0.005
     active_levels: 6
 """
-CONFIGS = {"mirror": MIRROR, "carry": CARRY, "grid": GRID}
+# Conditions that come and go with every few quotes.
+CARRY_SWINGING = (
+    CARRY.replace("entry_basis_bps_min: -50", "entry_basis_bps_min: 0.5\n    withdraw_basis_bps: -0.5")
+    + """
+    exit_basis_bps_max: -1
+"""
+)
+CARRY_MAKING = (
+    CARRY_SWINGING
+    + """
+    hedge_style: maker
+    maker_timeout_s: 1
+    requote_s: 0.5
+    ladder_levels: 2
+    ladder_step_bps: 1
+    slippage_bps_max: 5
+"""
+)
+PAIR = (
+    ACCOUNTS
+    + """
+books:
+  btc:
+    policy: pair
+    legs:
+      long:  {account: a/main, symbol: BTC-PERP}
+      short: {account: b/main, symbol: BTC-PERP}
+    notional: 3000
+    rounds: continuous
+    pause_s: 0.5
+    stop_loss_bps: 2
+    take_profit_bps: 2
+    max_hold_s: 3
+"""
+)
+CONFIGS = {
+    "mirror": MIRROR,
+    "carry": CARRY,
+    "carry swinging": CARRY_SWINGING,
+    "carry making": CARRY_MAKING,
+    "grid": GRID,
+    "pair": PAIR,
+}
 
 
 def config_of(text: str) -> NodeConfig:

@@ -550,7 +550,12 @@ def _apply_nameless(book: Book, leg_id: LegId, fill: Fill) -> bool:
 
 
 def _apply_named(
-    book: Book, venue_order_id: VenueOrderId | None, order_id: ClientOrderId, leg_id: LegId = NO_LEG
+    book: Book,
+    venue_order_id: VenueOrderId | None,
+    order_id: ClientOrderId,
+    leg_id: LegId = NO_LEG,
+    *,
+    venue_made: bool = False,
 ) -> bool:
     """The venue says whose an order is: the parked trades of it find their owner. Two venues may use one number."""
     if venue_order_id is None or not book.state.parked:
@@ -570,7 +575,7 @@ def _apply_named(
     book.named_ts_ns.pop(venue_order_id, None)
     book.look_again = True
     for fill in named:
-        owned = replace(fill, order_id=order_id)
+        owned = replace(fill, order_id=order_id, venue_made=venue_made)
         if _apply_fill(book, whose, owned) and parked_key(owned) not in book.parked_keys:
             book.booked_now.append(owned)
     return True
@@ -709,7 +714,7 @@ def _apply_shown(
 
 
 def _apply_report(book: Book, event: OrderReported) -> bool:
-    named = _apply_named(book, event.venue_order_id, event.order_id, event.leg_id)
+    named = _apply_named(book, event.venue_order_id, event.order_id, event.leg_id, venue_made=event.venue_made)
     return _apply_status(book, event) or named
 
 

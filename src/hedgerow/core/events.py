@@ -122,6 +122,8 @@ class OrderReported(_Event, frozen=True):
     code: str = ""
     leg_id: LegId = LegId("")
     "Whose gateway says so; needed only to learn that an order with this venue order id is somebody else's."
+    venue_made: bool = False
+    "The order is the venue's own: a liquidation, a deleveraging, a settlement."
 
 
 class OrderNotFound(_Event, frozen=True):

@@ -12,10 +12,10 @@ from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import Fill
 from hedgerow.model.position import Position
 
-# Funding comes a few times a day, and venues repeat it only around a reconnect.
-FUNDING_IDS_MAX = 64
-# Interest comes once an hour at the most, and a venue repeats it as funding.
-INTEREST_IDS_MAX = 64
+# Funding comes a few times a day; venues repeat it around a reconnect, and a page of their history is a hundred rows.
+FUNDING_IDS_MAX = 256
+# Interest comes once an hour for each of two currencies, and a venue repeats it as funding.
+INTEREST_IDS_MAX = 256
 # Reads that come faster than the cursor needs are not noted one by one.
 YOUNG_CURSORS_MAX = 8
 NO_POSITION = Position()
@@ -127,6 +127,11 @@ class Ledger(msgspec.Struct):
         del self.interest_ids[:-INTEREST_IDS_MAX]
         instrument = leg.instrument
         if currency == instrument.base:
+            foreign = self.foreign_net_qty or ZERO
+            if foreign < min(self.position.net_qty, ZERO):
+                # Somebody else owes more of it than we do.
+                self.foreign_net_qty = foreign - amount
+                return True
             price = self.last_price or ZERO
             self.position = self.position.moved(-amount, price, instrument.multiplier)
             currency, amount = instrument.quote, amount * price * instrument.multiplier

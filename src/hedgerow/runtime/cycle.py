@@ -188,13 +188,16 @@ class Cycle:
     # Stepping.
 
     def _step(self, book_id: BookId, event: Event) -> None:
+        if type(event) is InterestCharged:
+            whose = self._whose_interest(book_id, event)
+            if whose is None:
+                return
+            book_id, event = whose
         running = self._running[book_id]
         book = running.book
         if type(event) is PortfolioSeen:
             # As it is now: since it was put in line, another book may have taken the room.
             event = self._portfolio()[book_id]
-        if type(event) is InterestCharged and not self._is_charged(book, event):
-            return
         if isinstance(event, PositionRead | FundingPaid) and book.legs[event.leg_id].shared:
             event = self._shared(book, event)
         try:
@@ -227,18 +230,27 @@ class Cycle:
         books = {book_id: running.book for book_id, running in self._running.items()}
         return portfolio.seen(books, self._clock.now_ns())
 
-    def _is_charged(self, book: Book, event: InterestCharged) -> bool:
-        """Interest is charged to an account, and every leg that may borrow hears of it: one of them books it."""
-        account_id = book.legs[event.leg_id].account_id
+    def _whose_interest(self, book_id: BookId, event: InterestCharged) -> tuple[BookId, InterestCharged] | None:
+        """Interest is charged to an account, and every leg that may borrow hears of it: the one that owes most books it.
+
+        None when that was done.
+        """
+        account_id = self._running[book_id].book.legs[event.leg_id].account_id
         concerned = [
-            (event.currency != leg.instrument.base, running.book.config.book_id, leg.id)
-            for running in self._running.values()
+            (event.currency != leg.instrument.base, running.book.net_qty(leg.id), name, leg.id)
+            for name, running in self._running.items()
             for leg in running.book.legs.values()
             if leg.account_id == account_id
             and leg.instrument.kind is InstrumentKind.MARGIN
             and event.currency in (leg.instrument.base, leg.instrument.quote)
         ]
-        return not concerned or min(concerned)[1:] == (book.config.book_id, event.leg_id)
+        if any(
+            event.interest_id in self._running[name].book.ledger(leg_id).interest_ids
+            for _, _, name, leg_id in concerned
+        ):
+            return None
+        _, _, name, leg_id = min(concerned, default=(False, ZERO, book_id, event.leg_id))
+        return name, replace(event, leg_id=leg_id)
 
     def _shared(self, book: Book, event: PositionRead | FundingPaid) -> Event:
         """Tell what of a shared position other books hold by fills, or pass on this book's part of its funding."""

@@ -85,7 +85,8 @@ def test_a_certificate_of_a_stranger_is_not_sent(tmp_path: Path) -> None:
     """TLS is verified, always: an order shown to whoever stands between is no order."""
 
     async def work() -> None:
-        server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0, ssl=server_context(tmp_path))
+        tls = server_context(tmp_path, ("127.0.0.1",))
+        server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0, ssl=tls)
         port = server.sockets[0].getsockname()[1]
         session = Http(Addresses(Reach.EMULATOR, {"api": f"https://127.0.0.1:{port}"}))
         try:

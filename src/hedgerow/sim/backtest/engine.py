@@ -113,6 +113,8 @@ class Backtest:
         self.end_ns = max(track.last_ts_ns for track in self._list) + END_NS
         self._watches: dict[InstrumentId, list[Watch]] = {instrument_id: [] for instrument_id in self.tracks}
         self._lines_of: dict[AccountId, list[Line]] = {account.id: [] for account in config.accounts}
+        self._lines: list[tuple[Book, Line]] = []
+        "Every line, with the book that it leads to."
         self._rates: dict[InstrumentId, FundingRate] = {}
         self._bounds: dict[InstrumentId, Bounds] = {}
         self._dues = {venue_id: each.next_due_ns() or NEVER for venue_id, each in self._exchanges.items()}
@@ -166,9 +168,14 @@ class Backtest:
                 self._happened(exchange, ts_ns)
                 self._show_rates(venue_id)
         self._deliver_quotes(ts_ns)
+        for book, line in self._lines if self._skips else ():
+            if line.beat_ns + BEAT_NS <= ts_ns and book.now_ns >= book.idle_until_ns:
+                self._beat(line, ts_ns)
         clock = self.clock
         while (call_ns := clock.due_ns()) is not None and call_ns <= ts_ns and self._failure is None:
-            if clock.next_is_book_timer() and self._skips and self._beat(call_ns):
+            # A book that looks again at once does so before it hears anything new.
+            is_at_once = call_ns <= clock.now_ns() + 1
+            if self._skips and not is_at_once and clock.next_is_book_timer() and self._catch_up_beats(call_ns):
                 # A sign of life may have moved the timer.
                 continue
             clock.run_one()
@@ -179,6 +186,10 @@ class Backtest:
         next_ns = self.clock.due_ns()
         next_ns = NEVER if next_ns is None else next_ns
         next_ns = min(next_ns, *self._dues.values())
+        for book, line in self._lines if self._skips else ():
+            if book.now_ns >= book.idle_until_ns:
+                # A book that is up to something looks again at each sign of life.
+                next_ns = min(next_ns, line.beat_ns + BEAT_NS)
         for track in self._list:
             next_ns = min(next_ns, self._next_of(track, next_ns))
         return next_ns
@@ -316,15 +327,19 @@ class Backtest:
                 watch.gateway.receive(Shown(shown.quote))
                 self._send_durable()
 
-    def _beat(self, ts_ns: int) -> bool:
+    def _catch_up_beats(self, ts_ns: int) -> bool:
         """Give the signs of life that came before a timer; return whether there were any."""
-        late = [line for lines in self._lines_of.values() for line in lines if ts_ns - line.beat_ns > BEAT_NS]
+        late = [line for _, line in self._lines if ts_ns - line.beat_ns > BEAT_NS]
         for line in late:
-            beat_ns = line.beat_ns + (ts_ns - 1 - line.beat_ns) // BEAT_NS * BEAT_NS
-            self.clock.set(max(beat_ns, self.clock.now_ns()))
-            line.beat(beat_ns)
-            self._send_durable()
+            self._beat(line, ts_ns - 1)
         return bool(late)
+
+    def _beat(self, line: Line, ts_ns: int) -> None:
+        """Give the last sign of life that came up to a time, and was not given yet."""
+        beat_ns = line.beat_ns + (ts_ns - line.beat_ns) // BEAT_NS * BEAT_NS
+        self.clock.set(max(beat_ns, self.clock.now_ns()))
+        line.beat(beat_ns)
+        self._send_durable()
 
     def _beat_on(self, line: Line) -> None:
         """Every second, when nothing is skipped."""
@@ -352,7 +367,7 @@ class Backtest:
             self._send_durable()
         for venue_id in self._exchanges:
             self._show_rates(venue_id)
-        for line in [line for lines in self._lines_of.values() for line in lines]:
+        for _, line in self._lines:
             if self._skips:
                 line.beat(now_ns)
             else:
@@ -368,6 +383,7 @@ class Backtest:
         def open_line() -> Line:
             line = Line(hello, leg.instrument, exchange, ways, self.clock, gateway.receive, self._see, self._happened)
             self._lines_of[leg.account_id].append(line)
+            self._lines.append((self.books[config.book_id], line))
             return line
 
         gateway = SimGateway(leg.account_id, leg.lease_ms, clock, open_line)

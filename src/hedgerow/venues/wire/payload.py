@@ -40,9 +40,14 @@ def decoded(decoder: msgspec.json.Decoder[Shape], raw: Text) -> Shape:
 
 
 def shown(raw: Text) -> str:
-    """Return the beginning of a payload for people, in printable characters alone."""
+    """Return the beginning of a payload for people."""
     text = raw if isinstance(raw, str) else bytes(raw).decode("utf-8", "replace")
-    short = text[:SHOWN_LEN] + ("…" if len(text) > SHOWN_LEN else "")
+    return printable(text, SHOWN_LEN)
+
+
+def printable(text: str, length: int) -> str:
+    """Return a venue's words in printable characters alone: they end up on terminals and in logs."""
+    short = text[:length] + ("…" if len(text) > length else "")
     return "".join(each if each.isprintable() else "·" for each in short)
 
 
@@ -54,7 +59,7 @@ def positive(value: Decimal, name: str) -> Decimal:
     """
     if value.is_finite() and SMALLEST <= value <= LARGEST:
         return value
-    raise BadPayload(f"{name} is {value}, which no price or qty can be")
+    raise BadPayload(f"{name} is {shown(str(value))}, which no price or qty can be")
 
 
 def amount(value: Decimal, name: str) -> Decimal:
@@ -65,7 +70,7 @@ def amount(value: Decimal, name: str) -> Decimal:
     """
     if value.is_finite() and -LARGEST <= value <= LARGEST:
         return value
-    raise BadPayload(f"{name} is {value}, which cannot be")
+    raise BadPayload(f"{name} is {shown(str(value))}, which cannot be")
 
 
 def unsigned(value: Decimal, name: str) -> Decimal:
@@ -89,4 +94,4 @@ def ns_of(ms: int, name: str) -> int:
         return ms * NS_PER_MS
     if EARLIEST_MS * US_PER_MS <= ms <= LATEST_MS * US_PER_MS:
         return ms * NS_PER_US
-    raise BadPayload(f"{name} is {ms}, which is no time in ms")
+    raise BadPayload(f"{name} is {shown(str(ms))}, which is no time in ms")

@@ -474,6 +474,15 @@ def test_what_the_start_asks_for() -> None:
         answers.symbol_config_of(answer([]), "BTCUSDT")
 
 
+def test_what_is_so_already_was_acknowledged() -> None:
+    """Binance refuses to change a mode to what it is; a start that stopped there would never start."""
+    answers.acknowledged(answer({"code": 200, "msg": "success"}))
+    answers.acknowledged(answer({"code": -4046, "msg": "No need to change margin type."}, 400))
+    answers.acknowledged(answer({"code": -4059, "msg": "No need to change position side."}, 400))
+    with pytest.raises(answers.Refused, match="-4047"):
+        answers.acknowledged(answer({"code": -4047, "msg": "There exist open orders."}, 400))
+
+
 REQUESTS: list[Request] = [
     limit_order(),
     CancelOrder(ORDER_ID, LEG),

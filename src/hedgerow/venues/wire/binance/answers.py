@@ -44,12 +44,14 @@ from hedgerow.venues.wire.binance import shapes
 from hedgerow.venues.wire.binance.kinds import Product, Watch
 from hedgerow.venues.wire.binance.outcomes import cancel_outcome_of, is_not_found, outcome_of
 from hedgerow.venues.wire.binance.routes import Endpoint
-from hedgerow.venues.wire.payload import BadPayload, amount, decoded, ns_of, positive, shown, unsigned
+from hedgerow.venues.wire.payload import BadPayload, amount, decoded, ns_of, positive, printable, shown, unsigned
 from hedgerow.venues.wire.request import HttpAnswer
 
 NS_PER_S = 1_000_000_000
 HOUR_S = 3_600
 ONE_WAY = "BOTH"
+# "No need to change margin type", "No need to change position side".
+_ALREADY_SO = frozenset({-4046, -4059})
 # Of a venue's words in an event: more tells people nothing new.
 TEXT_LEN = 300
 
@@ -106,7 +108,7 @@ def refusal_of(answer: HttpAnswer) -> Refused | None:
         body = decoded(_ERROR, answer.body)
     except BadPayload:
         return Refused(answer.status, 0, shown(answer.body), answer.retry_after_s)
-    return Refused(answer.status, body.code, body.msg[:TEXT_LEN], answer.retry_after_s)
+    return Refused(answer.status, body.code, printable(body.msg, TEXT_LEN), answer.retry_after_s)
 
 
 def body_of(decoder: msgspec.json.Decoder[Body], answer: HttpAnswer) -> Body:
@@ -232,6 +234,7 @@ def _reported(row: shapes.OrderRow, order_id: ClientOrderId, watch: Watch, now_n
     cum_qty = None if row.executed_qty is None else unsigned(row.executed_qty, "executedQty")
     venue_order_id = VenueOrderId(str(row.order_id))
     reason = row.expiry_reason or ("" if status is not OrderStatus.EXPIRED else row.status or "")
+    reason = printable(reason, TEXT_LEN)
     return OrderReported(now_ns, order_id, status, cum_qty, venue_order_id, reason, leg_id=watch.leg_id)
 
 
@@ -485,13 +488,13 @@ def listen_token_of(answer: HttpAnswer) -> tuple[str, int]:
 
 
 def acknowledged(answer: HttpAnswer) -> None:
-    """Accept an answer that says no more than yes.
+    """Accept an answer that says no more than yes, or that nothing was to be changed.
 
     Raises:
         Refused: it says no.
     """
     refused = refusal_of(answer)
-    if refused is not None:
+    if refused is not None and refused.code not in _ALREADY_SO:
         raise refused
 
 

@@ -275,7 +275,7 @@ def _other(name: str, raw: Text) -> Frame:
 def _answer(answer: _SocketAnswer) -> Notice:
     request_id = "" if answer.id is None else str(answer.id)
     if answer.error is not None:
-        return SubscriptionRefused(request_id, answer.status, answer.error.code, answer.error.msg)
+        return SubscriptionRefused(request_id, answer.status, answer.error.code, shown(answer.error.msg))
     if answer.status != 200 or answer.result is None or answer.result.subscription_id is None:
         raise BadPayload(f"an answer of status {answer.status} without a subscription")
     return Subscribed(request_id, answer.result.subscription_id, answer.result.expiration_time)
@@ -337,7 +337,7 @@ def _fill(report: ExecutionReport, order_id: ClientOrderId, watch: Watch) -> Fil
 
 def _reason(report: ExecutionReport) -> str:
     if report.expiry:
-        return report.expiry
+        return shown(report.expiry)
     if report.rejection != "NONE":
-        return report.rejection
+        return shown(report.rejection)
     return _FUTURES_ENDS.get(report.futures_expiry, "" if report.status == "CANCELED" else report.status)

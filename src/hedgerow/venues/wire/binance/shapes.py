@@ -61,7 +61,6 @@ class OrderRow(Shape, frozen=True, gc=False):
     orig_client_order_id: str | None = None
     "In the answer to a spot cancel: whose order was canceled; `client_order_id` is the cancel's own there."
     transact_time: int | None = None
-    update_time: int | None = None
     expiry_reason: str | None = None
     fills: tuple[SpotFill, ...] = ()
 
@@ -93,7 +92,6 @@ class SpotBalanceRow(Shape, frozen=True, gc=False):
 
 class SpotAccount(Shape, frozen=True, gc=False):
     balances: tuple[SpotBalanceRow, ...]
-    can_trade: bool = True
 
 
 class MarginBalanceRow(Shape, frozen=True, gc=False):
@@ -106,7 +104,6 @@ class MarginBalanceRow(Shape, frozen=True, gc=False):
 
 class MarginAccount(Shape, frozen=True, gc=False):
     user_assets: tuple[MarginBalanceRow, ...]
-    trade_enabled: bool = True
 
 
 class FuturesBalanceRow(Shape, frozen=True, gc=False):
@@ -130,7 +127,6 @@ class PositionRow(Shape, frozen=True, gc=False):
     entry_price: Decimal | None = None
     leverage: Decimal | None = None
     position_side: str = "BOTH"
-    margin_type: str = ""
 
 
 class SymbolConfigRow(Shape, frozen=True, gc=False):
@@ -151,7 +147,6 @@ class PositionModeBody(Shape, frozen=True, gc=False):
 class IncomeRow(Shape, frozen=True, gc=False):
     income_type: str
     income: Decimal
-    asset: str
     time: int
     tran_id: int | str
     symbol: str = ""
@@ -167,7 +162,6 @@ class InterestRow(Shape, frozen=True, gc=False):
 
 class InterestPage(Shape, frozen=True, gc=False):
     rows: tuple[InterestRow, ...]
-    total: int = 0
 
 
 class BorrowRateRow(Shape, frozen=True, gc=False):
@@ -205,7 +199,6 @@ class Restrictions(Shape, frozen=True, gc=False):
     enable_futures: bool = False
     enable_portfolio_margin_trading: bool = False
     ip_restrict: bool = False
-    trading_authority_expiration_time: int | None = None
 
 
 class ServerTime(Shape, frozen=True, gc=False):

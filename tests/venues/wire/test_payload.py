@@ -1,0 +1,62 @@
+"""Numbers and texts of a venue: what can be, and how the rest is told."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from hedgerow.core import sanity
+from hedgerow.venues.wire import payload
+from hedgerow.venues.wire.payload import BadPayload, amount, decoded, ns_of, positive, printable, shown, unsigned
+
+MS = 1_800_000_000_123
+
+
+@pytest.mark.parametrize("text", ["NaN", "sNaN", "Infinity", "-Infinity", "1e13", "1e999999"])
+def test_a_number_that_cannot_be_is_none(text: str) -> None:
+    """One NaN in a ledger breaks every sum after it."""
+    for judge in (amount, unsigned, positive):
+        with pytest.raises(BadPayload, match="qty"):
+            judge(Decimal(text), "qty")
+
+
+def test_signs_are_judged_apart() -> None:
+    """A balance may be below zero, a qty may not, a price may not be zero."""
+    assert amount(Decimal(-1), "x") == -1
+    assert unsigned(Decimal(0), "x") == 0
+    assert positive(Decimal("1e-12"), "x") == Decimal("1e-12")
+    for judge, value in ((unsigned, "-1"), (positive, "0"), (positive, "-1"), (positive, "1e-13")):
+        with pytest.raises(BadPayload):
+            judge(Decimal(value), "x")
+
+
+def test_the_bounds_are_the_cores() -> None:
+    """What passes here and is stopped there would be an event that nobody sees."""
+    assert (payload.LARGEST, payload.SMALLEST) == (sanity.LARGEST, sanity.SMALLEST)
+
+
+def test_times_are_told_apart_by_their_size() -> None:
+    """A venue that changes its unit must not make every age a thousand times wrong."""
+    assert ns_of(MS, "T") == MS * 1_000_000
+    assert ns_of(MS * 1_000 + 456, "T") == MS * 1_000_000 + 456_000
+    for wrong in (0, -1, MS // 1_000, MS * 1_000_000, 10**30):
+        with pytest.raises(BadPayload, match="no time"):
+            ns_of(wrong, "T")
+
+
+def test_texts_of_a_venue_cannot_write_on_a_terminal() -> None:
+    """A line break in a message forges a line in a log."""
+    assert printable("a\nb\x1b[31mc", 100) == "a·b·[31mc"
+    assert printable("abc", 2) == "ab…"
+    assert len(shown(b"x" * 10_000)) == payload.SHOWN_LEN + 1
+    assert shown(b"\xff\x00") == "\ufffd·"
+    assert shown(msgspec.Raw(b"{}")) == "{}"
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"7", b'"\xff"', "\ud800", b"[" * 100_000])
+def test_what_is_no_json_of_the_shape_is_one_kind_of_error(raw: bytes | str) -> None:
+    """One handler keeps the frame and goes on."""
+    with pytest.raises(BadPayload):
+        decoded(msgspec.json.Decoder(list[str]), raw)
