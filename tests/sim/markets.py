@@ -69,9 +69,9 @@ books:
 """
 # Conditions that come and go with every few quotes.
 CARRY_SWINGING = (
-    CARRY.replace("entry_basis_bps_min: -50", "entry_basis_bps_min: 0.5\n    withdraw_basis_bps: -0.5")
+    CARRY.replace("entry_basis_bps_min: -50", "entry_basis_bps_min: -3\n    withdraw_basis_bps: -5")
     + """
-    exit_basis_bps_max: -1
+    exit_basis_bps_max: -6
 """
 )
 CARRY_MAKING = (

@@ -56,6 +56,18 @@ def test_skipping_changes_nothing(seed: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6, 18))
+def test_skipping_changes_nothing_in_many_markets(seed: int, tmp_path: Path) -> None:
+    """The same over longer markets, of one to three levels, with and without trades."""
+    config = config_of(WATCHED)
+    data = markets(config, tmp_path, seed, 3_000)
+
+    skipped, stepped = (backtest(config, data, seed=seed, skips=skips) for skips in (True, False))
+
+    assert encoded(skipped) == encoded(stepped)
+
+
+@pytest.mark.slow
 def test_e05_a_half_day_in_the_past_closes_early(tmp_path: Path) -> None:
     """E5: the account's position is found, the calendar is that of the data's day, and the venue keeps it too."""
     opens = int(datetime(2025, 11, 28, 14, 0, tzinfo=UTC).timestamp()) * S

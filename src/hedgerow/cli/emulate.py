@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -74,11 +76,8 @@ def binance_command(
 ) -> int:
     """Play Binance: spot, cross margin, USD-M futures and portfolio margin on one port.
 
-    Nothing here is Binance's, no request leaves this machine, and no key is a real one. Ends with its tapes, or by
-    Ctrl-C.
+    Nothing here is Binance's, no request leaves this machine, and no key is a real one. Runs until Ctrl-C.
     """
-    import asyncio
-
     from hedgerow.emulators.binance.customers import AccountsError, load_customers
     from hedgerow.emulators.binance.server import Emulator
     from hedgerow.emulators.tls import server_context
@@ -103,7 +102,6 @@ def binance_command(
 
 
 async def _play(emulator: Emulator, tls: str | None, seconds: float | None, as_json: bool) -> int:
-    import asyncio
     import signal
 
     import msgspec
@@ -130,15 +128,23 @@ async def _play(emulator: Emulator, tls: str | None, seconds: float | None, as_j
     if tls:
         note(f"tls        clients trust {Path(tls) / 'ca.pem'}")
     sys.stdout.flush()
-    waits = [asyncio.create_task(stopped.wait()), asyncio.create_task(emulator.ended.wait())]
-    await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    for wait in waits:
-        wait.cancel()
+    watch = asyncio.create_task(_tell_end(emulator, stopped))
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stopped.wait(), seconds)
+    watch.cancel()
     await emulator.stop()
     if emulator.failure is not None:
         raise emulator.failure
-    note("the tapes have ended" if emulator.ended.is_set() else "stopped")
+    note("stopped")
     return 0
+
+
+async def _tell_end(emulator: Emulator, stopped: asyncio.Event) -> None:
+    await emulator.ended.wait()
+    if emulator.failure is None:
+        note("the tapes have ended: their markets stand still, orders are taken all the same")
+    else:
+        stopped.set()
 
 
 def _tapes(texts: tuple[str, ...]) -> dict[tuple[Product, str], Path]:

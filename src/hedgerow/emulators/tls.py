@@ -1,4 +1,4 @@
-"""A certificate authority of one's own, so that unmodified clients reach an emulator under the venue's real host names."""
+"""A certificate authority of one's own, so that unmodified clients reach an emulator under real host names."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ LIFE = timedelta(days=365)
 
 
 def server_context(folder: Path, hosts: Sequence[str]) -> ssl.SSLContext:
-    """Return what a server of these hosts needs; makes the authority and the certificate where they are missing or old.
+    """Return what a server of these hosts needs; makes authority and certificate where they are missing or old.
 
-    The authority's key is thrown away: whoever trusts `ca.pem` trusts one certificate and never another. Clients of this
-    machine alone should.
+    The authority's key is thrown away: whoever trusts `ca.pem` trusts this one certificate and never another.
 
     Args:
         folder: gets `ca.pem`, for clients, and the server's certificate and key; owner-only.

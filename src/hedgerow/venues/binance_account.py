@@ -149,10 +149,7 @@ class BinanceAccount:
                 return subscribe_by_signature(name, self.venue.stamp(self._product), self.signer).encode()
             case Access.LISTEN_TOKEN:
                 try:
-                    answer = await self.venue.ask(
-                        lambda: self._requests.listen_token(self.venue.stamp(self._product))
-                    )
-                    token, expires_ms = listen_token_of(answer)
+                    token, expires_ms = listen_token_of(await self.venue.ask(self._requests.listen_token))
                 except FAILURES as error:
                     raise StreamFailed(f"no listen token: {error}") from error
                 self._rotate_before(expires_ms)

@@ -21,11 +21,11 @@ from hedgerow.venues.binance_venue import FAILURES, BinanceVenue
 from hedgerow.venues.transport.http import NotSent, Unanswered
 from hedgerow.venues.transport.stream import StreamFailed
 from hedgerow.venues.wire.binance import answers
-from hedgerow.venues.wire.binance.answers import FeeRates, Refused
+from hedgerow.venues.wire.binance.answers import FeeRates, Refused, SymbolConfig
 from hedgerow.venues.wire.binance.build import Requests
 from hedgerow.venues.wire.binance.instruments import UnknownSymbol
 from hedgerow.venues.wire.binance.kinds import PERP_SUFFIX, AccountKind, Product, product_of
-from hedgerow.venues.wire.binance.shapes import Restrictions, SymbolConfigRow
+from hedgerow.venues.wire.binance.shapes import Restrictions
 from hedgerow.venues.wire.payload import BadPayload
 
 Result = TypeVar("Result")
@@ -247,10 +247,8 @@ async def _instrument(make: _Check, account: BinanceAccount, instrument: Instrum
     yield msgspec.structs.replace(found, instrument=read)
     requests = Requests(product, symbol, account.signer, read.base)
 
-    async def symbol_config() -> SymbolConfigRow:
-        return answers.symbol_config_of(
-            await venue.ask(lambda: requests.symbol_config(venue.stamp(product))), symbol
-        )
+    async def symbol_config() -> SymbolConfig:
+        return answers.symbol_config_of(await venue.ask(lambda: requests.symbol_config(venue.stamp(product))), symbol)
 
     async def fee_rates() -> FeeRates:
         answer = await venue.ask(lambda: requests.fee_rates(venue.stamp(product)))

@@ -92,7 +92,9 @@ class Peer:
                 await act(writer)
 
 
-def request(method: str = "GET", query: str = "", body: str = "", lane: Lane = Lane.QUERY, units: int = 1) -> HttpRequest:
+def request(
+    method: str = "GET", query: str = "", body: str = "", lane: Lane = Lane.QUERY, units: int = 1
+) -> HttpRequest:
     """Return a request to the peer."""
     headers = (("Content-Type", "application/x-www-form-urlencoded"),) if body else ()
     return HttpRequest(method, "api", "/order", query, body, headers, (Weight("api/ip", units),), lane, True)

@@ -107,7 +107,9 @@ def test_an_answer_that_is_cut_at_any_byte_is_no_answer(length: int) -> None:
     assert isinstance(outcome, Unanswered)
 
 
-@pytest.mark.parametrize("body", [b"\x00\xff\x00", b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"])
+@pytest.mark.parametrize(
+    "body", [b"\x00\xff\x00", b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"]
+)
 def test_an_answer_that_is_not_http_is_no_answer(body: bytes) -> None:
     """Whatever comes back, nothing is known but that it left."""
     (outcome,) = asked(Peer(answer_and_close(body)), request("POST", body="a=1"))

@@ -14,22 +14,41 @@ from hedgerow.venues.wire.payload import BadPayload, amount, decoded, ns_of, pos
 MS = 1_800_000_000_123
 
 
-@pytest.mark.parametrize("text", ["NaN", "sNaN", "Infinity", "-Infinity", "1e13", "1e999999"])
+NO_NUMBERS = [
+    "NaN",
+    "sNaN",
+    "Infinity",
+    "-Infinity",
+    "1e13",
+    "1e999999",
+    "",
+    " 1",
+    "1 ",
+    "1_0",
+    "+1",
+    "1.",
+    ".5",
+    "0x1",
+]
+
+
+@pytest.mark.parametrize("text", [*NO_NUMBERS, "１", "١", "1,5", "1e", "--1", "1\n", "9" * 41])
 def test_a_number_that_cannot_be_is_none(text: str) -> None:
-    """One NaN in a ledger breaks every sum after it."""
+    """One NaN in a ledger breaks every sum after it, and ten must not be read where 1_0 stands."""
     for judge in (amount, unsigned, positive):
         with pytest.raises(BadPayload, match="qty"):
-            judge(Decimal(text), "qty")
+            judge(text, "qty")
 
 
 def test_signs_are_judged_apart() -> None:
     """A balance may be below zero, a qty may not, a price may not be zero."""
-    assert amount(Decimal(-1), "x") == -1
-    assert unsigned(Decimal(0), "x") == 0
-    assert positive(Decimal("1e-12"), "x") == Decimal("1e-12")
+    assert amount("-1", "x") == -1
+    assert unsigned("0E-8", "x") == 0
+    assert positive("1e-12", "x") == Decimal("1e-12")
+    assert positive(3, "x") == 3
     for judge, value in ((unsigned, "-1"), (positive, "0"), (positive, "-1"), (positive, "1e-13")):
         with pytest.raises(BadPayload):
-            judge(Decimal(value), "x")
+            judge(value, "x")
 
 
 def test_the_bounds_are_the_cores() -> None:

@@ -15,6 +15,8 @@ from hedgerow.emulators.binance.errors import (
     BORROW_ASSET,
     BORROW_TOO_MUCH,
     INSUFFICIENT_BALANCE,
+    MAX_SPOT_ORDERS,
+    MAX_USDM_ORDERS,
     NO_NEED_TO_AMEND,
     REPAY_BALANCE,
     UNKNOWN_CANCEL,
@@ -42,6 +44,8 @@ from hedgerow.model.order import OrderStatus, Side
 
 # What may be owed in all, as a multiple of what is owned: cross margin at 3x.
 BORROW_MULTIPLE = Decimal(2)
+# As exchange information tells it: `MAX_NUM_ORDERS`.
+OPEN_ORDERS_MAX = 200
 HOURLY_INTEREST = Decimal("0.00000125")
 _ID_LETTERS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _BORROWS = frozenset({"MARGIN_BUY", "AUTO_BORROW_REPAY"})
@@ -75,6 +79,18 @@ class Income(msgspec.Struct, frozen=True):
     ts_ms: int
     tran_id: int
     trade_id: str = ""
+
+
+class Interest(msgspec.Struct, frozen=True):
+    """One hour's interest of one loan."""
+
+    tran_id: int
+    asset: str
+    principal: Decimal
+    amount: Decimal
+    ts_ms: int
+    kind: str
+    "`ON_BORROW` for the hour in which it began, then `PERIODIC`."
 
 
 class Loan(msgspec.Struct, frozen=True):
@@ -122,6 +138,7 @@ class Desk:
         self.interest: dict[str, Decimal] = {}
         "Asset -> interest that is owed."
         self.loan_history: list[Loan] = []
+        self.interest_history: list[Interest] = []
         self.holdings: dict[tuple[str, PositionSide], Holding] = {}
         "USD-M: (symbol, position side) -> position, with what it cost."
         self.moved_ms: dict[tuple[str, PositionSide], int] = {}
@@ -132,6 +149,8 @@ class Desk:
         self._rng = rng
         self._publish = publish
         self._by_exchange_id: dict[str, WireOrder] = {}
+        self._live: dict[int, WireOrder] = {}
+        "Orders that were live when they were last told of."
         self._pending: list[Row] = []
         self._changed: dict[str, None] = {}
         "Assets whose balance the stream has to tell."
@@ -197,7 +216,7 @@ class Desk:
 
     def open_orders(self, symbol: str = "") -> list[WireOrder]:
         """Return the resting orders of a symbol, or all, oldest first."""
-        return [order for order in self.orders.values() if order.is_live and symbol in ("", order.symbol)]
+        return [order for order in self._live.values() if order.is_live and symbol in ("", order.symbol)]
 
     def trades(self, symbol: str) -> tuple[TradeReport, ...]:
         """Return all trades of a symbol, oldest first."""
@@ -212,6 +231,8 @@ class Desk:
     def place(self, wanted: Wanted) -> WireOrder:
         """Take an order. Raises Refusal."""
         board = self.floor.boards[self.product, wanted.symbol]
+        if wanted.type != "MARKET" and len(self.open_orders(wanted.symbol)) >= OPEN_ORDERS_MAX:
+            raise Refusal(MAX_SPOT_ORDERS if self.product is Product.SPOT else MAX_USDM_ORDERS)
         now_ns = self._clock.now_ns()
         name = wanted.client_order_id or self._made_id()
         order = WireOrder(
@@ -313,11 +334,7 @@ class Desk:
     def charge_interest(self) -> None:
         """Let an hour's interest grow on every loan."""
         for asset, owed in self.loans.items():
-            amount = (owed * HOURLY_INTEREST).quantize(FEE_QUANTUM)
-            if amount:
-                self.interest[asset] = self.interest.get(asset, ZERO) + amount
-                if self.kind is Kind.PORTFOLIO:
-                    self._pending.append(frames.liability_change(self, asset, "INTEREST", self._clock.now_ms()))
+            self._charge(asset, owed, "PERIODIC")
 
     def deposit(self, asset: str, net_qty: Decimal) -> None:
         """Book a deposit, or with a minus a withdrawal."""
@@ -378,9 +395,9 @@ class Desk:
             update = frames.account_update(
                 self, "ORDER", [(asset, ZERO) for asset in self._changed], list(self._moved), now_ms
             )
-            # Binance tells the account before the orders that moved it, and the short form of trades before both.
-            first = next((i for i, row in enumerate(out) if row["e"] == "ORDER_TRADE_UPDATE"), len(out))
-            out.insert(first, update)
+            # Binance tells the account before the trades that moved it, and only their short form before that.
+            first = next((i for i, row in enumerate(out) if row["e"] == "TRADE_LITE"), len(out) - 1)
+            out.insert(first + 1, update)
         self._changed.clear()
         self._moved.clear()
         self._publish(out)
@@ -389,6 +406,8 @@ class Desk:
         order = self._by_exchange_id.get(report.venue_order_id) or self._found_order(report)
         self._announce(order)
         order.fill(report)
+        if not order.is_live:
+            self._live.pop(order.id, None)
         instrument = self.exchange.instrument(report.instrument_id)
         realized = ZERO
         if self.product is Product.USDM:
@@ -437,6 +456,8 @@ class Desk:
 
     def _tell(self, order: WireOrder, execution: str) -> None:
         self._pending.append(frames.order_update(self, order, execution))
+        if not order.is_live:
+            self._live.pop(order.id, None)
         if self.product is Product.SPOT:
             instrument = self.floor.boards[self.product, order.symbol].instrument
             self._changed.update(dict.fromkeys((instrument.base, instrument.quote)))
@@ -466,7 +487,7 @@ class Desk:
         return order
 
     def _keep(self, order: WireOrder) -> None:
-        self.orders[order.id] = order
+        self.orders[order.id] = self._live[order.id] = order
         self.by_client_id[order.client_order_id] = order
         self._by_exchange_id[order.exchange_id] = order
 
@@ -520,7 +541,19 @@ class Desk:
         self._pending.append(frames.balance_update(asset, amount, now_ms))
         if self.kind is Kind.PORTFOLIO:
             self._pending.append(frames.liability_change(self, asset, "BORROW", now_ms))
+        # The hour in which a loan begins is charged at once.
+        self._charge(asset, amount, "ON_BORROW")
         return tran_id
+
+    def _charge(self, asset: str, owed: Decimal, kind: str) -> None:
+        amount = (owed * HOURLY_INTEREST).quantize(FEE_QUANTUM)
+        if not amount:
+            return
+        now_ms = self._clock.now_ms()
+        self.interest[asset] = self.interest.get(asset, ZERO) + amount
+        self.interest_history.append(Interest(self._tran_id(), asset, owed, amount, now_ms, kind))
+        if self.kind is Kind.PORTFOLIO:
+            self._pending.append(frames.liability_change(self, asset, "INTEREST", now_ms))
 
     def _book_repayment(self, asset: str, amount: Decimal) -> int:
         interest = min(amount, self.interest.get(asset, ZERO))

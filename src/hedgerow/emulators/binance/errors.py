@@ -45,7 +45,6 @@ def ahead(ahead_ms: int) -> Refusal:
 
 
 UNKNOWN_ERROR = Refused(503, -1000, "Unknown error, please check your request or try again later.")
-DISCONNECTED = Refused(500, -1001, "Internal error; unable to process your request. Please try again.")
 UNEXPECTED_RESPONSE = Refused(
     500, -1006, "An unexpected response was received from the message bus. Execution status unknown."
 )
@@ -72,7 +71,6 @@ UNKNOWN_ORDER = Refused(400, -2013, "Order does not exist.")
 BAD_KEY_FORMAT = Refused(401, -2014, "API-key format invalid.")
 BAD_KEY = Refused(401, -2015, "Invalid API-key, IP, or permissions for action.")
 INSUFFICIENT_BALANCE = Refused(400, -2010, "Account has insufficient balance for requested action.")
-WOULD_TRIGGER = Refused(400, -2021, "Order would immediately trigger.")
 CANCEL_REPLACE_FAILED = "Order cancel-replace failed."
 CANCEL_REPLACE_PARTLY = "Order cancel-replace partially failed."
 NO_SUCH_PATH = Refused(404, -5000, "Path not found or method is invalid.")
@@ -80,16 +78,14 @@ GONE = Refused(410, -1000, "This endpoint has been retired; subscribe to the use
 NO_NEED_TO_CHANGE_MARGIN = Refused(400, -4046, "No need to change margin type.")
 MARGIN_TYPE_ORDERS = Refused(400, -4047, "Margin type cannot be changed if there exists open orders.")
 MARGIN_TYPE_POSITION = Refused(400, -4048, "Margin type cannot be changed if there exists position.")
-NO_NEED_TO_CHANGE_SIDE = Refused(400, -4059, "No need to change position side.")
-SIDE_ORDERS = Refused(400, -4067, "Position side cannot be changed if there exists open orders.")
-SIDE_POSITION = Refused(400, -4068, "Position side cannot be changed if there exists position.")
 AMEND_TOO_SMALL = Refused(400, -4028, "Quantity is not valid.")
 NO_NEED_TO_AMEND = Refused(400, -5027, "No need to modify the order.")
 ALGO_ONLY = Refused(
     400, -4120, "Order type not supported for this endpoint. Please use the Algo Order API endpoints instead."
 )
+MAX_SPOT_ORDERS = Refused(400, -1013, "Filter failure: MAX_NUM_ORDERS")
+MAX_USDM_ORDERS = Refused(400, -2025, "Reach max open order limit.")
 BORROW_TOO_MUCH = Refused(400, -3006, "Your borrow amount has exceed maximum borrow amount.")
 BORROW_ASSET = Refused(400, -3027, "Not a valid margin asset.")
-REPAY_TOO_MUCH = Refused(400, -3015, "Repay amount exceeds borrow amount.")
 REPAY_BALANCE = Refused(400, -3041, "Balance is not enough")
 BAD_LISTEN_TOKEN = Refused(400, -1125, "This listenToken does not exist.")

@@ -44,7 +44,7 @@ def traded(desk: Desk, order: WireOrder, fill: TradeReport, realized: Decimal) -
 
 def execution_report(order: WireOrder, execution: str, fill: TradeReport | None, now_ms: int) -> Row:
     """Return spot's and margin's frame of an order."""
-    is_working = order.is_live
+    order.executions += 1
     canceled = execution == "CANCELED" and order.cancel_id
     return {
         "e": "executionReport",
@@ -72,8 +72,8 @@ def execution_report(order: WireOrder, execution: str, fill: TradeReport | None,
         "N": fill.fee_currency if fill else None,
         "T": fill.venue_ts_ns // 1_000_000 if fill else now_ms,
         "t": fill.trade_id if fill else -1,
-        "I": order.id * 2 + len(order.fills),
-        "w": is_working,
+        "I": order.id * 1000 + order.executions,
+        "w": order.is_live,
         "m": fill.is_maker if fill else False,
         "M": fill is not None,
         "O": order.created_ms,

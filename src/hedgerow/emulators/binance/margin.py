@@ -158,6 +158,32 @@ def _interest_rates(call: Call) -> list[Row]:
     return [{"asset": asset, "nextHourlyInterestRate": padded(HOURLY_INTEREST)} for asset in assets]
 
 
+def interest_rows(call: Call, desk: Desk) -> Row:
+    """Return the interest that was charged, newest first, a page of it."""
+    asset, size = call.maybe("asset"), min(call.whole("size", 10), 100)
+    start_ms, end_ms = call.whole("startTime", 0), call.whole("endTime", 1 << 62)
+    found = [each for each in desk.interest_history if asset in ("", each.asset) and start_ms <= each.ts_ms <= end_ms]
+    first = (max(call.whole("current", 1), 1) - 1) * size
+    told = [
+        {
+            "txId": each.tran_id,
+            "interestAccuredTime": each.ts_ms,
+            "asset": each.asset,
+            "rawAsset": each.asset,
+            "principal": padded(each.principal),
+            "interest": padded(each.amount),
+            "interestRate": padded(HOURLY_INTEREST * 24),
+            "type": each.kind,
+        }
+        for each in found[::-1][first : first + size]
+    ]
+    return {"rows": told, "total": len(found)}
+
+
+def _interest(call: Call) -> Row:
+    return interest_rows(call, _desk(call))
+
+
 def _price_index(call: Call) -> Row:
     board = call.symbol(Product.SPOT)
     return {"calcTime": call.venue.now_ms(), "price": padded(board.mark()), "symbol": board.symbol}
@@ -206,6 +232,7 @@ ENDPOINTS: Endpoints = {
     ("GET", "/sapi/v1/margin/account"): Endpoint(_account, _SIGNED, 10),
     ("POST", "/sapi/v1/margin/borrow-repay"): Endpoint(_borrow_repay, _SIGNED, 1500),
     ("GET", "/sapi/v1/margin/borrow-repay"): Endpoint(_loans, _SIGNED, 10),
+    ("GET", "/sapi/v1/margin/interestHistory"): Endpoint(_interest, _SIGNED),
     ("GET", "/sapi/v1/margin/maxBorrowable"): Endpoint(_max_borrowable, _SIGNED, 50),
     ("GET", "/sapi/v1/margin/next-hourly-interest-rate"): Endpoint(_interest_rates, _SIGNED, 100),
     ("POST", "/sapi/v1/userListenToken"): Endpoint(_listen_token, _KEY),

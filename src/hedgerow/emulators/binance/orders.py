@@ -78,6 +78,8 @@ class WireOrder(msgspec.Struct, eq=False):
     cum_qty: Decimal = ZERO
     cum_quote: Decimal = ZERO
     fills: list[TradeReport] = msgspec.field(default_factory=list)
+    executions: int = 0
+    "Execution reports that were told of it."
     is_told: bool = False
     "The stream has told that it is NEW."
     is_being_amended: bool = False

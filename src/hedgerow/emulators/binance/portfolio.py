@@ -9,8 +9,8 @@ from hedgerow.emulators.binance.calls import Call, Endpoint, Endpoints, Security
 from hedgerow.emulators.binance.customers import Kind
 from hedgerow.emulators.binance.desk import Desk
 from hedgerow.emulators.binance.errors import UNKNOWN_CANCEL, UNKNOWN_ORDER, Refusal
-from hedgerow.emulators.binance.margin import in_btc, max_borrowable, place_on
-from hedgerow.emulators.binance.orders import Product, Row, padded, plain
+from hedgerow.emulators.binance.margin import in_btc, interest_rows, max_borrowable, place_on
+from hedgerow.emulators.binance.orders import Product, Row, padded
 from hedgerow.emulators.binance.spot import cancel_all, cancel_named, listed_orders, listed_trades, named_order
 from hedgerow.emulators.binance.usdm import POSITIONS_V2, listen_keys, orders_of, portfolio
 from hedgerow.model.numbers import ZERO
@@ -170,9 +170,7 @@ def _account_config(call: Call) -> Row:
 
 
 def _interest(call: Call) -> Row:
-    desk = _margin(call)
-    told = [{"asset": asset, "interest": plain(amount)} for asset, amount in desk.interest.items() if amount]
-    return {"rows": told, "total": len(told)}
+    return interest_rows(call, _margin(call))
 
 
 def _order_limits(call: Call) -> object:

@@ -32,9 +32,9 @@ from hedgerow.sim.backtest.record import Recorder
 from hedgerow.sim.backtest.track import NEVER, Bounds, Data, Track, best_prices
 from hedgerow.strategies import make
 from hedgerow.venues.sim_gateway import SimGateway
+from hedgerow.venues.sim_venues import BEAT_NS
 from hedgerow.venues.sim_wire import Hello, RateShown, Shown
 
-BEAT_NS = NS_PER_S
 # What is on its way when the data ends still arrives.
 END_NS = NS_PER_S
 # Reads find what a stream lost, and no backtest loses anything: they keep the books' memory small, no more.
@@ -115,6 +115,8 @@ class Backtest:
         self._lines_of: dict[AccountId, list[Line]] = {account.id: [] for account in config.accounts}
         self._lines: list[tuple[Book, Line]] = []
         "Every line, with the book that it leads to."
+        self._beats: list[tuple[int, Line]] = []
+        "When the next sign of life comes to a book that is up to something: it may look again then."
         self._rates: dict[InstrumentId, FundingRate] = {}
         self._bounds: dict[InstrumentId, Bounds] = {}
         self._dues = {venue_id: each.next_due_ns() or NEVER for venue_id, each in self._exchanges.items()}
@@ -168,9 +170,9 @@ class Backtest:
                 self._happened(exchange, ts_ns)
                 self._show_rates(venue_id)
         self._deliver_quotes(ts_ns)
-        for book, line in self._lines if self._skips else ():
-            if line.beat_ns + BEAT_NS <= ts_ns and book.now_ns >= book.idle_until_ns:
-                self._beat(line, ts_ns)
+        for beat_ns, line in self._beats:
+            if beat_ns <= ts_ns:
+                self._beat(line, beat_ns)
         clock = self.clock
         while (call_ns := clock.due_ns()) is not None and call_ns <= ts_ns and self._failure is None:
             # A book that looks again at once does so before it hears anything new.
@@ -186,10 +188,11 @@ class Backtest:
         next_ns = self.clock.due_ns()
         next_ns = NEVER if next_ns is None else next_ns
         next_ns = min(next_ns, *self._dues.values())
-        for book, line in self._lines if self._skips else ():
-            if book.now_ns >= book.idle_until_ns:
-                # A book that is up to something looks again at each sign of life.
-                next_ns = min(next_ns, line.beat_ns + BEAT_NS)
+        if self._skips:
+            now_ns = self.clock.now_ns()
+            self._beats = [(line.next_beat_ns(now_ns), line) for book, line in self._lines if not _sleeps(book)]
+            for beat_ns, _ in self._beats:
+                next_ns = min(next_ns, beat_ns)
         for track in self._list:
             next_ns = min(next_ns, self._next_of(track, next_ns))
         return next_ns
@@ -331,12 +334,11 @@ class Backtest:
         """Give the signs of life that came before a timer; return whether there were any."""
         late = [line for _, line in self._lines if ts_ns - line.beat_ns > BEAT_NS]
         for line in late:
-            self._beat(line, ts_ns - 1)
+            self._beat(line, line.next_beat_ns(ts_ns - 1) - BEAT_NS)
         return bool(late)
 
-    def _beat(self, line: Line, ts_ns: int) -> None:
-        """Give the last sign of life that came up to a time, and was not given yet."""
-        beat_ns = line.beat_ns + (ts_ns - line.beat_ns) // BEAT_NS * BEAT_NS
+    def _beat(self, line: Line, beat_ns: int) -> None:
+        """Give a sign of life of a time, which may have gone by."""
         self.clock.set(max(beat_ns, self.clock.now_ns()))
         line.beat(beat_ns)
         self._send_durable()
@@ -436,9 +438,14 @@ class Backtest:
         self._failure = error
 
 
+def _sleeps(book: Book) -> bool:
+    """Whether nothing but news or time can change what a book does."""
+    return book.now_ns < book.idle_until_ns
+
+
 def _promised(book: Book) -> tuple[WakePrice, ...] | None:
     """Return the prices inside which the book sleeps through quotes; None when it looks at each."""
-    return book.target.wake_prices if book.now_ns < book.idle_until_ns else None
+    return book.target.wake_prices if _sleeps(book) else None
 
 
 def _ticks_within(data: Data, prices: tuple[WakePrice, ...] | None, leg_id: LegId) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from hedgerow.market.latency import Delay, Latency
 from hedgerow.model.ids import VenueId
 from hedgerow.model.instrument import Instrument
 from hedgerow.sim.backtest.clock import VirtualClock
-from hedgerow.venues.sim_venues import Push, answer_of
+from hedgerow.venues.sim_venues import BEAT_NS, Push, answer_of
 from hedgerow.venues.sim_wire import AskOrder, Beat, FromVenue, Hello, Place, Streamed, ToVenue, Withdraw
 
 
@@ -86,6 +86,10 @@ class Line:
             return
         self._stream_ns = max(self._stream_ns, ts_ns + self._ways.orders.report_ns())
         self._say(self._stream_ns, frame)
+
+    def next_beat_ns(self, ts_ns: int) -> int:
+        """Return when the first sign of life after a time comes."""
+        return ts_ns + BEAT_NS - (ts_ns - self.beat_ns) % BEAT_NS
 
     def beat(self, ts_ns: int) -> None:
         """Give a sign of life now."""

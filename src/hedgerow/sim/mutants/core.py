@@ -298,6 +298,14 @@ def _never(*_: Any) -> bool:
     return False
 
 
+def _always(*_: Any) -> bool:
+    return True
+
+
+def _nothing_missing(*_: Any) -> Decimal:
+    return ZERO
+
+
 MUTANTS = (
     Mutant(
         "other_book_is_drift",
@@ -491,4 +499,18 @@ MUTANTS = (
     ),
     Mutant("retry_storm", "C10", "a refused order is sent again at once", ((apply, "_refuse", _storming),)),
     Mutant("cancel_storm", "C05", "a cancel is repeated at every event", ((planner, "may_cancel", _cancel_whenever),)),
+    Mutant(
+        "fills_know_better",
+        "G04",
+        "an exit that the venue refuses as reduce-only goes out plain, whatever the venue shows",
+        ((planner, "_is_shown", _always),),
+        stories=("X11_a_flatten_never_opens_the_other_side.txt",),
+    ),
+    Mutant(
+        "drift_is_sold_too",
+        "G04",
+        "an exit is as large as the fills say, though a part is known to be gone",
+        ((planner, "_not_there", _nothing_missing),),
+        stories=("X11_a_flatten_never_opens_the_other_side.txt",),
+    ),
 )

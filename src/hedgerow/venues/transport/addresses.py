@@ -61,7 +61,7 @@ def addresses_of(
 
 
 def _at_emulator(base: str, address: str) -> str:
-    """Return where an emulator serves what the venue has at an address: all hosts are on one port, first in the path."""
+    """Return where an emulator serves what the venue has at an address: all hosts are on one port, first in paths."""
     real, here = urlsplit(address), urlsplit(base)
     scheme = here.scheme if real.scheme == "https" else _SOCKETS[here.scheme]
     return f"{scheme}://{here.netloc}/{real.hostname}{real.path}"

@@ -30,6 +30,8 @@ ANSWER_S = 11
 # The longest answers, all instruments of a venue, have a tenth of that.
 BODY_MAX = 64 * 1024 * 1024
 CONNECTIONS_MAX = 50
+# Of an error's text; more tells people nothing new.
+TEXT_LEN = 200
 
 
 class NotSent(Exception):
@@ -201,6 +203,12 @@ def _seconds(text: str) -> int:
 
 def told(error: BaseException) -> str:
     """Return an error of the network for people: without addresses of ours, which may hold a signature."""
+    import aiohttp
+
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"{error.host}:{error.port}: its certificate is not trusted: {error.certificate_error}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"{error.host}:{error.port}: {error.os_error.strerror or error.os_error}"
     text = str(error).split("\n")[0]
     name = type(error).__name__
-    return f"{name}: {text[:120]}" if text and "signature=" not in text else name
+    return f"{name}: {text[:TEXT_LEN]}" if text and "signature=" not in text else name

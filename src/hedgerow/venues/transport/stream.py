@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import random
 from collections import deque
+from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -136,9 +137,17 @@ class Stream:
         self.is_live = True
         self._feed.up()
         while True:
-            await self._watch(self._socket)
+            await self._watch(self._socket, self._is_rotation_due)
+            opening = asyncio.create_task(self._opened(), name="open a stream anew")
+            opening.add_done_callback(self._socket.look)
             try:
-                newer = await self._opened()
+                await self._watch(self._socket, opening.done)
+            except BaseException:
+                opening.cancel()
+                await asyncio.gather(opening, return_exceptions=True)
+                raise
+            try:
+                newer = opening.result()
             except (_Ended, StreamFailed, NotSent):
                 # The old one is still good; it ends when the venue ends it, and then this is no rotation any more.
                 self._rotate_ns = self._clock.now_ns() + int(self._pace.again_max_s * NS_PER_S)
@@ -146,6 +155,9 @@ class Stream:
             older, self._socket = self._socket, newer
             # What the old one still holds was told by the new one too, or is told twice: both are harmless.
             self._part(older)
+
+    def _is_rotation_due(self) -> bool:
+        return self._clock.now_ns() >= self._rotate_ns
 
     async def _opened(self) -> _Socket:
         """Return a connection on which everything is subscribed."""
@@ -169,9 +181,9 @@ class Stream:
             raise
         return socket
 
-    async def _watch(self, socket: _Socket) -> None:
-        """Return when it is time for a new connection; raise _Ended when this one is over, or as good as over."""
-        while self._clock.now_ns() < self._rotate_ns:
+    async def _watch(self, socket: _Socket, is_done: Callable[[], bool]) -> None:
+        """Return when that is so; raise _Ended when the connection is over, or as good as over."""
+        while not is_done():
             if self._reopen:
                 raise _Ended(self._reopen)
             socket.check()
@@ -184,7 +196,7 @@ class Stream:
                 raise _Ended(f"open and mute for {quiet_s:.1f} s")
             if (now_ns - socket.pinged_ns) / NS_PER_S >= pace.ping_s:
                 await socket.ping()
-            await socket.rest(min(pace.check_s, max(0.0, (self._rotate_ns - now_ns) / NS_PER_S)))
+            await socket.rest(pace.check_s)
 
     def _lost(self, detail: str) -> None:
         socket, self._socket = self._socket, None
@@ -253,6 +265,10 @@ class _Socket:
 
     def fail(self, detail: str) -> None:
         self._failure = self._failure or detail
+        self.wake.set()
+
+    def look(self, _: object) -> None:
+        """Let whoever rests look at once."""
         self.wake.set()
 
     async def rest(self, wait_s: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import TypeVar
 
@@ -10,12 +11,16 @@ import msgspec
 from hedgerow.model.numbers import ZERO
 
 Shape = TypeVar("Shape")
+Number = str | int
+"A number as it stands in a payload: not read before `positive`, `unsigned` or `amount` has judged it."
 Text = bytes | str | msgspec.Raw
 "JSON as it came, or a part of it that was left for later."
 
 # As in core/sanity.py: no price, qty or balance of any market lies outside.
 LARGEST = Decimal("1e12")
 SMALLEST = Decimal("1e-12")
+# Decimal itself would read blanks, underscores and the digits of every script as well.
+_NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?").fullmatch
 # 2017-07 and 2100: Binance did not trade before, and a time in microseconds is a thousand times later than the latter.
 EARLIEST_MS, LATEST_MS = 1_500_000_000_000, 4_102_444_800_000
 NS_PER_MS, US_PER_MS, NS_PER_US = 1_000_000, 1_000, 1_000
@@ -51,37 +56,46 @@ def printable(text: str, length: int) -> str:
     return "".join(each if each.isprintable() else "·" for each in short)
 
 
-def positive(value: Decimal, name: str) -> Decimal:
+def positive(number: Number, name: str) -> Decimal:
     """Return a price or a qty, which is > 0.
 
     Raises:
         BadPayload: it is not, or no market has such a number.
     """
-    if value.is_finite() and SMALLEST <= value <= LARGEST:
+    value = _exact(number, name)
+    if SMALLEST <= value <= LARGEST:
         return value
-    raise BadPayload(f"{name} is {shown(str(value))}, which no price or qty can be")
+    raise BadPayload(f"{name} is {shown(str(number))}, which no price or qty can be")
 
 
-def amount(value: Decimal, name: str) -> Decimal:
+def amount(number: Number, name: str) -> Decimal:
     """Return a number of either sign.
 
     Raises:
-        BadPayload: it is NaN, infinite, or of a size that cannot be.
+        BadPayload: it is no number, or of a size that cannot be.
     """
-    if value.is_finite() and -LARGEST <= value <= LARGEST:
+    value = _exact(number, name)
+    if -LARGEST <= value <= LARGEST:
         return value
-    raise BadPayload(f"{name} is {shown(str(value))}, which cannot be")
+    raise BadPayload(f"{name} is {shown(str(number))}, which cannot be")
 
 
-def unsigned(value: Decimal, name: str) -> Decimal:
+def unsigned(number: Number, name: str) -> Decimal:
     """Return a number >= 0.
 
     Raises:
         BadPayload: it is below zero, or cannot be.
     """
-    if amount(value, name) < ZERO:
+    value = amount(number, name)
+    if value < ZERO:
         raise BadPayload(f"{name} is {value}, below zero")
     return value
+
+
+def _exact(number: Number, name: str) -> Decimal:
+    if isinstance(number, str) and _NUMBER(number) is None:
+        raise BadPayload(f"{name} is {shown(number)!r}, which is no number")
+    return Decimal(number)
 
 
 def ns_of(ms: int, name: str) -> int:

@@ -44,7 +44,17 @@ from hedgerow.venues.wire.binance import shapes
 from hedgerow.venues.wire.binance.kinds import Product, Watch
 from hedgerow.venues.wire.binance.outcomes import cancel_outcome_of, is_not_found, outcome_of
 from hedgerow.venues.wire.binance.routes import Endpoint
-from hedgerow.venues.wire.payload import BadPayload, amount, decoded, ns_of, positive, printable, shown, unsigned
+from hedgerow.venues.wire.payload import (
+    BadPayload,
+    Number,
+    amount,
+    decoded,
+    ns_of,
+    positive,
+    printable,
+    shown,
+    unsigned,
+)
 from hedgerow.venues.wire.request import HttpAnswer
 
 NS_PER_S = 1_000_000_000
@@ -98,6 +108,14 @@ class FeeRates(msgspec.Struct, frozen=True):
 
     maker: Decimal
     taker: Decimal
+
+
+class SymbolConfig(msgspec.Struct, frozen=True):
+    """How an account trades one instrument of futures."""
+
+    leverage: Decimal
+    margin_type: str
+    "`CROSSED` or `ISOLATED`."
 
 
 def refusal_of(answer: HttpAnswer) -> Refused | None:
@@ -249,7 +267,7 @@ def trade_id_of(number: int) -> TradeId:
     return TradeId(str(number))
 
 
-def fee_of(commission: Decimal | None, asset: str | None) -> tuple[Decimal | None, str]:
+def fee_of(commission: Number | None, asset: str | None) -> tuple[Decimal | None, str]:
     """Return (fee, its currency); (None, "") when the venue did not say both, which is not zero."""
     if commission is None or not asset:
         return None, ""
@@ -304,7 +322,7 @@ def _futures_position(rows: tuple[shapes.PositionRow, ...], watch: Watch, asked_
     (row,) = found
     net_qty = amount(row.position_amt, "positionAmt")
     # A flat position has the price 0, which is none.
-    price = None if net_qty == 0 or not row.entry_price else positive(row.entry_price, "entryPrice")
+    price = None if net_qty == 0 or row.entry_price is None else positive(row.entry_price, "entryPrice")
     leverage = None if row.leverage is None else positive(row.leverage, "leverage")
     return PositionRead(now_ns, watch.leg_id, asked_ns, net_qty, price, leverage=leverage)
 
@@ -375,7 +393,7 @@ def _portfolio_rows(answer: HttpAnswer) -> tuple[shapes.PortfolioBalanceRow, ...
     return body if isinstance(body, tuple) else (body,)
 
 
-def _sum(free: Decimal, locked: Decimal) -> Decimal:
+def _sum(free: Number, locked: Number) -> Decimal:
     return unsigned(free, "free") + unsigned(locked, "locked")
 
 
@@ -446,28 +464,28 @@ def is_hedge_mode(answer: HttpAnswer) -> bool:
     return body_of(_POSITION_MODE, answer).dual_side_position
 
 
-def symbol_config_of(answer: HttpAnswer, symbol: str) -> shapes.SymbolConfigRow:
-    """Return leverage and margin type (`CROSSED`, `ISOLATED`) of an instrument."""
+def symbol_config_of(answer: HttpAnswer, symbol: str) -> SymbolConfig:
+    """Return leverage and margin type of an instrument."""
     rows = [row for row in body_of(_SYMBOL_CONFIGS, answer) if row.symbol == symbol]
     if len(rows) != 1:
         raise BadPayload(f"{len(rows)} configs of {symbol} in the answer")
-    return rows[0]
+    return SymbolConfig(positive(rows[0].leverage, "leverage"), shown(rows[0].margin_type))
 
 
 def fee_rates_of(answer: HttpAnswer, product: Product, symbol: str) -> FeeRates:
     """Return what trading costs."""
     if product.is_futures:
         futures = body_of(_FUTURES_COMMISSION, answer)
-        rates = FeeRates(futures.maker_commission_rate, futures.taker_commission_rate)
+        maker, taker = futures.maker_commission_rate, futures.taker_commission_rate
     elif product is Product.SPOT:
         spot = body_of(_SPOT_COMMISSION, answer).standard_commission
-        rates = FeeRates(spot.maker, spot.taker)
+        maker, taker = spot.maker, spot.taker
     else:
         rows = [row for row in body_of(_TRADE_FEES, answer) if row.symbol == symbol]
         if len(rows) != 1:
             raise BadPayload(f"{len(rows)} fee rates of {symbol} in the answer")
-        rates = FeeRates(rows[0].maker_commission, rows[0].taker_commission)
-    return FeeRates(amount(rates.maker, "maker"), amount(rates.taker, "taker"))
+        maker, taker = rows[0].maker_commission, rows[0].taker_commission
+    return FeeRates(amount(maker, "maker"), amount(taker, "taker"))
 
 
 def permissions_of(answer: HttpAnswer) -> shapes.Restrictions:

@@ -16,7 +16,7 @@ from hedgerow.model.order import Fill, OrderStatus
 from hedgerow.venues.wire.binance import shapes
 from hedgerow.venues.wire.binance.answers import fee_of, trade_id_of
 from hedgerow.venues.wire.binance.kinds import Watch
-from hedgerow.venues.wire.payload import BadPayload, Text, amount, decoded, ns_of, positive, shown, unsigned
+from hedgerow.venues.wire.payload import BadPayload, Number, Text, amount, decoded, ns_of, positive, shown, unsigned
 
 # Executions that change what is filled; CALCULATED is a liquidation.
 _TRADES = frozenset({"TRADE", "CALCULATED"})
@@ -141,13 +141,13 @@ class ExecutionReport(
     execution: str
     status: str
     order_id: int
-    last_qty: Decimal
-    cum_qty: Decimal
-    last_price: Decimal
+    last_qty: Number
+    cum_qty: Number
+    last_price: Number
     trade_id: int
     time: int
     original_id: str | None = None
-    fee: Decimal | None = None
+    fee: Number | None = None
     fee_currency: str | None = None
     is_maker: bool = False
     expiry: str = ""
@@ -178,7 +178,7 @@ class _AccountUpdate(msgspec.Struct, frozen=True, gc=False):
 
 class _BalanceUpdate(msgspec.Struct, frozen=True, gc=False):
     a: str
-    d: Decimal
+    d: Number
 
 
 class _AssetOnly(msgspec.Struct, frozen=True, gc=False):

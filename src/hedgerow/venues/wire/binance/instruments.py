@@ -17,7 +17,7 @@ from hedgerow.venues.wire.binance.answers import Refused, body_of
 from hedgerow.venues.wire.binance.kinds import INSTRUMENT_KINDS, Product, instrument_id
 from hedgerow.venues.wire.binance.routes import Limit
 from hedgerow.venues.wire.binance.shapes import Shape
-from hedgerow.venues.wire.payload import BadPayload, decoded, positive, unsigned
+from hedgerow.venues.wire.payload import BadPayload, Number, decoded, positive, unsigned
 from hedgerow.venues.wire.request import HttpAnswer, Weight
 
 # Filters may change at any time, and after a filter's refusal they are read at once.
@@ -55,16 +55,16 @@ class Listing(msgspec.Struct, frozen=True):
 
 class _Filter(Shape, frozen=True, gc=False):
     filter_type: str
-    tick_size: Decimal | None = None
-    step_size: Decimal | None = None
-    min_qty: Decimal | None = None
-    max_qty: Decimal | None = None
-    min_notional: Decimal | None = None
-    notional: Decimal | None = None
-    bid_multiplier_up: Decimal | None = None
-    bid_multiplier_down: Decimal | None = None
-    ask_multiplier_up: Decimal | None = None
-    ask_multiplier_down: Decimal | None = None
+    tick_size: Number | None = None
+    step_size: Number | None = None
+    min_qty: Number | None = None
+    max_qty: Number | None = None
+    min_notional: Number | None = None
+    notional: Number | None = None
+    bid_multiplier_up: Number | None = None
+    bid_multiplier_down: Number | None = None
+    ask_multiplier_up: Number | None = None
+    ask_multiplier_down: Number | None = None
 
 
 class _Symbol(Shape, frozen=True, gc=False):
@@ -136,8 +136,8 @@ def _listing(row: _Symbol, product: Product, venue_id: VenueId) -> Listing:
     if product.is_futures:
         # A futures order of either type must fit both; spot's limit of market orders wanders with its volume.
         market = filters.get("MARKET_LOT_SIZE")
-        if market is not None and market.max_qty:
-            max_qty = min(max_qty, positive(market.max_qty, "maxQty"))
+        limit = ZERO if market is None or market.max_qty is None else unsigned(market.max_qty, "maxQty")
+        max_qty = min(max_qty, limit) if limit else max_qty
     down, up = _band(filters)
     instrument = Instrument(
         instrument_id(venue_id, row.symbol, product),
@@ -161,7 +161,7 @@ def _listing(row: _Symbol, product: Product, venue_id: VenueId) -> Listing:
 
 def _told(filters: dict[str, _Filter], filter_type: str, name: str) -> Decimal:
     found = filters.get(filter_type)
-    value: Decimal | None = None if found is None else getattr(found, name)
+    value: Number | None = None if found is None else getattr(found, name)
     if value is None:
         raise BadPayload(f"exchangeInfo names no {name} in {filter_type}")
     return positive(value, name)
@@ -170,7 +170,7 @@ def _told(filters: dict[str, _Filter], filter_type: str, name: str) -> Decimal:
 def _min_notional(filters: dict[str, _Filter]) -> Decimal:
     for filter_type in ("NOTIONAL", "MIN_NOTIONAL"):
         found = filters.get(filter_type)
-        value = None if found is None else found.min_notional or found.notional
+        value = None if found is None else found.min_notional if found.notional is None else found.notional
         if value is not None:
             return unsigned(value, "minNotional")
     return ZERO
@@ -190,7 +190,7 @@ def _band(filters: dict[str, _Filter]) -> tuple[Decimal | None, Decimal | None]:
     return max(downs, default=None), min(ups, default=None)
 
 
-def _given(*values: Decimal | None) -> Iterable[Decimal]:
+def _given(*values: Number | None) -> Iterable[Decimal]:
     return [positive(value, "multiplier") for value in values if value is not None]
 
 

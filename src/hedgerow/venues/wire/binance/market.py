@@ -15,7 +15,7 @@ from hedgerow.venues.wire.binance.answers import body_of
 from hedgerow.venues.wire.binance.frames import StreamEnded
 from hedgerow.venues.wire.binance.kinds import Product, Watch
 from hedgerow.venues.wire.binance.shapes import Shape
-from hedgerow.venues.wire.payload import BadPayload, Text, amount, decoded, ns_of, positive, shown, unsigned
+from hedgerow.venues.wire.payload import BadPayload, Number, Text, amount, decoded, ns_of, positive, shown, unsigned
 from hedgerow.venues.wire.request import HttpAnswer
 
 # Deltas that wait for a snapshot: a minute of them. When it has not come by then, another is asked for.
@@ -27,14 +27,18 @@ FUNDING_INTERVAL_S = 8 * 3_600
 HOUR_S = 3_600
 
 
+Changes = tuple[tuple[Number, Number], ...]
+"(price, qty) of levels, not judged yet."
+
+
 class BookTicker(msgspec.Struct, frozen=True, gc=False):
     """The best levels of a book."""
 
     s: str
-    b: Decimal
-    B: Decimal
-    a: Decimal
-    A: Decimal
+    b: Number
+    B: Number
+    a: Number
+    A: Number
     u: int = 0
 
 
@@ -46,8 +50,8 @@ class DepthDiff(msgspec.Struct, frozen=True, gc=False):
     "First update in it."
     u: int
     "Last update in it."
-    b: tuple[tuple[Decimal, Decimal], ...]
-    a: tuple[tuple[Decimal, Decimal], ...]
+    b: Changes
+    a: Changes
     pu: int | None = None
     "Futures: the last update of the frame before."
 
@@ -56,8 +60,8 @@ class MarkPrice(msgspec.Struct, frozen=True, gc=False):
     """Mark and coming funding of a perpetual."""
 
     s: str
-    p: Decimal
-    r: Decimal
+    p: Number
+    r: Number
     "Coming funding rate; a dated future has an empty text here, and is not traded."
     T: int
     "Next funding time."
@@ -74,13 +78,13 @@ class _Head(msgspec.Struct, frozen=True, gc=False):
 
 class _Snapshot(Shape, frozen=True, gc=False):
     last_update_id: int
-    bids: tuple[tuple[Decimal, Decimal], ...]
-    asks: tuple[tuple[Decimal, Decimal], ...]
+    bids: Changes
+    asks: Changes
 
 
 class _PremiumIndex(Shape, frozen=True, gc=False):
     symbol: str
-    last_funding_rate: Decimal
+    last_funding_rate: Number
     next_funding_time: int
 
 
@@ -140,8 +144,9 @@ def quote_of(ticker: BookTicker, watch: Watch, now_ns: int) -> QuoteReceived:
     Raises:
         BadPayload: its numbers cannot be.
     """
-    bids = ((positive(ticker.b, "bid"), positive(ticker.B, "bid qty")),) if ticker.B else ()
-    asks = ((positive(ticker.a, "ask"), positive(ticker.A, "ask qty")),) if ticker.A else ()
+    bid_qty, ask_qty = unsigned(ticker.B, "bid qty"), unsigned(ticker.A, "ask qty")
+    bids = ((positive(ticker.b, "bid"), bid_qty),) if bid_qty else ()
+    asks = ((positive(ticker.a, "ask"), ask_qty),) if ask_qty else ()
     return QuoteReceived(now_ns, Quote(watch.instrument.id, now_ns, bids, asks))
 
 
@@ -289,16 +294,15 @@ class DepthBook:
         self._bids, self._asks, self._update, self._is_linked = {}, {}, 0, False
 
 
-def _side(levels: tuple[tuple[Decimal, Decimal], ...]) -> dict[Decimal, Decimal]:
+def _side(levels: Changes) -> dict[Decimal, Decimal]:
     return {positive(price, "price"): positive(qty, "qty") for price, qty in levels}
 
 
-def _merged(
-    side: dict[Decimal, Decimal], changes: tuple[tuple[Decimal, Decimal], ...], is_bid: bool
-) -> dict[Decimal, Decimal]:
-    for price, qty in changes:
-        if unsigned(qty, "qty"):
-            side[positive(price, "price")] = qty
+def _merged(side: dict[Decimal, Decimal], changes: Changes, is_bid: bool) -> dict[Decimal, Decimal]:
+    for price_text, qty_text in changes:
+        price, qty = positive(price_text, "price"), unsigned(qty_text, "qty")
+        if qty:
+            side[price] = qty
         else:
             # A level that was not there may be removed: the snapshot holds no more than a thousand.
             side.pop(price, None)

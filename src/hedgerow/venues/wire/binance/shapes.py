@@ -1,13 +1,11 @@
-"""The shapes of Binance's answers, as far as they are used. Numbers become Decimal straight from their text."""
+"""The shapes of Binance's answers, as far as they are used. Numbers stay texts until they are judged."""
 
 from __future__ import annotations
-
-from decimal import Decimal
 
 import msgspec
 
 from hedgerow.model.order import OrderStatus, Side
-from hedgerow.venues.wire.payload import BadPayload
+from hedgerow.venues.wire.payload import BadPayload, Number
 
 SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 # What a venue says of an order. What is not here is a word that nobody has seen, and says nothing.
@@ -42,9 +40,9 @@ class SpotFill(Shape, frozen=True, gc=False):
     """One fill inside the answer to a spot order."""
 
     trade_id: int
-    price: Decimal
-    qty: Decimal
-    commission: Decimal | None = None
+    price: Number
+    qty: Number
+    commission: Number | None = None
     commission_asset: str | None = None
 
 
@@ -56,8 +54,8 @@ class OrderRow(Shape, frozen=True, gc=False):
     client_order_id: str
     status: str | None = None
     side: str | None = None
-    orig_qty: Decimal | None = None
-    executed_qty: Decimal | None = None
+    orig_qty: Number | None = None
+    executed_qty: Number | None = None
     orig_client_order_id: str | None = None
     "In the answer to a spot cancel: whose order was canceled; `client_order_id` is the cancel's own there."
     transact_time: int | None = None
@@ -70,11 +68,11 @@ class TradeRow(Shape, frozen=True, gc=False):
 
     id: int
     order_id: int
-    price: Decimal
-    qty: Decimal
+    price: Number
+    qty: Number
     time: int
     symbol: str
-    commission: Decimal | None = None
+    commission: Number | None = None
     commission_asset: str | None = None
     side: str | None = None
     "Futures."
@@ -86,8 +84,8 @@ class TradeRow(Shape, frozen=True, gc=False):
 
 class SpotBalanceRow(Shape, frozen=True, gc=False):
     asset: str
-    free: Decimal
-    locked: Decimal
+    free: Number
+    locked: Number
 
 
 class SpotAccount(Shape, frozen=True, gc=False):
@@ -96,10 +94,10 @@ class SpotAccount(Shape, frozen=True, gc=False):
 
 class MarginBalanceRow(Shape, frozen=True, gc=False):
     asset: str
-    free: Decimal
-    locked: Decimal
-    borrowed: Decimal
-    interest: Decimal
+    free: Number
+    locked: Number
+    borrowed: Number
+    interest: Number
 
 
 class MarginAccount(Shape, frozen=True, gc=False):
@@ -108,36 +106,36 @@ class MarginAccount(Shape, frozen=True, gc=False):
 
 class FuturesBalanceRow(Shape, frozen=True, gc=False):
     asset: str
-    balance: Decimal
-    available_balance: Decimal | None = None
+    balance: Number
+    available_balance: Number | None = None
 
 
 class PortfolioBalanceRow(Shape, frozen=True, gc=False):
     asset: str
-    total_wallet_balance: Decimal
-    cross_margin_free: Decimal
-    cross_margin_locked: Decimal
-    cross_margin_borrowed: Decimal
-    cross_margin_interest: Decimal
+    total_wallet_balance: Number
+    cross_margin_free: Number
+    cross_margin_locked: Number
+    cross_margin_borrowed: Number
+    cross_margin_interest: Number
 
 
 class PositionRow(Shape, frozen=True, gc=False):
     symbol: str
-    position_amt: Decimal
-    entry_price: Decimal | None = None
-    leverage: Decimal | None = None
+    position_amt: Number
+    entry_price: Number | None = None
+    leverage: Number | None = None
     position_side: str = "BOTH"
 
 
 class SymbolConfigRow(Shape, frozen=True, gc=False):
     symbol: str
-    leverage: Decimal
+    leverage: Number
     margin_type: str
 
 
 class LeverageSet(Shape, frozen=True, gc=False):
     symbol: str
-    leverage: Decimal
+    leverage: Number
 
 
 class PositionModeBody(Shape, frozen=True, gc=False):
@@ -146,7 +144,7 @@ class PositionModeBody(Shape, frozen=True, gc=False):
 
 class IncomeRow(Shape, frozen=True, gc=False):
     income_type: str
-    income: Decimal
+    income: Number
     time: int
     tran_id: int | str
     symbol: str = ""
@@ -155,7 +153,7 @@ class IncomeRow(Shape, frozen=True, gc=False):
 class InterestRow(Shape, frozen=True, gc=False):
     tx_id: int | str
     asset: str
-    interest: Decimal
+    interest: Number
     interest_accured_time: int
     "Binance's own spelling."
 
@@ -166,12 +164,12 @@ class InterestPage(Shape, frozen=True, gc=False):
 
 class BorrowRateRow(Shape, frozen=True, gc=False):
     asset: str
-    next_hourly_interest_rate: Decimal
+    next_hourly_interest_rate: Number
 
 
 class StandardCommission(Shape, frozen=True, gc=False):
-    maker: Decimal
-    taker: Decimal
+    maker: Number
+    taker: Number
 
 
 class SpotCommission(Shape, frozen=True, gc=False):
@@ -180,13 +178,13 @@ class SpotCommission(Shape, frozen=True, gc=False):
 
 class TradeFeeRow(Shape, frozen=True, gc=False):
     symbol: str
-    maker_commission: Decimal
-    taker_commission: Decimal
+    maker_commission: Number
+    taker_commission: Number
 
 
 class FuturesCommission(Shape, frozen=True, gc=False):
-    maker_commission_rate: Decimal
-    taker_commission_rate: Decimal
+    maker_commission_rate: Number
+    taker_commission_rate: Number
 
 
 class Restrictions(Shape, frozen=True, gc=False):
