@@ -7,4 +7,4 @@ bench: ; @./hr bench
 
 # For maintainers: pin the newest versions. Needs uv.
 LOCK = uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
-lock: ; cd requirements && $(LOCK) base.in -o base.txt && $(LOCK) dev.in -o dev.txt
+lock: ; cd requirements && $(LOCK) base.in -o base.txt && $(LOCK) dev.in -o dev.txt && $(LOCK) judges.in -o judges.txt

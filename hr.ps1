@@ -76,8 +76,20 @@ if (-not (Ready)) {
 if ($needsDev) { Set-Location -LiteralPath $root }
 switch ($command) {
     "test" {
-        if (-not $rest.Count) { $rest = "-n", "2" }
-        & $python -m pytest -q @rest
+        if ($rest.Count -and $rest[0] -eq "--all") {
+            $rest = @($rest | Select-Object -Skip 1)
+            & $python -m pytest -q -n 2 -m "slow or not slow" @rest
+            $status = $LASTEXITCODE
+            & $python -m tests.judges @rest
+            if ($LASTEXITCODE -eq 0) { exit $status }
+        }
+        else {
+            if (-not $rest.Count) {
+                Note "left out: what is slow, and the judges (ccxt and Binance's own clients); ./hr.ps1 test --all runs everything"
+                $rest = "-n", "2"
+            }
+            & $python -m pytest -q @rest
+        }
     }
     "check" {
         & $python -m ruff format --check .

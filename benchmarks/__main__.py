@@ -39,8 +39,10 @@ def arguments(told: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--against",
-        choices=["nautilus", "hftbacktest"],
-        help="run the same work through another engine, and nothing else",
+        type=_engines,
+        default=(),
+        metavar="ENGINES",
+        help="run the same work through other engines, and nothing else: nautilus, hftbacktest or both, with a comma",
     )
     parser.add_argument(
         "--sizes", nargs="+", type=_size, default=[], metavar="FILLS", help="lead fills of hedges and --against"
@@ -51,6 +53,15 @@ def arguments(told: list[str]) -> argparse.Namespace:
     if read.sizes and read.only and "hedges" not in read.only:
         parser.error("--sizes belongs to hedges, which --only leaves out")
     return read
+
+
+def _engines(text: str) -> tuple[str, ...]:
+    engines = tuple(dict.fromkeys(text.split(",")))
+    for engine in engines:
+        if engine not in against_quotes.ENGINES:
+            known = ", ".join(against_quotes.ENGINES)
+            raise argparse.ArgumentTypeError(f"{engine!r} is no engine to compare with; name one of {known}")
+    return engines
 
 
 def _size(text: str) -> int:
@@ -67,11 +78,11 @@ def main(told: list[str]) -> int:
     """Run what was asked for, print it, and return the exit code."""
     asked = arguments(told)
     runs: dict[str, Callable[[], Sequence[Number | Skipped]]] = {}
-    if asked.against:
-        if asked.against == "nautilus":
-            runs["against_nautilus"] = lambda: nautilus.compare(asked.quick, tuple(asked.sizes))
-        runs[f"against_{asked.against}_quotes"] = lambda: against_quotes.compare(asked.against, asked.quick)
-    else:
+    if "nautilus" in asked.against:
+        runs["against_nautilus"] = lambda: nautilus.compare(asked.quick, tuple(asked.sizes))
+    for engine in asked.against:
+        runs[f"against_{engine}_quotes"] = partial(against_quotes.compare, engine, asked.quick)
+    if not asked.against:
         runs = {
             name: partial(run, asked.quick) for name, run in BENCHMARKS.items() if not asked.only or name in asked.only
         }

@@ -227,6 +227,12 @@ def mutants() -> str:
     return f"{len(rows)} mutants.\n\n" + table(("mutant", "row", "the mistake"), rows)
 
 
+def emulator_faults() -> str:
+    from hedgerow.emulators.binance.faults import FAULT_TEXTS
+
+    return table(("kind", "what happens"), [(f"`{kind.value}`", text) for kind, text in FAULT_TEXTS.items()])
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "holds": holds,
     "order-transitions": transitions,
@@ -238,6 +244,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "errors": errors,
     "faults": faults,
     "mutants": mutants,
+    "emulator-faults": emulator_faults,
 }
 
 

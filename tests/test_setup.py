@@ -17,7 +17,7 @@ import pytest
 import hedgerow
 
 ROOT = Path(__file__).parents[1]
-LOCKS = [ROOT / "requirements" / "base.txt", ROOT / "requirements" / "dev.txt"]
+LOCKS = [ROOT / "requirements" / f"{name}.txt" for name in ("base", "dev", "judges")]
 
 # Windows has no file locks of this kind, and hr.ps1 in the place of hr.
 fcntl = pytest.importorskip("fcntl")
@@ -116,7 +116,8 @@ def test_what_is_wanted_is_pinned(name: str) -> None:
 
 def test_a_package_that_both_locks_pin_has_one_version() -> None:
     """Otherwise running the tests would change what the product runs on."""
-    base, dev = (dict(re.findall(r"^(\S+)==(\S+)", lock.read_text(encoding="utf-8"), re.MULTILINE)) for lock in LOCKS)
+    texts = [lock.read_text(encoding="utf-8") for lock in LOCKS[:2]]
+    base, dev = (dict(re.findall(r"^(\S+)==(\S+)", text, re.MULTILINE)) for text in texts)
 
     assert {name: dev[name] for name in base.keys() & dev.keys()} == {
         name: base[name] for name in base.keys() & dev.keys()
@@ -242,6 +243,21 @@ def test_a_moved_checkout_is_set_up_again(machine: Machine) -> None:
 
     assert machine.hr("demo").returncode == 0
     assert machine.asked()[0] == "-m venv .venv"
+
+
+def test_the_quick_tests_say_what_they_leave_out(machine: Machine) -> None:
+    """Nobody takes them for everything; and `--all` is everything, in both environments."""
+    machine.add_python()
+    machine.hr("test")
+
+    quick = machine.hr("test")
+    chosen = machine.hr("test", "tests/core")
+    everything = machine.hr("test", "--all")
+
+    assert quick.stdout == "ran -m pytest -q -n 2\n"
+    assert "./hr test --all runs everything" in quick.stderr
+    assert (chosen.stdout, chosen.stderr) == ("ran -m pytest -q tests/core\n", "")
+    assert everything.stdout == "ran -m pytest -q -n 2 -m slow or not slow\nran -m tests.judges\n"
 
 
 def test_a_link_leads_to_the_checkout(machine: Machine) -> None:

@@ -77,6 +77,7 @@ def test_an_empty_folder_is_no_error(capsys: Captured) -> None:
         (["data", "import", "empty.csv", "--out", "x"], 65, "HR-404 empty.csv: is empty"),
         (["data", "import", "cut.gz", "--out", "x"], 65, "HR-404 cut.gz: is cut short"),
         (["data", "import", "q.csv", "--out", "no/x"], 66, "there is no such folder"),
+        (["data", "import", "q.csv", "--out", "/dev/null"], 66, "it is not a file"),
         (["data", "ls", "none"], 66, "none: there is no such folder"),
         (["data", "ls", "q.csv"], 65, "q.csv: is not a tick file"),
         (["report", "diff", "none", "none"], 66, "HR-405 none: cannot be read"),

@@ -59,14 +59,15 @@ def config(*, limits: Limits = NO_LIMITS, timing: Timing = USUAL_TIMING, **chang
 
 
 class Quoting:
-    """A policy for tests: one resting entry on the lead leg, the hedge leg by market."""
+    """A policy for tests: one resting entry on the lead leg, exits if asked for, the hedge leg by market."""
 
     def __init__(self, entry: Resting | None = None) -> None:
         self.entry = entry
+        self.exits: tuple[Resting, ...] = ()
 
     def target(self, book: Book) -> Target:
         hedge = NetTarget(HEDGE, book.hedge_target(), Taking(), Role.HEDGE)
-        return Target(nets=(hedge,), resting=(self.entry,) if self.entry is not None else ())
+        return Target(nets=(hedge,), resting=((self.entry,) if self.entry is not None else ()) + self.exits)
 
 
 def entry(qty: str = "1", price: str = "100", side: Side = Side.BUY) -> Resting:

@@ -33,7 +33,7 @@ from hedgerow.core.target import NetTarget, Resting, Taking, Target
 from hedgerow.model.ids import ClientOrderId, TradeId, VenueOrderId
 from hedgerow.model.market import Quote
 from hedgerow.model.order import Fill, OrderStatus, Role, Side
-from tests.core.books import HEDGE, LEAD, START_NS, Desk, Quoting, S, config, entry, instrument, submits
+from tests.core.books import HEDGE, LEAD, START_NS, Desk, Quoting, S, cancels, config, entry, instrument, submits
 
 
 def hedging(qty: str = "0.4"):  # type: ignore[no-untyped-def]
@@ -192,6 +192,35 @@ def test_a_flatten_never_opens_the_other_side() -> None:
     made.quote_all()
     made.wait(31 * S)
     assert not made.standing(LEAD).reduce_only
+
+
+def test_exits_that_stand_shrink_to_what_drift_has_left() -> None:
+    """On a margin account they would go on into a short; the first one stays, what no longer fits beside it goes."""
+    made = _closed_by_hand(config(lead=instrument("lead", can_reduce_only=False)))
+    made.policy.exits = tuple(
+        Resting(f"x{n}", LEAD, Side.SELL, Decimal("0.3"), Decimal(101 + n), Role.EXIT) for n in range(3)
+    )
+    made.quote_all()
+    for order in list(made.book.working(LEAD)):
+        made.accept(order)
+    first, second, third = made.book.working(LEAD)
+
+    canceled = []
+    for _ in range(3):
+        made.tell(PositionRead(made.now_ns, LEAD, made.now_ns, Decimal("0.4")))
+        canceled += cancels(made.wait(40 * S))
+        made.tell(TradesRead(made.now_ns, LEAD, made.now_ns))
+        canceled += cancels(made.look_again())
+    assert {command.order_id for command in canceled} == {second.id, third.id}
+
+    for order in (second, third):
+        made.tell(OrderReported(made.now_ns, order.id, OrderStatus.CANCELED, Decimal(0)))
+    made.quote_all()
+    assert [(order.slot, order.qty) for order in made.book.working(LEAD)] == [
+        ("x0", Decimal("0.3")),
+        ("x1", Decimal("0.1")),
+    ]
+    assert first.id in made.book.live[LEAD]
 
 
 def test_a_flatten_sells_no_more_than_drift_has_left() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -89,10 +90,8 @@ def sent_by(call: Callable[[Any], Awaitable[Any]], secret: str = SECRET) -> list
         raise Halted
 
     async def ask() -> None:
-        try:
+        with suppress(Halted):
             await call(exchange)
-        except Halted:
-            pass
 
     exchange.fetch = fetch
     asyncio.run(ask())

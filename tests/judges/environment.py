@@ -35,7 +35,6 @@ def judges_python() -> Path:
     print("hedgerow: making the judges' environment (once)", file=sys.stderr, flush=True)
     shutil.rmtree(FOLDER, ignore_errors=True)
     _call([sys.executable, "-m", "venv", str(FOLDER)])
-    (FOLDER / ".gitignore").write_text("*\n", encoding="utf-8")
     wheels = os.environ.get("HEDGEROW_WHEELS")
     offline = ["--no-index", "--find-links", wheels] if wheels else []
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]

@@ -37,9 +37,7 @@ class Loopback(AbstractResolver):
 
     async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
         return [
-            ResolveResult(
-                hostname=host, host="127.0.0.1", port=self._port, family=socket.AF_INET, proto=0, flags=0
-            )
+            ResolveResult(hostname=host, host="127.0.0.1", port=self._port, family=socket.AF_INET, proto=0, flags=0)
         ]
 
     async def close(self) -> None:
@@ -51,7 +49,7 @@ class Lab:
 
     def __init__(self, runner: asyncio.Runner, folder: Path) -> None:
         self._runner = runner
-        self._ca = folder / CA_FILE
+        self.ca = folder / CA_FILE
         self._closing: list[Callable[[], Awaitable[None]]] = []
         self.emulator = Emulator(is_still=True, tls=server_context(folder, HOSTS))
         self.key, self.secret = DEFAULT_KEY, DEFAULT_SECRET
@@ -73,7 +71,7 @@ class Lab:
 
     async def session(self) -> aiohttp.ClientSession:
         """Return a session for which the whole of Binance is here."""
-        trusts = ssl.create_default_context(cafile=str(self._ca))
+        trusts = ssl.create_default_context(cafile=str(self.ca))
         connector = aiohttp.TCPConnector(ssl=trusts, resolver=Loopback(self.emulator.port), use_dns_cache=False)
         made = aiohttp.ClientSession(connector=connector)
         self._closing.append(made.close)

@@ -1,6 +1,6 @@
 """ccxt's exception for each way in which a request fails on the emulator, with the production URLs that choose it.
 
-The classes are ccxt's own tables; where they mislead, which is why the product does not decide by them, it is said here.
+The classes are ccxt's own. Where they mislead, it is said here: that is why the product does not decide by them.
 """
 
 from __future__ import annotations

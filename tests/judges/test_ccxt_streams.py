@@ -20,8 +20,8 @@ from tests.judges.test_ccxt_rest import Trader, trader_of
 
 pytestmark = pytest.mark.slow
 
-# How ccxt.pro is told which stream is meant. It has no word for the margin side of a portfolio account; the account's one
-# stream tells of both sides, and so the words for its futures do.
+# How ccxt.pro is told which stream is meant. It has no word for the margin side of a portfolio account; but that has
+# one stream for both of its sides, and so the words for its futures do.
 STREAMS: dict[str, dict[str, object]] = {
     SPOT.name: {},
     MARGIN.name: {"type": "margin"},
@@ -56,13 +56,14 @@ async def watching(watch: Callable[[], Awaitable[Any]]) -> AsyncIterator[Queue]:
 
 async def until(is_so: Callable[[], bool]) -> None:
     """Let the loop run until something is so."""
-    while not is_so():
+    while not is_so():  # noqa: ASYNC110 - what is waited for happens inside the emulator, which signals nobody.
         await asyncio.sleep(0.002)
 
 
 def listeners(lab: Lab) -> int:
     """Return how many open streams tell of an account or a market."""
-    return sum(bool(each.users or each.subscriptions or each.streams) for each in lab.emulator.venue.streams.connections)
+    connections = lab.emulator.venue.streams.connections
+    return sum(bool(each.users or each.subscriptions or each.streams) for each in connections)
 
 
 @asynccontextmanager

@@ -40,15 +40,17 @@ from tests.venues.wire.binance.wires import ASKED_NS, LEG, NOW_MS, NOW_NS, limit
 
 # What mutations put in: JSON's own marks, numbers that are none, and the words that the meaning hangs on.
 WORDS = [
-    b"{", b"}", b"[", b"]", b'"', b",", b":", b"\\", b"\x00", b"\xff", b"\xed\xa0\x80", b"-", b"0", b"9", b"e9", b".", b"null",
-    b"true", b"NaN", b"Infinity", b"1e400", b"-1", b'""', b"BUY", b"SELL", b"TRADE", b"NEW", b"FILLED", b"CANCELED",
-    b"EXPIRED", b"CALCULATED", b"AMENDMENT", b'"t":1,', b'"l":"0.5",', b'"x":"TRADE",', b"BTCUSDT", b"99999999999999999999",
+    b"{", b"}", b"[", b"]", b'"', b",", b":", b"\\", b"\x00", b"\xff", b"\xed\xa0\x80", b"-", b"0", b"9", b"e9", b".",
+    b"null", b"true", b"NaN", b"Infinity", b"1e400", b"-1", b'""', b"99999999999999999999", b'"t":1,', b'"l":"0.5",',
+    b'"x":"TRADE",', b"BUY", b"SELL", b"TRADE", b"NEW", b"FILLED", b"CANCELED", b"EXPIRED", b"CALCULATED", b"AMENDMENT",
+    b"BTCUSDT",
 ]  # fmt: skip
 # What a field may be instead: of another type, of another size, or another word of the venue.
 ODD_VALUES: list[object] = [
-    None, True, False, 0, 1, -1, 10**20, 10**30, 0.1, "", "0", "-0.5", "1e400", "1e-30", "NaN", "Infinity", "0x10", " 1", "１", "1_0", [], {}, [{}],
-    "BUY", "SELL", "buy", "TRADE", "CALCULATED", "AMENDMENT", "NEW", "FILLED", "EXPIRED_IN_MATCH", "SOMETHING", "ETHUSDT", "btcusdt",
-    "executionReport", "ORDER_TRADE_UPDATE", "listenKeyExpired", "autoclose-1", 2**63, 2**64, 1_700_000_000_000_000,
+    None, True, False, 0, 1, -1, 10**20, 10**30, 2**63, 2**64, 1_700_000_000_000_000, 0.1, [], {}, [{}],
+    "", "0", "-0.5", "1e400", "1e-30", "NaN", "Infinity", "0x10", " 1", "\uff11", "1_0",
+    "BUY", "SELL", "buy", "TRADE", "CALCULATED", "AMENDMENT", "NEW", "FILLED", "EXPIRED_IN_MATCH", "SOMETHING",
+    "ETHUSDT", "btcusdt", "executionReport", "ORDER_TRADE_UPDATE", "listenKeyExpired", "autoclose-1",
 ]  # fmt: skip
 STATUSES = (200, 200, 200, 201, 400, 401, 403, 404, 408, 409, 418, 429, 500, 502, 503, 504)
 CODES = (-1000, -1001, -1003, -1006, -1007, -1013, -1021, -1111, -2010, -2011, -2013, -2015, -2018, -2019, -2021, -2022)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import importlib
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -314,7 +315,9 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     """A picture is not CSV."""
     path = tmp_path / "in.csv"
     path.write_bytes(b"time,price,qty\n1640995200,1,\xff\xfe\n")
-    assert "is not text after this row" in problem(path)
+    assert "in.csv: is not text; expected CSV" in problem(path)
+    path.write_bytes(b"time,price,qty\n" + b"1640995200,1,1\n" * 9000 + b"\xff\xfe\n")
+    assert re.search(r"in\.csv:\d+: is not text after this row", problem(path))
 
 
 def test_sources_that_name_nothing_are_told(tmp_path: Path) -> None:

@@ -146,6 +146,7 @@ def test_an_error_shows_its_line_and_its_remedy() -> None:
         ("account: simA/main", "account: simA/mian", "unknown_account", "did you mean 'simA/main'?"),
         ("simB/hedge, symbol: BTC-PERP", "simB/hedge, symbol: BTC_PERP", "unknown_symbol", "venues.simB.instruments"),
         ("simB/hedge, symbol", "simA/main, symbol", "contradiction", "the same account and symbol"),
+        ("simB/hedge, symbol: BTC", "simB/hedge, symbol: ETH", "contradiction", "is BTC and simB:ETH-PERP is ETH"),
         ("      hedge: {", "      hedg: {", "missing", "did you mean 'hedg'?"),
         ("    qty: 0.05\n", "    qty: 0.05\n    ratio: 0\n", "contradiction", "use -1"),
         ("    qty: 0.05\n", "    qty: 0.05\n    ratio: -0.01\n", "below_minimum", "use at least 0.1"),

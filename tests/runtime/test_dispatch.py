@@ -116,6 +116,21 @@ def test_a_submit_that_waited_too_long_comes_back_as_not_sent() -> None:
     assert [event.order_id for event in door.refused] == ["e2"]
 
 
+def test_entries_that_wait_are_taken_back_and_hedges_still_leave() -> None:
+    """A halt that comes while they wait for the budget would be none; another book's entries are its own matter."""
+    door, other = Door(), Wire()
+    door.send(*(cancel(f"x{n}") for n in range(6)))
+    door.send(submit("e1", Role.ENTRY), submit("h1", Role.HEDGE))
+    door.dispatch.send(submit("e2", Role.ENTRY), other, door.refused.append, door.clock.now_ns() + 10 * S)
+
+    door.dispatch.take_back_entries([door.wire])
+    door.clock.run(3 * S)
+
+    assert door.wire.names[6:] == ["h1"]
+    assert other.names == ["e2"]
+    assert [(event.order_id, event.reject_class) for event in door.refused] == [("e1", RejectClass.NOT_SENT)]
+
+
 def test_a_closed_door_lets_nothing_leave() -> None:
     """After a broken rule not even a cancel is sure to be right."""
     door = Door()

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hedgerow.core import step as step_module
 from hedgerow.core.commands import LookUpFill, Turn
 from hedgerow.core.events import BookStarted, FillReceived
 from hedgerow.core.step import empty_book
@@ -29,7 +30,8 @@ from hedgerow.runtime.node_config import NodeConfig
 from hedgerow.runtime.simulated import delay_of, open_exchanges
 from hedgerow.sim.backtest.engine import Backtest
 from hedgerow.sim.backtest.files import opened
-from hedgerow.sim.backtest.outcome import Marks, book_result
+from hedgerow.sim.backtest.marks import Marks
+from hedgerow.sim.backtest.outcome import book_result
 from hedgerow.sim.backtest.record import Recorder
 from hedgerow.sim.backtest.run import DataUnfit, backtest, named, traded
 from hedgerow.sim.result import FillRow, encoded
@@ -66,6 +68,20 @@ def test_skipping_changes_nothing(name: str, tmp_path: Path) -> None:
 def test_skipping_changes_nothing_in_many_markets(name: str, seed: int, tmp_path: Path) -> None:
     """The same over markets of one to three levels, with and without trades, that jump and fall silent."""
     assert len(compared(name, tmp_path, seed, 3_000)) > 5
+
+
+@pytest.mark.parametrize("name", sorted(CONFIGS))
+def test_a_book_that_never_sleeps_does_the_same(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What policies and planner promise of prices holds: planning at each quote leads to the same turns."""
+    config = config_of(CONFIGS[name])
+    data = markets(config, tmp_path, 2, 250)
+    slept: list[Turn] = []
+    awake: list[Turn] = []
+    backtest(config, data, skips=False, take_turn=slept.append)
+    monkeypatch.setattr(step_module, "_idle_until_ns", lambda _: 0)
+    backtest(config, data, skips=False, take_turn=awake.append)
+    assert [turn.commands for turn in slept] == [turn.commands for turn in awake]
+    assert [turn.ts_ns for turn in slept] == [turn.ts_ns for turn in awake]
 
 
 def test_a_resting_grid_is_not_stepped(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import re
@@ -15,7 +16,7 @@ import msgspec
 import pytest
 
 from hedgerow.sim import report
-from hedgerow.sim.report import duration, facts, fills_csv, html, money, percentile, save
+from hedgerow.sim.report import duration, facts, fills_csv, html, money, percentile, replace_file, save
 from hedgerow.sim.result import BacktestResult, ResultError, load_result
 from tests.sim.results import empty_book, full_book, full_result
 
@@ -106,6 +107,19 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(ResultError, match=r"report\.html: cannot be written"):
         save(full_result(), tmp_path / "out")
     assert not list((tmp_path / "out").glob(".*"))
+    with pytest.raises(ResultError, match="it is not a file"):
+        replace_file(Path("/dev/null"), b"")
+
+
+def test_a_full_disk_is_no_bad_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The remedy is another one, so the error stays what it is, and names the file that was to be made."""
+
+    def full(path: Path, body: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match=r"No space left on device: .*/result\.json'"):
+        save(full_result(), tmp_path)
 
 
 def test_the_facts_of_a_book_are_exact_and_readable() -> None:

@@ -594,8 +594,8 @@ def _apply_foreign(book: Book, leg_id: LegId, fill: Fill) -> bool:
 def _apply_venue_trade(book: Book, leg_id: LegId, fill: Fill) -> bool:
     """Liquidation, deleveraging, settlement: the venue's fills are fills.
 
-    Of a shared position nobody can say whose it was: it is told, and stands as drift until an operator decides. What the
-    venue traded before the book knew what is its own is in the first position read already.
+    Of a shared position nobody can say whose it was: it is told, and stands as drift until an operator decides. What
+    the venue traded before the book knew what is its own is in the first position read already.
     """
     if book.legs[leg_id].shared:
         text = f"the venue itself traded {fill.side.value} {fill.qty} at {fill.price} of a shared position; not booked"
@@ -784,6 +784,9 @@ def _refuse(book: Book, order: Order, reject_class: RejectClass, code: str, text
     wait_ns = max(spacing_ns, min(retry_after_ns, RETRY_AFTER_NS_MAX))
     if reject_class is RejectClass.INSUFFICIENT_MARGIN:
         _want_reads(book, (ReadKind.BALANCES,), book.now_ns, order.leg_id)
+    if reject_class is RejectClass.REDUCE_ONLY:
+        # It lags, or something is gone: what it shows decides how the next one goes out.
+        _want_reads(book, (ReadKind.POSITION,), book.now_ns, order.leg_id)
     book.state.refusals[key] = Refusal(order.side, reject_class, code, text, tries, since, book.now_ns + wait_ns)
     # An entry that cannot be made costs nothing: its hold says why, and nobody need be woken.
     if tries == REFUSALS_ALARM and order.role is not Role.ENTRY:

@@ -143,6 +143,9 @@ def _plan(book: Book, event: Event, told: list[Command], reads: list[Command]) -
         and not (commands or planned.is_blocked or planned.cancels_wait or planned.look_again or target.shown_legs)
         and book.mode is Mode.RUNNING
     )
+    if is_idle and planned.wakes:
+        prices = (*(target.wake_prices or ()), *planned.wakes.values())
+        target = msgspec.structs.replace(target, wake_prices=prices)
     return Decision(commands, target, planned.cancels_wait, planned.look_again, is_idle)
 
 

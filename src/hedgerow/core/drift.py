@@ -1,8 +1,8 @@
 """Drift on a leg that never rests: what a position read may have shown, by the trades around it.
 
 A venue shows what it held at some moment between the question, less its lag, and the answer. Once trades were read that
-include all of that time, each prefix of them is such a moment, and the drift is one of the differences. It is the same in
-read after read, and a lag alone always leaves zero among them.
+include all of that time, each prefix of them is such a moment, and the drift is one of the differences. It is the same
+in read after read, and a lag alone always leaves zero among them.
 """
 
 from __future__ import annotations

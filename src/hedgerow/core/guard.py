@@ -12,7 +12,7 @@ from hedgerow.core.config import NS_PER_MS, NS_PER_S
 from hedgerow.core.events import PortfolioSeen
 from hedgerow.core.exposure import DOLLARS, Totals, added, hedged_times, totals
 from hedgerow.core.holds import AlarmKind, Hold, HoldReason
-from hedgerow.core.target import Resting
+from hedgerow.core.target import Resting, WakePrice
 from hedgerow.model.instrument import InstrumentKind
 from hedgerow.model.numbers import BPS, ZERO
 from hedgerow.model.order import Role, Side
@@ -22,6 +22,7 @@ LONGEST_BPS = Decimal("1e9")
 # No basis of one underlying is this large; a contract that is ten units, or a thousand, is.
 UNIT_BAND = 2
 RATIO_QUANTUM = Decimal("0.0001")
+DISTANCE_QUANTUM = Decimal("0.01")
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -101,6 +102,23 @@ def refusal_of_new_entry(book: Book, want: Resting, qty: Decimal) -> Hold | None
     return None
 
 
+def stays_distant(book: Book, want: Resting) -> WakePrice | None:
+    """Return inside which prices an entry that is too far from the mark stays so, and nothing else comes before that.
+
+    None where the venue's band or the price of another leg may have its say first.
+    """
+    instrument, mark = book.legs[want.leg_id].instrument, book.mark(want.leg_id)
+    if mark is None or want.limit_price is None or book.config.hedge is not None:
+        return None
+    if instrument.band_down is not None or instrument.band_up is not None:
+        return None
+    # A step of its rounding further away.
+    most = (book.config.limits.price_distance_bps_max + DISTANCE_QUANTUM) * BPS
+    if want.limit_price > mark:
+        return WakePrice(want.leg_id, high=want.limit_price / (1 + most))
+    return WakePrice(want.leg_id, low=want.limit_price / (1 - most)) if most < 1 else None
+
+
 def checks(book: Book, want: Resting, qty: Decimal) -> list[tuple[HoldReason, Check]]:
     """Return every limit with the number that a new entry of `qty` would bring it to, in order of precedence."""
     limits = book.config.limits
@@ -111,7 +129,7 @@ def checks(book: Book, want: Resting, qty: Decimal) -> list[tuple[HoldReason, Ch
     if want.limit_price is not None:
         distance_bps = abs(want.limit_price / mark - 1) / BPS
         if distance_bps < LONGEST_BPS:
-            distance_bps = distance_bps.quantize(Decimal("0.01"))
+            distance_bps = distance_bps.quantize(DISTANCE_QUANTUM)
         check = Check("price distance bps", distance_bps, limits.price_distance_bps_max)
         result.append((HoldReason.PRICE_DISTANCE, check))
     live_orders = sum(len(orders) for orders in book.live.values())

@@ -185,7 +185,8 @@ HOLD_TEXTS: dict[HoldReason, HoldText] = {
     HoldReason.OUT_OF_RANGE: HoldText("The market has left the range.", "As the policy's out-of-range rule says."),
     HoldReason.PAUSED: HoldText("The pause between two rounds.", "The next round begins when it is over."),
     HoldReason.ROUND_OVER: HoldText(
-        "The single round is over.", "`hedgerow signal BOOK` begins another one; `rounds: continuous` repeats by itself."
+        "The single round is over.",
+        "`hedgerow signal BOOK` begins another one; `rounds: continuous` repeats by itself.",
     ),
     HoldReason.ROUNDS_FAILED: HoldText(
         "Too many rounds in a row did not open.", "Read why; `hedgerow resume BOOK` lets them begin again."

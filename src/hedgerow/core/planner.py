@@ -15,7 +15,7 @@ from hedgerow.core.config import NS_PER_MS
 from hedgerow.core.events import RejectClass
 from hedgerow.core.holds import WITHDRAWS, Hold, HoldReason
 from hedgerow.core.orders import may_cancel
-from hedgerow.core.target import Making, NetTarget, Resting, Taking, Target
+from hedgerow.core.target import Making, NetTarget, Resting, Taking, Target, WakePrice
 from hedgerow.model.ids import LegId, OrderKey, encode_order_id
 from hedgerow.model.instrument import Broken, Instrument, Rule
 from hedgerow.model.numbers import BPS, ZERO
@@ -87,8 +87,12 @@ class Plan:
         "A cancel is wanted for an order that cannot be canceled yet."
         self.is_blocked = False
         "Something that the policy wants is held back until prices change; what it holds back itself does not count."
+        self.wakes: dict[LegId, WakePrice] = {}
+        "Prices inside which holds that wait for a price stay as they are; they narrow those of the target."
         self.wanted_entries: set[tuple[LegId, str]] = set()
         "Slots in which the target wants an entry."
+        self.room: dict[tuple[LegId, Side], Decimal] = {}
+        "What the exits that stand may still close, where drift has taken a part of the position."
         self.entries_refused = guard.refusal_of_entries(book)
 
     def submit(
@@ -141,6 +145,14 @@ class Plan:
         """
         self.is_blocked = self.is_blocked or by_price
         self.holds.setdefault(hold.key, hold)
+
+    def hold_inside(self, hold: Hold, wake: WakePrice) -> None:
+        """Keep a hold that lasts as long as its leg's quotes stay inside `wake`."""
+        self.hold(hold, by_price=False)
+        known = self.wakes.get(wake.leg_id, wake)
+        lows = [low for low in (known.low, wake.low) if low is not None]
+        highs = [high for high in (known.high, wake.high) if high is not None]
+        self.wakes[wake.leg_id] = WakePrice(wake.leg_id, max(lows, default=None), min(highs, default=None))
 
 
 def plan(book: Book, target: Target) -> Plan:
@@ -463,6 +475,8 @@ def _resting(book: Book, want: Resting, result: Plan) -> None:
             result.cancel(order, "unwanted")
         order = standing[0]
         fits = order.side is want.side and order.limit_price == want.limit_price and order.leaves_qty <= want.qty
+        if want.role is Role.EXIT and not order.reduce_only and not _has_room(book, order, result):
+            fits = False
         if not fits:
             result.cancel(order, "replace")
             if order.cancel_ts_ns and _lasts(book, order):
@@ -488,7 +502,11 @@ def _resting(book: Book, want: Resting, result: Plan) -> None:
             return
         limited = guard.refusal_of_new_entry(book, want, qty)
         if limited is not None:
-            result.hold(limited)
+            wake = guard.stays_distant(book, want) if limited.reason is HoldReason.PRICE_DISTANCE else None
+            if wake is None:
+                result.hold(limited)
+            else:
+                result.hold_inside(limited, wake)
             return
     result.submit(
         want.leg_id,
@@ -528,6 +546,19 @@ def _resting_qty(book: Book, want: Resting, refusal: Refusal | None, result: Pla
     numbers = (("wanted", str(want.qty)), ("would_be", str(broken.value)), ("limit", str(broken.limit)))
     result.hold(Hold(RULE_HOLDS[broken.rule], want.leg_id, want.slot, numbers))
     return None
+
+
+def _has_room(book: Book, order: Order, result: Plan) -> bool:
+    """Whether a standing exit, after those that were kept before it, closes no more than drift has left."""
+    missing = _not_there(book, order.leg_id, order.side)
+    if missing == 0:
+        return True
+    place = (order.leg_id, order.side)
+    room = result.room.get(place, book.net_qty(order.leg_id) * -order.side.sign - missing)
+    if order.leaves_qty > room:
+        return False
+    result.room[place] = room - order.leaves_qty
+    return True
 
 
 def _not_there(book: Book, leg_id: LegId, side: Side) -> Decimal:

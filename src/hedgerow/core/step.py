@@ -16,6 +16,7 @@ from hedgerow.core.commands import Command, Read, Turn
 from hedgerow.core.config import NS_PER_MS, NS_PER_S, BookConfig
 from hedgerow.core.decide import decide, is_old_news
 from hedgerow.core.events import Event, QuoteReceived
+from hedgerow.core.holds import HoldReason
 from hedgerow.core.sanity import is_sane_quote
 from hedgerow.core.target import Strategy
 from hedgerow.model.market import Quote
@@ -122,7 +123,7 @@ def next_due_ns(book: Book) -> int | None:
             due.append(order.ask_ts_ns)
         if order.unclear_ts_ns:
             due.append(order.unclear_ts_ns + timing.unknown_alarm_ms * NS_PER_MS)
-    has_entry = False
+    has_entry = any(hold.reason is HoldReason.PRICE_DISTANCE for hold in book.state.holds.values())
     for live in book.live.values():
         for order in live.values():
             if not order.slot:
@@ -130,7 +131,7 @@ def next_due_ns(book: Book) -> int | None:
             elif order.role is Role.ENTRY:
                 has_entry = True
     if has_entry:
-        # An entry's standing depends on every leg's price being fresh.
+        # An entry's standing depends on every leg's price being fresh; so does why it waits.
         due += [quote.ts_ns + limits.stale_ms * NS_PER_MS + 1 for quote in book.quotes.values()]
     for refusal in book.state.refusals.values():
         due.append(refusal.retry_ts_ns)

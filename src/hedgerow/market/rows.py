@@ -72,9 +72,11 @@ class CsvRows:
         except (gzip.BadGzipFile, zlib.error) as error:
             raise DataError(self.path, f"has broken gzip data after this row: {error}", line) from None
         except UnicodeDecodeError:
-            raise DataError(self.path, "is not text after this row; expected CSV in UTF-8", line) from None
+            after = " after this row" if line else ""
+            raise DataError(self.path, f"is not text{after}; expected CSV in UTF-8", line) from None
         except csv.Error as error:
-            raise DataError(self.path, f"is not CSV after this row: {error}", line) from None
+            after = " after this row" if line else ""
+            raise DataError(self.path, f"is not CSV{after}: {error}", line) from None
         except OSError as error:
             raise DataMissing(self.path, f"cannot be read: {error.strerror}") from None
 

@@ -401,6 +401,9 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
     Raises:
         DataMissing: it cannot be written.
     """
+    # A move would put a file in the place of a device such as /dev/null.
+    if path.exists() and not path.is_file():
+        raise DataMissing(path, "cannot be written: it is not a file")
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:

@@ -392,6 +392,8 @@ class Meaning:
         hours = self._hours(leg.instrument.venue_id for leg in legs)
         book = BookConfig(BookId(name), tag, shape.policy, params, tuple(legs), hedge, limits, timing, hours)
         self._check_policy(book, path)
+        if len(self.problems) == before:
+            self._check_underlyings(book, path)
         return book
 
     def _leg(self, book: str, name: str) -> LegConfig | None:
@@ -481,6 +483,16 @@ class Meaning:
                 self._wrong(
                     "contradiction", f"{dotted(where)}: {told}", (*where, first), "the first wait is the shortest"
                 )
+
+    def _check_underlyings(self, book: BookConfig, path: KeyPath) -> None:
+        """A slip in a symbol must not hedge one market with another; whoever means it says how much of it."""
+        if book.hedge is None or "ratio" in self._shape.books[book.book_id].model_fields_set:
+            return
+        lead, hedge = (book.leg(leg_id).instrument for leg_id in (book.hedge.lead, book.hedge.hedge))
+        if _underlying(lead) != _underlying(hedge):
+            told = f"{dotted(path)}: {lead.id} is {_underlying(lead)} and {hedge.id} is {_underlying(hedge)}"
+            help_ = "trade the same on both legs; to hedge with another market, write down its ratio"
+            self._wrong("contradiction", told, (*path, "legs"), help_, at_key=True)
 
     def _check_policy(self, book: BookConfig, path: KeyPath) -> None:
         policy = POLICIES[book.policy]
@@ -608,6 +620,12 @@ def _is_covered(word: str, watched: Iterable[str]) -> bool:
     contract = parse_occ(word)
     names = {word} if contract is None else {word, contract.underlying}
     return word in WORDS or not names.isdisjoint(watched) or not set(WORDS).isdisjoint(watched)
+
+
+def _underlying(instrument: Instrument) -> str:
+    """What an instrument follows: of an option, that which it is on."""
+    contract = parse_occ(instrument.base)
+    return instrument.base if contract is None else contract.underlying
 
 
 def venue_of(account: str) -> VenueId:

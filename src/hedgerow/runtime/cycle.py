@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from hedgerow.core import reconcile
 from hedgerow.core.book import Book
-from hedgerow.core.commands import REQUESTS, CancelOrder, Command, LookUpFill, SubmitOrder, Turn
+from hedgerow.core.commands import REQUESTS, CancelOrder, Command, LookUpFill, Mode, SubmitOrder, Turn
 from hedgerow.core.config import NS_PER_MS
 from hedgerow.core.events import (
     BookStarted,
@@ -200,8 +200,11 @@ class Cycle:
             event = self._portfolio()[book_id]
         if isinstance(event, PositionRead | FundingPaid) and book.legs[event.leg_id].shared:
             event = self._shared(book, event)
+        mode = book.mode
         try:
             stepped = step(book, event)
+            if book.mode is not mode and book.mode is not Mode.RUNNING:
+                self._take_back_entries(running)
             if type(event) is BookStarted:
                 self._is_limited = self._is_limited or portfolio.is_limited((book,))
             if stepped.turn is None:
@@ -231,7 +234,7 @@ class Cycle:
         return portfolio.seen(books, self._clock.now_ns())
 
     def _whose_interest(self, book_id: BookId, event: InterestCharged) -> tuple[BookId, InterestCharged] | None:
-        """Interest is charged to an account, and every leg that may borrow hears of it: the one that owes most books it.
+        """Interest is charged to an account, and each leg that may borrow hears of it: the one that owes most books it.
 
         None when that was done.
         """
@@ -332,6 +335,10 @@ class Cycle:
         expires_ns = decided_ns + running.book.legs[leg_id].lease_ms * NS_PER_MS // LEASE_PART
         running.doors[leg_id].send(request, running.gateways[leg_id], running.refused, expires_ns)
 
+    def _take_back_entries(self, running: _Running) -> None:
+        for door in running.doors.values():
+            door.take_back_entries(running.gateways.values())
+
     # Breaking.
 
     def _fault(self, running: _Running, event: Event, error: Exception) -> None:
@@ -360,6 +367,7 @@ class Cycle:
         for running in self._running.values():
             if running.timer is not None:
                 running.timer.cancel()
+            self._take_back_entries(running)
             stepped = step(running.book, JournalFailed(self._clock.now_ns(), str(error)))
             for command in stepped.commands:
                 if isinstance(command, CancelOrder):

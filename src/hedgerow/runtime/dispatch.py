@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import msgspec
 
@@ -91,6 +91,14 @@ class Dispatch:
             return
         heapq.heappush(self._waiting, (priority, self._count, waiting))
         self._drain()
+
+    def take_back_entries(self, gateways: Collection[Gateway]) -> None:
+        """Let no entry that waits for one of these gateways leave any more: its book does not run, or has no journal."""
+        taken = [entry for entry in self._waiting if entry[0] == ENTRY and entry[2].gateway in gateways]
+        for entry in taken:
+            self._waiting.remove(entry)
+            self._refuse(entry[2], "the book stopped before it left")
+        heapq.heapify(self._waiting)
 
     def _withdraw(self, order_id: ClientOrderId) -> bool:
         """Take out a submit that has not left, so that its cancel cannot overtake it; return whether there was one."""

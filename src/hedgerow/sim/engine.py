@@ -15,7 +15,7 @@ import msgspec
 
 from hedgerow.core.book import Book
 from hedgerow.core.commands import LookUpFill, SubmitOrder, Turn
-from hedgerow.core.config import LegConfig
+from hedgerow.core.config import NS_PER_S, LegConfig
 from hedgerow.core.events import BookStarted, FillLookedUp, LegAdded
 from hedgerow.core.step import empty_book, fold
 from hedgerow.journal.errors import JournalError
@@ -23,8 +23,9 @@ from hedgerow.journal.sqlite import SqliteStore
 from hedgerow.model.ids import BookId, LegId
 from hedgerow.model.instrument import Instrument
 from hedgerow.runtime.cycle import Cycle
-from hedgerow.runtime.dispatch import Budget, Dispatch
+from hedgerow.runtime.dispatch import Dispatch
 from hedgerow.runtime.node import recover
+from hedgerow.runtime.portfolio import is_limited
 from hedgerow.sim.faults import Fault
 from hedgerow.venues.gateway import Deliver, Gateway, Request
 
@@ -229,15 +230,22 @@ class Engine:
                 config.book_id, BookStarted(self.clock.now_ns(), epoch, config, recovered[plot.tag].faulted)
             )
             self._list_positions(plot)
+        if is_limited(self.books.values()):
+            self._tell_portfolio()
         if self._faults.strikes(Fault.CRASH_IN_RECOVERY):
             raise Crash
+
+    def _tell_portfolio(self) -> None:
+        """Tell the books of one another, now and every second, as a node does."""
+        self.cycle.tell_portfolio()
+        self.clock.call_at(self.clock.now_ns() + NS_PER_S, self._tell_portfolio)
 
     def _open(self, plot: Plot) -> None:
         book = self.books[plot.config.book_id]
         lines = self._world.lines[plot.tag]
         seat = Seat(self, plot, book)
         gateways: dict[LegId, Gateway] = {leg_id: SimGateway(seat, line) for leg_id, line in lines.items()}
-        self.cycle.add(book, gateways, {leg_id: Dispatch(self.clock, Budget()) for leg_id in gateways})
+        self.cycle.add(book, gateways, {leg_id: Dispatch(self.clock, self._world.budget) for leg_id in gateways})
         for leg in plot.config.legs:
             if not leg.found:
                 gateways[leg.id].start(leg.id, lines[leg.id].instrument, lambda *_: None)

@@ -28,7 +28,7 @@ POLICIES = ("mirror", "mirror", "carry", "carry", "close", "grid", "grid", "pair
 SAFE_RATIO = Decimal("0.8")
 "Sizes that must stay legal are taken for a price this much lower."
 OPTION_TAIL = "261218C00100000"
-BOOKS = (1, 1, 1, 2)
+BOOKS = (1, 1, 1, 2, 3)
 "How many books a world has, each as often as it stands here."
 
 
@@ -163,6 +163,9 @@ class Draw:
         rng = self._rng
         limits = Limits(
             max_notional=legs[0].instrument.notional(qty, PRICE) * 10 if rng.randrange(2) else None,
+            # The accounts are rich: what this one holds back is an entry while something has no price or balance.
+            leverage_max=self._pick(None, None, None, None, ONE),
+            pending_orders_max=self._pick(None, None, None, None, 2, 5),
             stale_ms=rng.randrange(2_000, 5_000),
             residual_alarm_ms=3_000,
         )

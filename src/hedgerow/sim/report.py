@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
 import re
@@ -64,6 +65,7 @@ def save(result: BacktestResult, folder: Path) -> Saved:
 
     Raises:
         ResultError: they cannot be written. Files that were there before stay whole.
+        OSError: the disk is full; the same.
     """
     saved = Saved(folder / HTML_FILE, folder / JSON_FILE, folder / FILLS_FILE)
     try:
@@ -82,12 +84,17 @@ def replace_file(path: Path, body: bytes) -> None:
 
     Raises:
         ResultError: it cannot be written.
+        OSError: the disk is full.
     """
+    if path.exists() and not path.is_file():
+        raise ResultError(f"{path}: cannot be written: it is not a file; name another one")
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         part.write_bytes(body)
         part.replace(path)
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise OSError(error.errno, error.strerror, str(path)) from None
         raise ResultError(f"{path}: cannot be written: {error.strerror}") from None
     finally:
         with suppress(OSError):

@@ -28,6 +28,7 @@ from hedgerow.model.instrument import Instrument, InstrumentKind
 from hedgerow.model.market import Level
 from hedgerow.model.numbers import ONE, ZERO
 from hedgerow.model.order import Side
+from hedgerow.runtime.dispatch import Budget
 from hedgerow.sim.engine import FOUND_MS_MAX, Crash, Engine
 from hedgerow.sim.faults import Fault, Faults
 from hedgerow.sim.line import Line
@@ -48,6 +49,8 @@ COULD_BE_ORDERED = "could be ordered"
 "How the oracle ends what it says of a residual."
 QUIET_CHECKS = 2
 "Checks in a row that must find nothing before a world counts as converged."
+BUDGETS = (Budget(), Budget(), Budget(), Budget(8, 8, 3))
+"How many requests the venues take, each as often as it stands here: some let a burst wait."
 MEMORY = "CLOSED_ORDERS_MAX"
 SLIPPAGE = Decimal("0.98")
 "More than any cap on slippage in these worlds."
@@ -102,6 +105,7 @@ class World:
         self._basis = ONE
         "Price of the hedge leg's venue as a ratio of the other's."
         self.plots = Draw(self.rng).plots()
+        self.budget = self._pick(*BUDGETS)
         self.oracles = {plot.tag: _oracle(plot) for plot in self.plots}
         self._sites = {venue_id: Site(self._exchange(venue_id)) for venue_id in (NEAR, FAR)}
         self.lines = {plot.tag: self._lines_of(plot) for plot in self.plots}

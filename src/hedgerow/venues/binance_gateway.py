@@ -15,8 +15,10 @@ from hedgerow.core.events import (
     Event,
     FillReceived,
     FrameQuarantined,
+    FundingPaid,
     Heartbeat,
     InstrumentChanged,
+    InterestCharged,
     LinkDown,
     LinkUp,
     OrderRejected,
@@ -63,6 +65,7 @@ SEEN_MAX = 2_000
 FRAME_LEN_MAX = 4_000
 # Funding, interest and rates of loans change by the hour, and are told late.
 BOOKINGS_EVERY_S = 600
+BOOKED_LATE_MS = 3_600_000
 # Refusals after which what was known of the instrument is read again at once: it may have changed.
 STALE_FILTER = frozenset(
     {RejectClass.PRECISION, RejectClass.MINIMUM, RejectClass.MAXIMUM, RejectClass.PRICE_BAND, RejectClass.MARKET_CLOSED}
@@ -86,7 +89,9 @@ class BinanceGateway:
         self._refreshing = asyncio.Event()
         self._booking = asyncio.Event()
         self._since_ms = 0
-        "From when on funding and interest are read."
+        "From when on funding and interest are read: never from before the start, which is not this run's to book."
+        self._booked: dict[str, None] = {}
+        "Ids of what was delivered of them."
 
     # The contract.
 
@@ -301,11 +306,31 @@ class BinanceGateway:
     async def _keep_bookings(self) -> None:
         """Read what the venue booked without a trade: funding, interest; and what loans cost."""
         while True:
+            asked_ms = self._stamp().now_ms
             # What fails is asked again later, from the same time on: nothing is lost by it.
             with contextlib.suppress(*FAILURES):
                 for event in await self._bookings():
-                    self._deliver(event)
+                    if not self._is_known(event):
+                        self._deliver(event)
+                # Told late, a booking bears the time for which it is.
+                self._since_ms = max(self._since_ms, asked_ms - BOOKED_LATE_MS)
             await _wait(self._booking, BOOKINGS_EVERY_S)
+
+    def _is_known(self, event: Event) -> bool:
+        """Return whether a booking was delivered before: each read begins before the last one ended."""
+        match event:
+            case FundingPaid():
+                booking = event.funding_id
+            case InterestCharged():
+                booking = event.interest_id
+            case _:
+                return False
+        if booking in self._booked:
+            return True
+        self._booked[booking] = None
+        if len(self._booked) > SEEN_MAX:
+            del self._booked[next(iter(self._booked))]
+        return False
 
     async def _bookings(self) -> list[Event]:
         watch, requests, since_ms = self._watch, self._requests, self._since_ms

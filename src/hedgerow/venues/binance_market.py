@@ -51,9 +51,11 @@ class BinanceMarket:
         "When the book's stream told something last."
         self._interval_s: int | None = None
         self._errands = Errands(venue.clock)
+        book, *others = market_addresses(watch.product, watch.symbol)
+        self._book_stream = Stream(venue.http, _Public(self, book, is_book=True), venue.clock, pace)
         self._streams = [
-            Stream(venue.http, _Public(self, address), venue.clock, pace)
-            for address in market_addresses(watch.product, watch.symbol)
+            self._book_stream,
+            *(Stream(venue.http, _Public(self, address, is_book=False), venue.clock, pace) for address in others),
         ]
 
     def start(self) -> None:
@@ -99,8 +101,13 @@ class BinanceMarket:
         return Said.NOTHING
 
     def lost(self) -> None:
-        """A stream was cut: the book is not to be trusted. Quotes that are not renewed grow stale by themselves."""
+        """The book's stream was cut: what is known is not to be trusted. Quotes that are not renewed grow stale."""
         self._book.lose()
+
+    def opened(self) -> None:
+        """The book's stream is live. A market at rest sends nothing, so the book is asked for at once."""
+        self._book.lose()
+        self._ask_snapshot()
 
     def _say(self, event: Event) -> None:
         self._deliver(self._watch.leg_id, event)
@@ -147,7 +154,7 @@ class BinanceMarket:
                 self._quote(now_ns)
             else:
                 self._book.lose()
-                self._streams[0].reopen("the stream tells less than the venue has")
+                self._book_stream.reopen("the stream tells less than the venue has")
 
     def _is_same(self, answer: HttpAnswer, now_ns: int) -> bool:
         other = DepthBook(self._watch.product, self._watch.symbol)
@@ -173,9 +180,10 @@ class BinanceMarket:
 class _Public:
     """One of the streams; what it is for stands in its address."""
 
-    def __init__(self, market: BinanceMarket, where: StreamAddress) -> None:
+    def __init__(self, market: BinanceMarket, where: StreamAddress, *, is_book: bool) -> None:
         self._market = market
         self._where = where
+        self._is_book = is_book
 
     async def address(self) -> str:
         return self._market.address(self._where)
@@ -190,7 +198,9 @@ class _Public:
         """Prices say nothing about whether orders are heard of."""
 
     def up(self) -> None:
-        self._market.lost()
+        if self._is_book:
+            self._market.opened()
 
     def down(self, detail: str) -> None:
-        self._market.lost()
+        if self._is_book:
+            self._market.lost()

@@ -177,6 +177,10 @@ class Control:
                 {"name": each.name, "key": each.key, "kinds": [kind.value for kind in each.kinds]}
                 for each in self._venue.customers.values()
             ],
+            "orders": {
+                f"{method} /emulator/{name}": [] if shape is None else list(shape.__struct_fields__)
+                for (method, name), (shape, _) in self._does.items()
+            },
             "symbols": [f"{product.value}:{symbol}" for product, symbol in self._venue.floor.boards],
             "faults": {kind.value: text for kind, text in FAULT_TEXTS.items()},
         }

@@ -396,8 +396,7 @@ class Desk:
                 self, "ORDER", [(asset, ZERO) for asset in self._changed], list(self._moved), now_ms
             )
             # Binance tells the account before the trades that moved it, and only their short form before that.
-            first = next((i for i, row in enumerate(out) if row["e"] == "TRADE_LITE"), len(out) - 1)
-            out.insert(first + 1, update)
+            out.insert(next((index for index, row in enumerate(out) if _is_trade(row)), len(out)), update)
         self._changed.clear()
         self._moved.clear()
         self._publish(out)
@@ -594,6 +593,12 @@ class Desk:
     def _made_id(self) -> str:
         """Return a client order id as the venue makes them."""
         return "".join(self._rng.choice(_ID_LETTERS) for _ in range(22))
+
+
+def _is_trade(row: Row) -> bool:
+    """Return whether this is the long frame of a USD-M trade."""
+    order = row.get("o")
+    return isinstance(order, dict) and order["x"] in ("TRADE", "CALCULATED")
 
 
 def _cost(board: Board, qty: Decimal) -> Decimal:

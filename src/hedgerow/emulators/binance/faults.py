@@ -6,7 +6,7 @@ The exchange itself never lies: a fault bends what is carried to it or from it, 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
 
 import msgspec
@@ -108,6 +108,7 @@ STREAM_FAULTS = frozenset(
 HTTP_FAULTS = frozenset(Fault) - STREAM_FAULTS - {Fault.REFUSED_STREAM}
 # Faults that stop everything for a while are rarer than those of one message.
 _RARE = frozenset({Fault.BANNED, Fault.MUTE, Fault.CUT_STREAM, Fault.ENDED_STREAM, Fault.SHUTDOWN, Fault.SILENCE})
+_USER_ONLY = frozenset({Fault.ENDED_STREAM, Fault.UNKNOWN_WORD})
 # Chance of each kind per request or frame, in a million; rare kinds have a tenth of it.
 LIGHT, HEAVY = 1_000, 8_000
 PROFILES = {"none": 0, "light": LIGHT, "heavy": HEAVY}
@@ -152,7 +153,12 @@ class FaultPlan:
         """
         self._requests = random.Random(f"{seed} requests")
         self._frames = random.Random(f"{seed} frames")
-        self._rates = rates
+        rates = {kind: rate // 10 if kind in _RARE else rate for kind, rate in rates.items()}
+        self._of_requests = {kind: rate for kind, rate in rates.items() if kind in HTTP_FAULTS}
+        self._of_users = {kind: rate for kind, rate in rates.items() if kind in STREAM_FAULTS}
+        # Market streams have hundreds of frames for each of a user stream.
+        self._of_markets = {kind: rate // 50 for kind, rate in self._of_users.items() if kind not in _USER_ONLY}
+        self._of_handshakes = 10 * rates.get(Fault.REFUSED_STREAM, 0)
         self.injected: list[Injected] = []
         self.counts: dict[Fault, int] = {}
         "How often each kind has struck."
@@ -161,45 +167,41 @@ class FaultPlan:
 
     def for_request(self, account: str, method: str, path: str) -> Struck | None:
         """Return what meets this request."""
+        bits = self._requests.getrandbits(64)
         found = self._take(account, method, path, "")
         if found is not None:
-            return self._struck(found.kind, self._requests, found.seconds)
+            return self._struck(found.kind, bits, found.seconds)
+        kind = self._drawn(bits, self._of_requests)
         is_read = method == "GET"
-        for kind, rate in self._rates.items():
-            if kind not in HTTP_FAULTS or not self._happens(self._requests, kind, rate):
-                continue
-            if kind is Fault.STALE_READ and not (is_read and path.endswith(_STALE)):
-                continue
-            if kind is Fault.FALSE_NOT_FOUND and not path.endswith("/order"):
-                continue
-            if kind is Fault.REPEATED_REQUEST and is_read:
-                continue
-            return self._struck(kind, self._requests)
-        return None
+        if kind is None or (kind is Fault.STALE_READ and not (is_read and path.endswith(_STALE))):
+            return None
+        if (kind is Fault.FALSE_NOT_FOUND and not path.endswith("/order")) or (
+            kind is Fault.REPEATED_REQUEST and is_read
+        ):
+            return None
+        return self._struck(kind, bits)
 
     def for_frame(self, account: str, frame: str, *, is_user: bool) -> Struck | None:
         """Return what meets this frame."""
-        if is_user:
-            found = self._take(account, "", "", frame)
-            if found is not None:
-                return self._struck(found.kind, self._frames, found.seconds)
-        for kind, rate in self._rates.items():
-            if kind not in STREAM_FAULTS or (not is_user and kind in (Fault.ENDED_STREAM, Fault.UNKNOWN_WORD)):
-                continue
-            # Market streams have hundreds of frames for each of a user stream.
-            if self._happens(self._frames, kind, rate if is_user else rate // 50):
-                return self._struck(kind, self._frames)
-        return None
+        if not is_user and not self._of_markets:
+            return None
+        bits = self._frames.getrandbits(64)
+        found = self._take(account, "", "", frame) if is_user else None
+        if found is not None:
+            return self._struck(found.kind, bits, found.seconds)
+        kind = self._drawn(bits, self._of_users if is_user else self._of_markets)
+        return None if kind is None else self._struck(kind, bits)
 
-    def for_handshake(self, account: str) -> bool:
+    def for_handshake(self) -> bool:
         """Return whether the handshake of a stream is refused now."""
+        bits = self._requests.getrandbits(64)
         found = next((each for each in self.injected if each.kind is Fault.REFUSED_STREAM), None)
         if found is not None:
             self._use(found)
-            self.counts[Fault.REFUSED_STREAM] = self.counts.get(Fault.REFUSED_STREAM, 0) + 1
-            return True
-        rate = self._rates.get(Fault.REFUSED_STREAM, 0)
-        return self.is_on and rate > 0 and self._requests.randrange(MILLION) < 10 * rate
+        elif self._drawn(bits, {Fault.REFUSED_STREAM: self._of_handshakes}) is None:
+            return False
+        self._struck(Fault.REFUSED_STREAM, bits)
+        return True
 
     def _take(self, account: str, method: str, path: str, frame: str) -> Injected | None:
         for each in self.injected:
@@ -219,13 +221,20 @@ class FaultPlan:
         if each.count <= 0:
             self.injected.remove(each)
 
-    def _happens(self, rng: random.Random, kind: Fault, rate: int) -> bool:
-        # Drawn even while off, so that switching off and on again moves no later fault.
-        drawn = rng.randrange(MILLION)
-        return self.is_on and drawn < (rate // 10 if kind in _RARE else rate)
+    def _drawn(self, bits: int, rates: Mapping[Fault, int]) -> Fault | None:
+        """Return the kind that these bits choose. Bits are drawn while off too, so that no later fault moves."""
+        if not self.is_on:
+            return None
+        left = bits % MILLION
+        for kind, rate in rates.items():
+            left -= rate
+            if left < 0:
+                return kind
+        return None
 
-    def _struck(self, kind: Fault, rng: random.Random, seconds: float = 0) -> Struck:
+    def _struck(self, kind: Fault, bits: int, seconds: float = 0) -> Struck:
         self.counts[kind] = self.counts.get(kind, 0) + 1
+        rng = random.Random(bits)
         drawn_s, part = rng.randrange(100, 3000) / 1000, rng.random()
         if kind in (Fault.MUTE, Fault.SILENCE):
             drawn_s *= 10

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from hedgerow.emulators.binance.bars import Bars
 from hedgerow.emulators.binance.orders import Product
 from hedgerow.emulators.clock import NS_PER_MS, NS_PER_S
 from hedgerow.market.answers import Report, TradeReport
@@ -103,8 +104,6 @@ def instruments(listing: Listing) -> dict[Product, Instrument]:
             Decimal(1000),
             listing.usdm_min_notional,
             reduce_only_exempt=True,
-            band_down=Decimal("0.95"),
-            band_up=Decimal("1.05"),
         ),
     }
 
@@ -146,6 +145,7 @@ class Board:
         "Decimals of a price on the wire."
         self.update_id = rng.randrange(10**9, 10**10)
         self.prints: deque[Print] = deque(maxlen=TRADES_KEPT)
+        self.bars = Bars()
         self.is_halted = False
         self.is_changed = True
         "Since the last call of `take_top`."
@@ -167,6 +167,7 @@ class Board:
         found = Print(self._next_print, price, qty, ts_ms, aggressor is Side.SELL)
         self._next_print += 1
         self.prints.append(found)
+        self.bars.add(ts_ms, price, qty, found.id, is_buy=aggressor is Side.BUY)
         return found
 
     def quote(self, depth: int = 1) -> Quote:

@@ -33,13 +33,13 @@ def order_update(desk: Desk, order: WireOrder, execution: str) -> Row:
 
 
 def traded(desk: Desk, order: WireOrder, fill: TradeReport, realized: Decimal) -> list[Row]:
-    """Return the frames of one trade: on USD-M the short form comes first."""
+    """Return the frames of one trade: on classic USD-M the short form comes first."""
     now_ms = order.updated_ms
     if desk.product is Product.SPOT:
         return [execution_report(order, "TRADE", fill, now_ms)]
     execution = "CALCULATED" if order.type == "LIQUIDATION" else "TRADE"
     update = order_trade_update(desk, order, execution, fill, realized, now_ms)
-    return [trade_lite(desk, order, fill, now_ms), update]
+    return [update] if desk.kind is Kind.PORTFOLIO else [trade_lite(desk, order, fill, now_ms), update]
 
 
 def execution_report(order: WireOrder, execution: str, fill: TradeReport | None, now_ms: int) -> Row:
@@ -137,7 +137,7 @@ def trade_lite(desk: Desk, order: WireOrder, fill: TradeReport, now_ms: int) -> 
     """Return USD-M's short frame of a trade; the long one has the same trade id."""
     board = desk.floor.boards[desk.product, order.symbol]
     step = board.instrument.step
-    row: Row = {
+    return {
         "e": "TRADE_LITE",
         "E": now_ms,
         "T": now_ms,
@@ -152,7 +152,6 @@ def trade_lite(desk: Desk, order: WireOrder, fill: TradeReport, now_ms: int) -> 
         "t": fill.trade_id,
         "i": order.id,
     }
-    return _of_futures(desk, row)
 
 
 def account_update(
@@ -382,6 +381,40 @@ def ticker(board: Board, now_ms: int) -> Row:
             "A": qty(board, ask[1]),
         }
     return row
+
+
+def mini_ticker(board: Board, now_ms: int) -> Row:
+    """Return the short frame of a day's statistics."""
+    row = ticker(board, now_ms)
+    return {"e": "24hrMiniTicker", "E": now_ms} | {name: row[name] for name in ("s", "c", "o", "h", "l", "v", "q")}
+
+
+def kline(board: Board, interval: str, now_ms: int) -> Row | None:
+    """Return the frame of the bar that grows now; None when nothing has traded in it."""
+    bars = board.bars.of(interval)
+    if not bars:
+        return None
+    bar = bars[-1]
+    told: Row = {
+        "t": bar.open_ms,
+        "T": bar.close_ms,
+        "s": board.symbol,
+        "i": interval,
+        "f": bar.first_id,
+        "L": bar.last_id,
+        "o": price(board, bar.open),
+        "c": price(board, bar.close),
+        "h": price(board, bar.high),
+        "l": price(board, bar.low),
+        "v": qty(board, bar.qty),
+        "n": bar.trades,
+        "x": now_ms > bar.close_ms,
+        "q": plain(bar.quote),
+        "V": qty(board, bar.bought_qty),
+        "Q": plain(bar.bought_quote),
+        "B": "0",
+    }
+    return {"e": "kline", "E": now_ms, "s": board.symbol, "k": told}
 
 
 def price(board: Board, number: Decimal) -> str:

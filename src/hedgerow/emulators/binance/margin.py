@@ -51,7 +51,8 @@ def _query(call: Call) -> Row:
 def _cancel(call: Call) -> Row:
     order = cancel_named(call, _desk(call))
     call.venue.floor.settle()
-    return rows.margin_canceled(order)
+    # Here alone the order's id is a text.
+    return rows.margin_canceled(order) | {"orderId": str(order.id)}
 
 
 def _open_orders(call: Call) -> list[Row]:

@@ -27,7 +27,7 @@ def _plain_of(row: Row) -> Row:
 
 def _place(call: Call) -> Row:
     order = place_on(call, _margin(call))
-    if (call.maybe("newOrderRespType") or "ACK") == "ACK":
+    if (call.maybe("newOrderRespType") or "FULL") == "ACK":
         row = rows.spot_ack(order)
         del row["orderListId"]
         return row

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
+
 from hedgerow.emulators.binance.desk import Desk
 from hedgerow.emulators.binance.floor import Board
 from hedgerow.emulators.binance.frames import levels, price, qty
-from hedgerow.emulators.binance.orders import SIDE_WORDS, Product, Row, WireOrder, on_grid, padded, plain
+from hedgerow.emulators.binance.orders import EIGHTH, SIDE_WORDS, Product, Row, WireOrder, on_grid, padded, plain
 from hedgerow.market.answers import PositionSide, TradeReport
 from hedgerow.market.state import Holding
 from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import Side
 
+# How far from the mark a USD-M limit order may stand: a buy above it, a sell below it.
+BAND_UP, BAND_DOWN = Decimal("1.05"), Decimal("0.95")
 MAINTENANCE = Decimal("0.004")
-EIGHTH = Decimal("1e-8")
 
 
 # Spot and margin
@@ -86,7 +89,9 @@ def margin_new(order: WireOrder) -> Row:
     row = spot_full(order) | {"isIsolated": False}
     del row["orderListId"], row["workingTime"], row["origQuoteOrderQty"]
     if order.borrowed:
-        row |= {"marginBuyBorrowAmount": plain(order.borrowed), "marginBuyBorrowAsset": order.borrowed_asset}
+        # The only quantity that is a number on the wire.
+        borrowed = msgspec.Raw(plain(order.borrowed).encode())
+        row |= {"marginBuyBorrowAmount": borrowed, "marginBuyBorrowAsset": order.borrowed_asset}
     return row
 
 
@@ -495,8 +500,8 @@ def usdm_symbol(board: Board) -> Row:
             {"filterType": "MIN_NOTIONAL", "notional": plain(instrument.min_notional)},
             {
                 "filterType": "PERCENT_PRICE",
-                "multiplierUp": f"{instrument.band_up or Decimal('1.05'):.4f}",
-                "multiplierDown": f"{instrument.band_down or Decimal('0.95'):.4f}",
+                "multiplierUp": f"{BAND_UP:.4f}",
+                "multiplierDown": f"{BAND_DOWN:.4f}",
                 "multiplierDecimal": "4",
             },
         ],

@@ -214,7 +214,9 @@ class Emulator:
             if struck.part < 0.5:
                 self.venue.answer(asked)
             elif struck.part < 0.75:
-                self._after(struck.seconds, lambda: self.venue.answer(asked))
+                # Its window was looked at when it came; the matching gets it later all the same.
+                arrived_ns = self.clock.now_ns()
+                self._after(struck.seconds, lambda: self.venue.answer(asked, arrived_ns=arrived_ns))
             return _response(answer_of(BACKEND_TIMEOUT))
         answer = self.venue.answer(asked)
         if kind is Fault.REPEATED_REQUEST:
@@ -263,7 +265,7 @@ class Emulator:
     # Streams
 
     async def _websocket(self, request: web.Request, host: str, path: str, query: str) -> web.StreamResponse:
-        if self.faults.for_handshake(""):
+        if self.faults.for_handshake():
             return _page(503, "503 Service Unavailable")
         product, is_api, path = _stream_place(host, path)
         socket = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=1 << 20)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from hedgerow.emulators.binance import rows
+from hedgerow.emulators.binance.bars import INTERVALS
 from hedgerow.emulators.binance.calls import Call, Endpoint, Endpoints, Security
 from hedgerow.emulators.binance.customers import Kind
 from hedgerow.emulators.binance.desk import Desk, Wanted
@@ -491,6 +492,33 @@ def day_tickers(call: Call, product: Product) -> object:
     return one_or_all(call, product, told)
 
 
+def klines(call: Call, product: Product) -> list[list[object]]:
+    """Return a page of bars, of what the emulator remembers."""
+    board, interval = call.symbol(product), call.text("interval")
+    if interval not in INTERVALS:
+        raise refuse(400, -1120, "Invalid interval.")
+    start_ms, end_ms = call.whole("startTime", 0), call.whole("endTime", 1 << 62)
+    limit = min(call.whole("limit", 500), 1000)
+    found = [bar for bar in board.bars.of(interval) if start_ms <= bar.open_ms <= end_ms]
+    return [
+        [
+            bar.open_ms,
+            price(board, bar.open),
+            price(board, bar.high),
+            price(board, bar.low),
+            price(board, bar.close),
+            qty(board, bar.qty),
+            bar.close_ms,
+            plain(bar.quote),
+            bar.trades,
+            qty(board, bar.bought_qty),
+            plain(bar.bought_quote),
+            "0",
+        ]
+        for bar in (found[:limit] if call.maybe("startTime") else found[-limit:])
+    ]
+
+
 def _order_limits(call: Call) -> object:
     return call.venue.limits.used_orders("spot", call.customer.key)
 
@@ -583,6 +611,7 @@ ENDPOINTS: Endpoints = {
     ("GET", "/api/v3/ticker/bookTicker"): Endpoint(lambda call: book_tickers(call, Product.SPOT), weight=4),
     ("GET", "/api/v3/ticker/price"): Endpoint(lambda call: price_tickers(call, Product.SPOT), weight=4),
     ("GET", "/api/v3/ticker/24hr"): Endpoint(lambda call: day_tickers(call, Product.SPOT), weight=40),
+    ("GET", "/api/v3/klines"): Endpoint(lambda call: klines(call, Product.SPOT), weight=2),
     ("POST", "/api/v3/order"): Endpoint(_place, _SIGNED, 1, 1, _PLACE),
     ("POST", "/api/v3/order/test"): Endpoint(_test, _SIGNED),
     ("GET", "/api/v3/order"): Endpoint(_query, _SIGNED, 4),

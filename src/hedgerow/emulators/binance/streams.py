@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from hedgerow.emulators.binance import frames
+from hedgerow.emulators.binance.bars import INTERVALS
 from hedgerow.emulators.binance.customers import Customer, Kind
 from hedgerow.emulators.binance.faults import Fault, FaultPlan, Struck
 from hedgerow.emulators.binance.floor import Board, Floor, Follower, Print
@@ -30,7 +31,6 @@ DEPTH_NS = {
     Product.SPOT: {"": NS_PER_S, "@100ms": 100 * NS_PER_MS, "@1000ms": NS_PER_S},
     Product.USDM: {"": 250 * NS_PER_MS, "@500ms": 500 * NS_PER_MS, "@100ms": 100 * NS_PER_MS, "@0ms": 0},
 }
-PARTIAL_DEPTHS = ("5", "10", "20")
 
 Later = Callable[[float, Callable[[], None]], None]
 "Makes a call after some seconds."
@@ -385,6 +385,12 @@ class Streams:
                 self._push(product, name, frames.mark_price(board, now_ms))
             elif kind == "ticker":
                 self._push(product, name, frames.ticker(board, now_ms))
+            elif kind == "miniTicker":
+                self._push(product, name, frames.mini_ticker(board, now_ms))
+            elif kind.removeprefix("kline_") in INTERVALS:
+                bar = frames.kline(board, kind.removeprefix("kline_"), now_ms)
+                if bar is not None:
+                    self._push(product, name, bar)
 
     def _text(self, length: int) -> str:
         return "".join(self._rng.choice(_LETTERS) for _ in range(length))

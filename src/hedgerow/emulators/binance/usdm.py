@@ -36,6 +36,7 @@ from hedgerow.emulators.binance.spot import (
     cancel_all,
     day_tickers,
     error_row,
+    klines,
     listed_orders,
     listed_trades,
     named_order,
@@ -46,6 +47,7 @@ from hedgerow.emulators.binance.spot import (
 from hedgerow.market.answers import PositionSide
 from hedgerow.market.state import Holding
 from hedgerow.model.numbers import BPS, ZERO
+from hedgerow.model.order import Side
 
 USDM_TIMES = frozenset({"GTC", "IOC", "FOK", "GTX", "GTD"})
 CONDITIONAL = frozenset({"STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"})
@@ -105,6 +107,7 @@ def wanted_order(call: Call, board: Board) -> Wanted:
     if quantity == ZERO:
         raise refuse(400, -4003, "Quantity less than or equal to zero.")
     _check_digits(board, quantity, limit_price)
+    _check_band(board, side, limit_price if kind == "LIMIT" else None)
     largest = board.instrument.max_qty
     if kind == "MARKET" and largest is not None and quantity > largest * MARKET_PART:
         raise refuse(400, -4005, "Quantity greater than max quantity.")
@@ -130,6 +133,18 @@ def _check_digits(board: Board, quantity: Decimal | None, limit_price: Decimal |
             raise Refusal(BAD_PRECISION)
     if limit_price is not None and limit_price % board.instrument.tick:
         raise refuse(400, -4014, "Price not increased by tick size.")
+
+
+def _check_band(board: Board, side: Side, limit_price: Decimal | None) -> None:
+    """Refuse a buy too far above the mark and a sell too far below it."""
+    mark = board.mark()
+    if limit_price is None or not mark:
+        return
+    highest, lowest = mark * rows.BAND_UP, mark * rows.BAND_DOWN
+    if side is Side.BUY and limit_price > highest:
+        raise refuse(400, -4016, f"Limit price can't be higher than {highest:.2f}.")
+    if side is Side.SELL and limit_price < lowest:
+        raise refuse(400, -4024, f"Limit price can't be lower than {lowest:.2f}.")
 
 
 def _named(call: Call, desk: Desk) -> WireOrder:
@@ -189,7 +204,9 @@ def _amend(desk_of: DeskOf) -> Callable[[Call], Row]:
         if SIDES.get(call.text("side")) is not order.side:
             raise Refusal(SIDE_NOT_VALID)
         quantity, limit_price = call.needed_number("quantity"), call.needed_number("price")
-        _check_digits(call.symbol(Product.USDM), quantity, limit_price)
+        board = call.symbol(Product.USDM)
+        _check_digits(board, quantity, limit_price)
+        _check_band(board, order.side, limit_price)
         desk.amend(order, quantity, limit_price)
         desk.floor.settle()
         return rows.usdm_answered(desk, order)
@@ -483,7 +500,8 @@ def _symbol_config(desk_of: DeskOf) -> Callable[[Call], list[Row]]:
             {
                 "symbol": board.symbol,
                 "marginType": "ISOLATED" if board.symbol in desk.isolated else "CROSSED",
-                "isAutoAddMargin": False,
+                # Portfolio margin writes it as a text.
+                "isAutoAddMargin": "false" if desk.kind is Kind.PORTFOLIO else False,
                 "leverage": int(desk.leverage(board.symbol)),
                 "maxNotionalValue": "100000000",
             }
@@ -498,9 +516,10 @@ def _income(desk_of: DeskOf) -> Callable[[Call], list[Row]]:
         symbol, kind = call.maybe("symbol"), call.maybe("incomeType")
         start_ms, end_ms = call.whole("startTime", 0), call.whole("endTime", 1 << 62)
         limit = min(call.whole("limit", 100), 1000)
+        desk = desk_of(call)
         found = [
             each
-            for each in desk_of(call).incomes
+            for each in desk.incomes
             if symbol in ("", each.symbol) and kind in ("", each.kind) and start_ms <= each.ts_ms <= end_ms
         ]
         return [
@@ -511,7 +530,8 @@ def _income(desk_of: DeskOf) -> Callable[[Call], list[Row]]:
                 "asset": "USDT",
                 "info": each.kind if not each.trade_id else each.trade_id,
                 "time": each.ts_ms,
-                "tranId": each.tran_id,
+                # Portfolio margin writes it as a text.
+                "tranId": str(each.tran_id) if desk.kind is Kind.PORTFOLIO else each.tran_id,
                 "tradeId": each.trade_id,
             }
             for each in (found[:limit] if call.maybe("startTime") else found[-limit:])
@@ -656,6 +676,7 @@ ENDPOINTS: Endpoints = {
     ("GET", "/fapi/v1/ticker/price"): Endpoint(lambda call: price_tickers(call, Product.USDM)),
     ("GET", "/fapi/v2/ticker/price"): Endpoint(lambda call: price_tickers(call, Product.USDM)),
     ("GET", "/fapi/v1/ticker/24hr"): Endpoint(lambda call: day_tickers(call, Product.USDM)),
+    ("GET", "/fapi/v1/klines"): Endpoint(lambda call: klines(call, Product.USDM), weight=5),
     ("GET", "/fapi/v1/premiumIndex"): Endpoint(_premium),
     ("GET", "/fapi/v1/fundingInfo"): Endpoint(_funding_info),
     ("POST", "/fapi/v1/order/test"): Endpoint(_test, _SIGNED),

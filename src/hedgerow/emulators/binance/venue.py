@@ -134,15 +134,19 @@ class Venue:
 
     # Requests
 
-    def answer(self, request: Request) -> Answer:
-        """Answer a request and do what it asks for."""
+    def answer(self, request: Request, *, arrived_ns: int | None = None) -> Answer:
+        """Answer a request and do what it asks for.
+
+        Args:
+            arrived_ns: when its window was looked at, for one that lay about in the venue since; None: now.
+        """
         endpoint = ENDPOINTS.get((request.method, request.path))
         if endpoint is None:
             return _answer(NO_SUCH_PATH, {})
         area, caller = area_of(request.path), request.key or request.address
         try:
             self.limits.charge(self.clock.now_ns(), area, caller, endpoint.weight, endpoint.orders)
-            call = self._checked(endpoint, request)
+            call = self._checked(endpoint, request, arrived_ns or self.clock.now_ns())
             found: object = endpoint.answer(call)
         except Refusal as refusal:
             self.settle()
@@ -158,7 +162,7 @@ class Venue:
         """Return what was answered to the same read before; None when it was never asked."""
         return self._read.get((request.key, request.path, _question(request.query)))
 
-    def _checked(self, endpoint: Endpoint, request: Request) -> Call:
+    def _checked(self, endpoint: Endpoint, request: Request, arrived_ns: int) -> Call:
         params = dict(parse_qsl(request.query, keep_blank_values=True))
         params |= parse_qsl(request.body, keep_blank_values=True)
         if endpoint.security is Security.NONE:
@@ -167,7 +171,7 @@ class Venue:
         if endpoint.orders and not customer.can_trade:
             raise Refusal(BAD_KEY)
         if endpoint.security is Security.SIGNED:
-            self.check_time(params)
+            self.check_time(params, arrived_ns)
             payload = _unsigned(request.query) + _unsigned(request.body)
             if not params.get("signature"):
                 raise missing("signature")
@@ -186,8 +190,8 @@ class Venue:
             raise Refusal(BAD_KEY)
         return customer
 
-    def check_time(self, params: Mapping[str, str]) -> None:
-        """Refuse what was sent too long ago, or in the future."""
+    def check_time(self, params: Mapping[str, str], arrived_ns: int) -> None:
+        """Refuse what was sent too long before it arrived, or in the future."""
         stamp, window = params.get("timestamp", ""), params.get("recvWindow", "") or str(RECV_WINDOW_MS)
         if not stamp.isdigit():
             raise missing("timestamp")
@@ -199,7 +203,7 @@ class Venue:
             raise Refusal(BAD_RECV_WINDOW)
         # Microseconds are taken as well.
         sent_ms = int(stamp) // 1000 if len(stamp) > 14 else int(stamp)
-        late_ms = self.now_ms() - sent_ms
+        late_ms = arrived_ns // NS_PER_MS - sent_ms
         if late_ms <= -AHEAD_MAX_MS:
             raise ahead(-late_ms)
         if late_ms > window_ms:

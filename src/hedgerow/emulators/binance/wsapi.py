@@ -212,7 +212,7 @@ def _listen_key(venue: Venue, connection: Connection, method: str, params: Mappi
 
 def _signer(venue: Venue, connection: Connection, params: dict[str, str]) -> Customer:
     """Return who sent a request: by its signature, or by the session. Raises Refusal."""
-    venue.check_time(params)
+    venue.check_time(params, venue.clock.now_ns())
     if "signature" not in params:
         if connection.session is None:
             raise missing("signature")

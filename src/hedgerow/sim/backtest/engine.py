@@ -25,7 +25,7 @@ from hedgerow.model.market import FundingRate
 from hedgerow.runtime.cycle import Cycle
 from hedgerow.runtime.dispatch import Budget, Dispatch
 from hedgerow.runtime.node_config import NodeConfig
-from hedgerow.runtime.simulated import delay_of, open_exchanges
+from hedgerow.runtime.simulated import delay_of, open_exchanges, set_rates
 from hedgerow.sim.backtest.clock import BookClock, UnwatchedClock, VirtualClock
 from hedgerow.sim.backtest.line import Line, Ways
 from hedgerow.sim.backtest.record import Recorder
@@ -94,6 +94,7 @@ class Backtest:
         start_ns = min(each.first_ts_ns for each in data.values())
         self.clock = VirtualClock(start_ns)
         self._exchanges = open_exchanges(config)
+        set_rates(config, self._exchanges, start_ns)
         for book in config.books:
             for venue_id, sessions in book.sessions.items():
                 self._exchanges[venue_id].set_sessions(sessions)

@@ -12,9 +12,11 @@ from hedgerow.core.book import Book
 from hedgerow.market.ticks import NO_ASK, NO_BID
 from hedgerow.model.ids import InstrumentId, LegId
 from hedgerow.model.instrument import Instrument
-from hedgerow.model.numbers import ZERO
+from hedgerow.model.numbers import ONE, ZERO
 from hedgerow.model.order import Role
 from hedgerow.model.position import Position
+from hedgerow.sim.backtest.lots import Lots
+from hedgerow.sim.backtest.marks import Marks, swing
 from hedgerow.sim.backtest.record import BookRecord, Filled
 from hedgerow.sim.backtest.track import Data
 from hedgerow.sim.result import (
@@ -40,27 +42,6 @@ SAMPLES = 2_000
 EQUITY_MAX, PRICES_MAX, SPANS_MAX, EXPOSURE_MAX = 4_000, 3_000, 5_000, 20_000
 # Shares and averages come from divisions; so many digits are far below any tick.
 CENT_QUANTUM = Decimal("1e-8")
-
-
-class Marks:
-    """The middle of one instrument's market at any time of its data."""
-
-    def __init__(self, data: Data) -> None:
-        self._data = data
-        quotes = data.quotes
-        whole = np.flatnonzero((np.asarray(quotes.bid) != NO_BID) & (np.asarray(quotes.ask) != NO_ASK))
-        self._rows = None if len(whole) == len(quotes.ts_ns) else whole
-
-    def at(self, ts_ns: int) -> Decimal | None:
-        """Return the middle of the last whole book up to a time; None before the first."""
-        quotes = self._data.quotes
-        row = int(np.searchsorted(quotes.ts_ns, ts_ns, "right")) - 1
-        if self._rows is not None:
-            at = int(np.searchsorted(self._rows, row, "right")) - 1
-            row = int(self._rows[at]) if at >= 0 else -1
-        if row < 0:
-            return None
-        return (self._data.price(int(quotes.bid[row])) + self._data.price(int(quotes.ask[row]))) / 2
 
 
 def book_result(record: BookRecord, data: Mapping[InstrumentId, Data], start_ns: int, end_ns: int) -> BookResult:
@@ -150,7 +131,12 @@ class _Outcome:
         report, mark = fill.report, fill.asked.mark
         if report.is_maker or mark is None:
             return ZERO
-        return (report.price - mark) * report.qty * report.side.sign * self._instruments[fill.leg_id].multiplier
+        return (report.price - mark) * self._net(fill) * self._instruments[fill.leg_id].multiplier
+
+    def _price_there(self, fill: Filled) -> Decimal:
+        """The price of a fill without its slippage: what was there when it was decided."""
+        is_slipped = not fill.report.is_maker and fill.asked.mark is not None
+        return fill.asked.mark if is_slipped and fill.asked.mark is not None else fill.report.price
 
     def _value(self, nets: list[Decimal], ts_ns: int) -> Decimal:
         value = ZERO
@@ -163,8 +149,11 @@ class _Outcome:
     def _begin(self) -> tuple[Decimal, list[Decimal]]:
         """Return (cash, nets) at the start: what was adopted is paid for at the first marks."""
         nets = [self._begun[leg.id] for leg in self._legs]
-        first_ns = max(int(self._data[leg.id].quotes.ts_ns[0]) for leg in self._legs)
-        return -self._value(nets, first_ns), nets
+        return -self._value(nets, self._first_ns()), nets
+
+    def _first_ns(self) -> int:
+        """When every leg has a market."""
+        return max(int(self._data[leg.id].quotes.ts_ns[0]) for leg in self._legs)
 
     def _changes(self) -> list[tuple[int, int, Decimal, Decimal]]:
         """Return (when, leg's place, cash, net qty) of every fill and funding, by time."""
@@ -176,39 +165,64 @@ class _Outcome:
         return changes
 
     def _pnl(self, rows: list[FillRow]) -> Pnl:
-        cash, nets = self._begin()
-        for _, place, paid, net_qty in self._changes():
-            cash += paid
-            nets[place] += net_qty
-        total = cash + self._value(nets, self._end_ns)
+        """The parts, each found by itself: that they add up to the accounts' gain is for a test to say."""
+        lots, residual = self._lots(), ZERO
+        gains = lots.gained
+        for lot in lots.open:
+            gains += self._open_gain(lot.leg_id, lot.net_qty, lot.price)
+        for leg_id, net_qty, price in self._unoffset(lots):
+            residual += self._open_gain(leg_id, net_qty, price)
+        residual = residual.quantize(CENT_QUANTUM)
         funding = sum((each.net_quote for each in self._record.funding), ZERO)
         fees = sum((row.fee for row in rows), ZERO)
         slippage = sum((row.slippage for row in rows), ZERO)
-        residual = self._residual_gain(nets)
-        return Pnl(total - funding - residual + fees + slippage, funding, residual, fees, slippage)
+        return Pnl(_plain(gains - residual), _plain(funding), _plain(residual), _plain(fees), _plain(slippage))
 
-    def _residual_gain(self, nets: list[Decimal]) -> Decimal:
-        """What the part of the position that no leg offsets gained at the last marks."""
+    def _lots(self) -> Lots:
+        """The lots of every fill, at the prices that were there; what was adopted came at the first marks."""
+        lots = Lots()
+        first_ns = self._first_ns()
+        for leg in self._legs:
+            mark = self._marks[leg.id].at(first_ns)
+            if self._begun[leg.id] and mark is not None:
+                lots.take(leg.id, "", self._begun[leg.id], mark, leg.instrument.multiplier, is_entry=True)
+        for fill in self._record.fills:
+            asked = fill.asked
+            multiplier = self._instruments[fill.leg_id].multiplier
+            price = self._price_there(fill)
+            is_entry = asked.role is Role.ENTRY
+            lots.take(fill.leg_id, _level(asked.slot), self._net(fill), price, multiplier, is_entry=is_entry)
+        return lots
+
+    def _open_gain(self, leg_id: LegId, net_qty: Decimal, price: Decimal) -> Decimal:
+        mark = self._marks[leg_id].at(self._end_ns)
+        return ZERO if mark is None else net_qty * (mark - price) * self._instruments[leg_id].multiplier
+
+    def _unoffset(self, lots: Lots) -> list[tuple[LegId, Decimal, Decimal]]:
+        """(leg, net qty, price) of the newest lots of which no other leg, and no other lot, holds the other side."""
         rule = self._book.config.hedge
-        gain = ZERO
-        for leg, net_qty in zip(self._legs, nets, strict=True):
-            if rule is not None and leg.id != rule.lead:
+        weights = {leg.id: leg.instrument.multiplier for leg in self._legs}
+        if rule is not None:
+            weights[rule.lead] *= -rule.ratio
+        left: dict[str, Decimal] = {}
+        for lot in lots.open:
+            base = self._group(lot.leg_id)
+            left[base] = left.get(base, ZERO) + lot.net_qty * weights[lot.leg_id]
+        found: list[tuple[LegId, Decimal, Decimal]] = []
+        for lot in reversed(lots.open):
+            base, weight = self._group(lot.leg_id), weights[lot.leg_id]
+            weighed = lot.net_qty * weight
+            if left[base] == 0 or (weighed > 0) != (left[base] > 0):
                 continue
-            part = net_qty if rule is None else self._unoffset(nets)
-            position = self._position(leg.id)
-            mark = self._marks[leg.id].at(self._end_ns)
-            average = position.avg_price(leg.instrument.multiplier)
-            if part and mark is not None and average is not None:
-                gain += part * (mark - average) * leg.instrument.multiplier
-        return gain.quantize(CENT_QUANTUM)
+            is_whole = abs(weighed) <= abs(left[base])
+            part = lot.net_qty if is_whole else left[base] / weight
+            left[base] -= weighed if is_whole else left[base]
+            found.append((lot.leg_id, part, lot.price))
+        return found
 
-    def _unoffset(self, nets: list[Decimal]) -> Decimal:
-        """The residual in units of the lead leg, signed as the lead leg's exposure that is left."""
-        rule = self._book.config.hedge
-        assert rule is not None, self._book.config.book_id
-        lead, hedge = self._instruments[rule.lead], self._instruments[rule.hedge]
-        offset = nets[self._place[rule.hedge]] * hedge.multiplier / (rule.ratio * lead.multiplier)
-        return nets[self._place[rule.lead]] - offset
+    def _group(self, leg_id: LegId) -> str:
+        """What a leg's exposure is to: the legs of a hedge rule are one."""
+        return "" if self._book.config.hedge is not None else self._instruments[leg_id].base
 
     def _position(self, leg_id: LegId) -> Position:
         multiplier = self._instruments[leg_id].multiplier
@@ -234,7 +248,7 @@ class _Outcome:
             instrument.base,
             instrument.quote,
             position.net_qty,
-            None if average is None else average.quantize(CENT_QUANTUM),
+            None if average is None else _short(average.quantize(CENT_QUANTUM)),
             mark,
             position.realized,
             ZERO if mark is None else position.unrealized(mark, instrument.multiplier),
@@ -279,8 +293,8 @@ class _Outcome:
                     asked.role,
                     report.client_order_id,
                     asked.slot,
-                    self._fee(fill),
-                    self._slippage(fill),
+                    _plain(self._fee(fill)),
+                    _plain(self._slippage(fill)),
                     report.is_maker,
                     report.venue_made,
                     cause,
@@ -349,17 +363,32 @@ class _Outcome:
         times |= {change[0] for change in changes}
         points: list[Equity] = []
         peak = drawdown = ZERO
-        at = 0
+        at, since_ns = 0, self._first_ns()
         for ts_ns in sorted(times):
+            if at < len(changes) and changes[at][0] <= ts_ns:
+                peak, drawdown = self._sunk(peak, drawdown, cash, nets, since_ns, changes[at][0])
+                since_ns = changes[at][0]
             while at < len(changes) and changes[at][0] <= ts_ns:
                 cash += changes[at][2]
                 nets[changes[at][1]] += changes[at][3]
                 at += 1
-            gain = cash + self._value(nets, ts_ns)
-            peak = max(peak, gain)
-            drawdown = max(drawdown, peak - gain)
-            points.append(Equity(ts_ns, gain))
+            points.append(Equity(ts_ns, cash + self._value(nets, ts_ns)))
+        _, drawdown = self._sunk(peak, drawdown, cash, nets, since_ns, self._end_ns + 1)
         return thinned(points, EQUITY_MAX, lambda each: each.gain), drawdown
+
+    def _sunk(
+        self, peak: Decimal, drawdown: Decimal, cash: Decimal, nets: list[Decimal], from_ns: int, to_ns: int
+    ) -> tuple[Decimal, Decimal]:
+        """Return (peak, drawdown) after a time in which nothing was traded: each row of the markets counts."""
+        held = [
+            (self._marks[leg.id], net_qty * leg.instrument.multiplier)
+            for leg, net_qty in zip(self._legs, nets, strict=True)
+            if net_qty
+        ]
+        if not held:
+            return max(peak, cash), max(drawdown, peak - cash)
+        moved = swing(held, from_ns, to_ns)
+        return max(peak, cash + moved.high), max(drawdown, peak - cash - moved.low, moved.fall)
 
     def _prices(self, leg_id: LegId) -> PriceSeries:
         data = self._data[leg_id]
@@ -465,8 +494,10 @@ class _Outcome:
         paid = [each.net_quote for each in self._record.funding if opened_ns <= each.ts_ns <= until_ns]
         funding, fees = sum(paid, ZERO), sum((row.fee for row in told), ZERO)
         slippage = sum((row.slippage for row in told), ZERO)
-        total = sum((self._cash(fill) for fill in fills), ZERO) + self._value(nets, until_ns) + funding
-        pnl = Pnl(total - funding + fees + slippage, funding, ZERO, fees, slippage)
+        spread = self._value(nets, until_ns)
+        for fill in fills:
+            spread -= self._net(fill) * self._price_there(fill) * self._instruments[fill.leg_id].multiplier
+        pnl = Pnl(_plain(spread), _plain(funding), ZERO, _plain(fees), _plain(slippage))
         return RoundRow(number, opened_ns, closed_ns, largest, _average(way_in), _average(way_out), pnl)
 
 
@@ -494,4 +525,14 @@ def _average(rows: list[FillRow]) -> Decimal | None:
     qty = sum((row.qty for row in rows), ZERO)
     if not qty:
         return None
-    return (sum((row.qty * row.price for row in rows), ZERO) / qty).quantize(CENT_QUANTUM)
+    return _short((sum((row.qty * row.price for row in rows), ZERO) / qty).quantize(CENT_QUANTUM))
+
+
+def _short(value: Decimal) -> Decimal:
+    """Return a number without the zeros at its end."""
+    return value.quantize(ONE) if value == value.to_integral_value() else value.normalize()
+
+
+def _plain(value: Decimal) -> Decimal:
+    """Return a number, a zero without digits behind its point."""
+    return value if value else ZERO

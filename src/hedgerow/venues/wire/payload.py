@@ -18,6 +18,7 @@ Text = bytes | str | msgspec.Raw
 
 # As in core/sanity.py: no price, qty or balance of any market lies outside.
 LARGEST = Decimal("1e12")
+LOWEST = -LARGEST
 SMALLEST = Decimal("1e-12")
 # Decimal itself would read blanks, underscores and the digits of every script as well.
 _NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?").fullmatch
@@ -75,7 +76,7 @@ def amount(number: Number, name: str) -> Decimal:
         BadPayload: it is no number, or of a size that cannot be.
     """
     value = _exact(number, name)
-    if -LARGEST <= value <= LARGEST:
+    if LOWEST <= value <= LARGEST:
         return value
     raise BadPayload(f"{name} is {shown(str(number))}, which cannot be")
 

@@ -27,7 +27,6 @@ ALL = frozenset(Product)
 
 NO_SUCH_ORDER = -2013
 UNKNOWN_ORDER = -2011
-NO_SUCH_LISTEN_KEY = -1125
 
 
 class Row(msgspec.Struct, frozen=True):

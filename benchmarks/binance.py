@@ -1,0 +1,194 @@
+"""From the frame of a lead fill on the socket to the bytes of its hedge on the socket, at Binance's emulator.
+
+Ours is the product itself, `hedgerow run`, with the turn on disk in between; the other is ccxt.pro, `watch_my_trades` to
+`create_order` with its throttle off, which keeps no record. Both are processes of their own, reach the emulator over TLS
+on loopback, and are measured there by one clock.
+
+`python -m benchmarks.binance CLIENT SAMPLES` measures one of them and prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks.process import run_module, scratch
+from benchmarks.report import Number, Skipped, at_most
+from tests.judges.environment import Unavailable, judges_python
+
+ROOT = Path(__file__).parents[1]
+SAMPLES, QUICK_SAMPLES, WARM_UP = 400, 60, 20
+GOAL_P50_MS, GOAL_RATIO = 1.0, 1 / 3
+FILL_QTY = Decimal("0.01")
+BID, ASK, LEAD_QTY = "60000", "60010", "10"
+# Binance takes 300 orders in ten seconds; the next fill comes once the last hedge is settled, and not sooner than that.
+PACE_S = 0.04
+PATIENCE_S = 30.0
+CONFIG = """
+accounts:
+  binance/spot: {{venue: binance, kind: spot, mode: emulator, key: "env:BINANCE_KEY", secret: "env:BINANCE_SECRET"}}
+  binance/usdm: {{venue: binance, kind: usdm, mode: emulator, key: "env:BINANCE_KEY", secret: "env:BINANCE_SECRET"}}
+venues:
+  binance: {{address: "{url}", ca: "{ca}"}}
+books:
+  bench:
+    policy: mirror
+    legs: {{lead: {{account: binance/spot, symbol: BTCUSDT}}, hedge: {{account: binance/usdm, symbol: BTCUSDT}}}}
+    qty: {qty}
+    max_net_qty: {qty}
+    exit: keep
+    entry_timeout_s: 600
+risk: {{max_notional: 100000000, max_residual: 1000000, orders_per_s: 1000}}
+"""
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """One client's run."""
+
+    samples_ms: tuple[float, ...]
+
+
+def run(quick: bool, samples: int = 0) -> Sequence[Number | Skipped]:
+    """Measure both, ours first."""
+    count = samples or (QUICK_SAMPLES if quick else SAMPLES)
+    ours = _measured("hedgerow", count)
+    what = "fill frame on the socket to hedge bytes on the socket, Binance's emulator, TLS on loopback"
+    numbers: list[Number | Skipped] = [
+        at_most("binance/p50", f"{what}, turn durable between", "ms", statistics.median(ours), GOAL_P50_MS),
+        at_most("binance/p99", f"{what}, turn durable between", "ms", _p99(ours)),
+    ]
+    try:
+        judges_python()
+    except Unavailable as error:
+        return [*numbers, Skipped("binance/ccxt", str(error))]
+    theirs = _measured("ccxt", count)
+    ratio = statistics.median(ours) / statistics.median(theirs)
+    return [
+        *numbers,
+        at_most("binance/ccxt/p50", f"{what}, ccxt.pro without throttle, nothing durable", "ms", statistics.median(theirs)),
+        at_most("binance/ccxt/p99", f"{what}, ccxt.pro without throttle, nothing durable", "ms", _p99(theirs)),
+        at_most("binance/ratio", "ours ÷ ccxt.pro's, p50", "×", ratio, GOAL_RATIO),
+    ]
+
+
+def _measured(client: str, count: int) -> tuple[float, ...]:
+    return run_module("benchmarks.binance", [client, str(count)], Measured).samples_ms
+
+
+def _p99(samples: Sequence[float]) -> float:
+    return sorted(samples)[int(0.99 * (len(samples) - 1))]
+
+
+class Sockets:
+    """Notes when a lead fill is written to a socket, and when the first bytes of a hedge are read from one."""
+
+    def __init__(self) -> None:
+        self.filled_ns = 0
+        self.hedged = asyncio.Event()
+        self.hedged_ns = 0
+
+    def watch(self) -> None:
+        """Stand between the emulator's code and aiohttp, in this process."""
+        from aiohttp import web
+        from aiohttp.web_protocol import RequestHandler
+
+        send, read = web.WebSocketResponse.send_str, RequestHandler.data_received
+
+        async def send_str(socket: web.WebSocketResponse, text: str, compress: int | None = None) -> None:
+            if '"e":"executionReport"' in text and '"x":"TRADE"' in text:
+                self.filled_ns = time.perf_counter_ns()
+            await send(socket, text, compress)
+
+        def data_received(handler: RequestHandler[Any], data: bytes) -> None:
+            if data.startswith(b"POST /fapi/v1/order"):
+                self.hedged_ns = time.perf_counter_ns()
+                self.hedged.set()
+            read(handler, data)
+
+        web.WebSocketResponse.send_str = send_str  # type: ignore[method-assign]
+        RequestHandler.data_received = data_received  # type: ignore[method-assign]
+
+
+async def measure(client: str, count: int, folder: Path) -> tuple[float, ...]:
+    """Run the emulator here and the client beside it, and return its times in ms."""
+    from hedgerow.emulators.binance.customers import DEFAULT_KEY, DEFAULT_SECRET, Customer
+    from hedgerow.emulators.binance.server import Emulator
+    from hedgerow.emulators.tls import CA_FILE, server_context
+
+    sockets = Sockets()
+    sockets.watch()
+    rich = {kind: {"USDT": Decimal(10_000_000)} for kind in ("spot", "usdm")}
+    customer = Customer(name="main", key=DEFAULT_KEY, secret=DEFAULT_SECRET, balances=rich)
+    async with Emulator(is_still=True, customers=[customer], tls=server_context(folder, ["*.binance.com"])) as emulator:
+        for product, depth in (("spot", "0.001"), ("usdm", "100000")):
+            _control(emulator, "show", product=product, bids=[(BID, depth)], asks=[(ASK, "100000")])
+        keys = {"BINANCE_KEY": DEFAULT_KEY, "BINANCE_SECRET": DEFAULT_SECRET}
+        command = _command(client, folder, emulator.url, folder / CA_FILE)
+        with (folder / "client.txt").open("w") as output:
+            process = subprocess.Popen(
+                command, cwd=ROOT, env={**os.environ, **keys}, stdout=output, stderr=subprocess.STDOUT
+            )
+        try:
+            await asyncio.wait_for(_lead_rests(emulator), PATIENCE_S)
+            # What others had there before the lead order.
+            _control(emulator, "trade", product="spot", price=BID, qty="0.001", side="SELL")
+            samples = [await _sample(emulator, sockets) for _ in range(WARM_UP + count)]
+        finally:
+            process.terminate()
+            process.wait()
+        hedged = sum(Decimal(row["qty"]) for row in _orders(emulator, "usdm"))
+        assert abs(hedged - FILL_QTY * len(samples)) <= FILL_QTY, (hedged, (folder / "client.txt").read_text())
+    return tuple(samples[WARM_UP:])
+
+
+def _command(client: str, folder: Path, url: str, ca: Path) -> list[str]:
+    if client == "ccxt":
+        return [str(judges_python()), "-m", "benchmarks.binance_ccxt", url.rpartition(":")[2], str(ca), LEAD_QTY, BID]
+    config = folder / "bench.yaml"
+    config.write_text(CONFIG.format(url=url, ca=ca, qty=LEAD_QTY))
+    return [sys.executable, "-m", "hedgerow", "run", str(config)]
+
+
+def _control(emulator: Any, name: str, **body: object) -> None:
+    emulator.control.answer("POST", name, msgspec.json.encode({"symbol": "BTCUSDT", **body}))
+
+
+def _orders(emulator: Any, kind: str) -> list[dict[str, Any]]:
+    (account,) = (row for row in emulator.venue.truth()["accounts"] if row["kind"] == kind)
+    return list(account["orders"])
+
+
+async def _lead_rests(emulator: Any) -> None:
+    while not _orders(emulator, "spot"):
+        await asyncio.sleep(0.05)
+
+
+async def _sample(emulator: Any, sockets: Sockets) -> float:
+    """Let others fill a part of the lead order, and return how long its hedge took, in ms."""
+    sockets.hedged.clear()
+    _control(emulator, "trade", product="spot", price=BID, qty=str(FILL_QTY), side="SELL")
+    await asyncio.wait_for(sockets.hedged.wait(), PATIENCE_S)
+    took_ms = (sockets.hedged_ns - sockets.filled_ns) / 1e6
+    await asyncio.sleep(PACE_S)
+    return took_ms
+
+
+def main() -> None:
+    """Measure one client, and print its times."""
+    client, count = sys.argv[1], int(sys.argv[2])
+    with scratch() as folder:
+        print(msgspec.json.encode(Measured(asyncio.run(measure(client, count, Path(folder))))).decode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,335 @@
+"""The gateway to Binance when things go wrong: every fault of the wire, and what must never follow from one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+
+import pytest
+
+from hedgerow.core.commands import QueryOrder, Read
+from hedgerow.core.events import (
+    Event,
+    FillReceived,
+    FrameQuarantined,
+    FundingPaid,
+    InstrumentChanged,
+    LinkDown,
+    LinkUp,
+    OrderAccepted,
+    OrderNotFound,
+    OrderRejected,
+    OrderReported,
+    OrderUnknown,
+    PositionModeRead,
+    ReadFailed,
+    ReadKind,
+    RejectClass,
+    TradesRead,
+)
+from hedgerow.emulators.binance.control import Advance, Deposit, Filters, Foreign, Funding, Liquidate, StreamOrder
+from hedgerow.emulators.binance.customers import Kind
+from hedgerow.emulators.binance.faults import HTTP_FAULTS, STREAM_FAULTS, Fault, Injected
+from hedgerow.emulators.binance.orders import Product as EmulatedProduct
+from hedgerow.emulators.binance.server import Emulator
+from hedgerow.model.ids import ClientOrderId
+from hedgerow.model.order import Side
+from hedgerow.venues import binance_gateway
+from hedgerow.venues.binance_account import BAD_FRAMES_MAX
+from hedgerow.venues.transport import http
+from hedgerow.venues.wire.binance.kinds import AccountKind, Product
+from tests.venues.binance_stand import SYMBOL, BinanceStand
+from tests.venues.contract import LEG, deep, heard, submit
+
+D = Decimal
+Story = Callable[[BinanceStand], Awaitable[None]]
+ENDS = (OrderAccepted, OrderUnknown, OrderRejected)
+# Frames that tell of orders, at either product.
+FRAMES = {Product.SPOT: "executionReport", Product.UM: "ORDER_TRADE_UPDATE"}
+
+
+def played(
+    story: Story,
+    kind: AccountKind = AccountKind.USDM,
+    product: Product = Product.UM,
+    emulator: Callable[[], Emulator] | None = None,
+) -> None:
+    """Play a story at an emulator whose market stands still."""
+
+    async def work() -> None:
+        async with BinanceStand(kind, product, None if emulator is None else emulator()) as stand:
+            await story(stand)
+
+    asyncio.run(work())
+
+
+def truth(stand: BinanceStand) -> dict[str, int]:
+    """Return client order id -> how often the venue took it, whatever it said."""
+    found: dict[str, int] = {}
+    for account in stand.emulator.venue.truth()["accounts"]:  # type: ignore[union-attr]
+        for order in account["orders"]:  # type: ignore[index,union-attr]
+            name = order["client_order_id"]  # type: ignore[index,call-overload]
+            found[str(name)] = found.get(str(name), 0) + 1
+    return found
+
+
+def all_of(stand: BinanceStand, kind: type[Event]) -> list[Event]:
+    return [event for event in stand.told if isinstance(event, kind)]
+
+
+@pytest.mark.parametrize("fault", sorted(HTTP_FAULTS, key=lambda fault: fault.value), ids=lambda fault: fault.value)
+def test_no_fault_of_an_answer_makes_a_lie_or_a_second_order(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
+    """'Refused' only where the venue did not take it, 'accepted' only where it did, and it was sent once."""
+    monkeypatch.setattr(http, "ANSWER_S", 0.4)
+
+    async def story(stand: BinanceStand) -> None:
+        order = submit(stand, "1", price=deep(stand))
+        stand.emulator.control.inject(Injected(kind=fault, method="POST", path="/order", seconds=0.1))
+        stand.gateway.send(order)
+        await stand.until(lambda: any(isinstance(event, ENDS) for event in stand.told))
+
+        taken = truth(stand).get(order.order_id, 0)
+        assert taken <= 1
+        if all_of(stand, OrderRejected):
+            assert taken == 0
+        elif all_of(stand, OrderAccepted):
+            assert taken == 1
+
+    played(story)
+
+
+@pytest.mark.parametrize("fault", [Fault.LOST_ANSWER, Fault.CUT_ANSWER, Fault.BACKEND_TIMEOUT, Fault.BAD_GATEWAY])
+def test_what_became_of_an_unknown_order_is_found_by_asking(fault: Fault) -> None:
+    """The venue took it and said so to nobody; the question by our name finds it."""
+
+    async def story(stand: BinanceStand) -> None:
+        order = submit(stand, "1", price=deep(stand))
+        stand.emulator.control.inject(Injected(kind=fault, method="POST", path="/order"))
+        stand.gateway.send(order)
+        assert (await heard(stand, OrderUnknown)).order_id == order.order_id
+
+        stand.gateway.send(QueryOrder(order.order_id, LEG))
+
+        found = (OrderReported, OrderNotFound)
+        await stand.until(lambda: any(isinstance(event, found) for event in stand.told))
+        assert bool(all_of(stand, OrderReported)) == bool(truth(stand))
+
+    played(story)
+
+
+@pytest.mark.parametrize("product", [Product.SPOT, Product.UM], ids=lambda product: product.value)
+@pytest.mark.parametrize("fault", sorted(STREAM_FAULTS, key=lambda fault: fault.value), ids=lambda fault: fault.value)
+def test_no_fault_of_a_frame_loses_or_invents_a_fill(fault: Fault, product: Product) -> None:
+    """What the stream did not tell, or told wrong or twice, the read of trades tells right."""
+
+    async def story(stand: BinanceStand) -> None:
+        stand.gateway.send(Read(LEG, ReadKind.TRADES))
+        cursor = (await heard(stand, TradesRead)).cursor
+        stand.emulator.control.inject(Injected(kind=fault, frame=FRAMES[product], count=2, seconds=0.1))
+        stand.gateway.send(submit(stand, "1"))
+        await heard(stand, OrderAccepted)
+        stand.gateway.send(Read(LEG, ReadKind.TRADES, cursor))
+        read = await heard(stand, TradesRead, 2)
+
+        (real,) = read.fills
+        streamed = [event.fill for event in stand.told if isinstance(event, FillReceived)]
+        assert {(fill.trade_id, fill.qty, fill.price, fill.side) for fill in streamed} <= {
+            (real.trade_id, real.qty, real.price, real.side)
+        }
+
+    played(story, AccountKind.SPOT if product is Product.SPOT else AccountKind.USDM, product)
+
+
+@pytest.mark.parametrize("fault", [Fault.CUT_FRAME, Fault.UNKNOWN_WORD])
+def test_a_frame_that_cannot_be_read_is_kept_and_the_stream_goes_on(fault: Fault) -> None:
+    """It is the only witness of what the venue said; the next frame is as good as ever."""
+
+    async def story(stand: BinanceStand) -> None:
+        stand.emulator.control.inject(Injected(kind=fault, frame="ORDER_TRADE_UPDATE"))
+        stand.gateway.send(submit(stand, "1", price=deep(stand)))
+        kept = await heard(stand, FrameQuarantined)
+        assert kept.leg_id == LEG
+        assert kept.detail
+        assert kept.frame
+
+        stand.gateway.send(submit(stand, "2"))
+        assert (await heard(stand, FillReceived)).fill.order_id == "hr-contract-1-2"
+        assert not all_of(stand, LinkDown)
+
+    played(story)
+
+
+def test_a_stream_of_nothing_but_unreadable_frames_is_given_up() -> None:
+    """One is an accident. A minute of them is a stream that tells nothing, and entries must not rely on it."""
+
+    async def story(stand: BinanceStand) -> None:
+        for _ in range(BAD_FRAMES_MAX):
+            stand.account.take(b"{]")
+        assert "could not be read" in (await heard(stand, LinkDown)).detail
+        await heard(stand, LinkUp)
+        assert len(all_of(stand, FrameQuarantined)) == BAD_FRAMES_MAX
+
+    played(story)
+
+
+def test_a_stream_that_is_open_and_mute_is_found_by_the_trades_that_it_did_not_tell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It answers pings and tells nothing: only a trade that it should have told gives it away."""
+    monkeypatch.setattr(binance_gateway, "MUTE_NS", 0)
+
+    async def story(stand: BinanceStand) -> None:
+        stand.gateway.send(Read(LEG, ReadKind.TRADES))
+        cursor = (await heard(stand, TradesRead)).cursor
+        stand.emulator.control.order_streams(StreamOrder(do="mute", seconds=60))
+        stand.gateway.send(submit(stand, "1"))
+        await heard(stand, OrderAccepted)
+        stand.gateway.send(Read(LEG, ReadKind.TRADES, cursor))
+
+        assert "has not told of trade" in (await heard(stand, LinkDown)).detail
+
+    played(story)
+
+
+@pytest.mark.parametrize("do", ["cut", "end", "shutdown"])
+@pytest.mark.parametrize(
+    ("kind", "product"),
+    [
+        (AccountKind.SPOT, Product.SPOT),
+        (AccountKind.USDM, Product.UM),
+        (AccountKind.MARGIN, Product.MARGIN),
+        (AccountKind.PORTFOLIO, Product.PM_UM),
+    ],
+    ids=lambda value: value.value,
+)
+def test_whatever_ends_a_private_stream_it_is_subscribed_again(kind: AccountKind, product: Product, do: str) -> None:
+    """By signature, by token or by key: a stream that came back hears of the next fill."""
+
+    async def story(stand: BinanceStand) -> None:
+        stand.emulator.control.order_streams(StreamOrder(do=do))
+        await heard(stand, LinkDown)
+        await heard(stand, LinkUp)
+
+        stand.gateway.send(submit(stand, "1"))
+        await heard(stand, FillReceived)
+
+    played(story, kind, product)
+
+
+def test_a_clock_that_jumps_is_read_again_and_the_next_order_passes() -> None:
+    """A machine that slept signs with a time that the venue refuses; one refusal is enough."""
+
+    async def story(stand: BinanceStand) -> None:
+        stand.emulator.control.advance(Advance(seconds=90))
+        stand.gateway.send(submit(stand, "1", price=deep(stand)))
+        assert (await heard(stand, OrderRejected)).code == "-1021"
+        await stand.until(lambda: stand.venue.offset(Product.UM).ns > 80_000_000_000)
+
+        stand.gateway.send(submit(stand, "2", price=deep(stand)))
+        assert (await heard(stand, OrderAccepted)).order_id == "hr-contract-1-2"
+
+    played(story)
+
+
+def test_a_refusal_that_a_filter_explains_makes_the_filters_be_read() -> None:
+    """They change while we run; the next order should fit the new ones."""
+
+    async def story(stand: BinanceStand) -> None:
+        filters = Filters(product=EmulatedProduct.USDM, symbol=SYMBOL, min_qty=D("0.05"), step=D("0.05"))
+        stand.emulator.control.set_filters(filters)
+        monkey = pytest.MonkeyPatch()
+        monkey.setattr("hedgerow.venues.binance_venue.LISTING_FOR_NS", -1)
+        stand.gateway.send(submit(stand, "1", price=deep(stand)))
+        await heard(stand, OrderRejected)
+
+        changed = await heard(stand, InstrumentChanged)
+        monkey.undo()
+        assert (changed.instrument.id, changed.instrument.step) == (stand.instrument.id, D("0.05"))
+
+    played(story)
+
+
+def test_hedges_pass_when_entries_and_questions_have_used_up_their_part() -> None:
+    """The venue's budget is one for all; the last of it is kept for what takes risk away."""
+
+    async def story(stand: BinanceStand) -> None:
+        for number in range(40):
+            stand.gateway.send(QueryOrder(ClientOrderId(f"hr-contract-1-{number}"), LEG))
+        stand.gateway.send(Read(LEG, ReadKind.POSITION))
+        await stand.until(lambda: bool(all_of(stand, ReadFailed)))
+        assert "limits leave no room" in all_of(stand, ReadFailed)[0].detail  # type: ignore[attr-defined]
+
+        stand.gateway.send(submit(stand, "h"))
+        await heard(stand, OrderAccepted)
+
+    played(story, emulator=lambda: Emulator(is_still=True, weights={"usdm": 60}))
+
+
+def test_a_ban_stops_everything_and_is_told_with_its_time() -> None:
+    """Whoever goes on asking is banned for longer."""
+
+    async def story(stand: BinanceStand) -> None:
+        stand.emulator.control.inject(Injected(kind=Fault.BANNED, method="POST", path="/order", seconds=5))
+        stand.gateway.send(submit(stand, "1", price=deep(stand)))
+        await heard(stand, OrderRejected)
+        stand.gateway.send(submit(stand, "2", price=deep(stand)))
+
+        refused = await heard(stand, OrderRejected, 2)
+        assert refused.reject_class is RejectClass.RATE_LIMITED
+        assert refused.retry_after_ns > 0
+        assert truth(stand) == {}
+
+    played(story)
+
+
+def test_funding_is_read_when_the_stream_says_that_it_was_booked_and_told_once() -> None:
+    """The stream names no amount, and reads overlap: one booking, one event."""
+
+    async def story(stand: BinanceStand) -> None:
+        stand.gateway.send(submit(stand, "1"))
+        fill = (await heard(stand, FillReceived)).fill
+        stand.emulator.control.pay_funding(Funding(symbol=SYMBOL, rate=D("0.001")))
+        paid = await heard(stand, FundingPaid)
+        assert paid.net_quote < 0
+        assert abs(paid.net_quote) < fill.qty * fill.price
+
+        stand.emulator.control.pay_funding(Funding(symbol=SYMBOL, rate=D("-0.001")))
+        again = await heard(stand, FundingPaid, 2)
+        assert again.net_quote > 0
+        assert len(all_of(stand, FundingPaid)) == 2
+
+    played(story)
+
+
+def test_what_others_do_in_the_account_is_told_and_never_ours() -> None:
+    """A hand trades, the venue liquidates, money comes in: facts, none of them with an order of ours."""
+
+    async def story(stand: BinanceStand) -> None:
+        control = stand.emulator.control
+        control.trade_foreign(Foreign(account="main", kind=Kind.USDM, symbol=SYMBOL, side="BUY", qty=D("0.5")))
+        by_hand = (await heard(stand, FillReceived)).fill
+        assert not str(by_hand.order_id or "").startswith("hr-")
+        control.deposit(Deposit(account="main", kind=Kind.USDM, asset="USDT", net_qty=D(5)))
+        control.liquidate(Liquidate(account="main", kind=Kind.USDM, symbol=SYMBOL))
+
+        await stand.until(lambda: len(all_of(stand, FillReceived)) >= 2)
+        liquidated = all_of(stand, FillReceived)[-1].fill  # type: ignore[attr-defined]
+        assert liquidated.venue_made
+        assert liquidated.order_id is None
+        assert liquidated.side is Side.SELL
+
+    played(story)
+
+
+def test_an_account_that_was_put_into_hedge_mode_is_told() -> None:
+    """In that mode every order of ours would open beside what it should close."""
+
+    async def story(stand: BinanceStand) -> None:
+        customer = stand.emulator.venue.desks
+        assert customer
+        frame = b'{"e":"ACCOUNT_CONFIG_UPDATE","E":1,"T":1,"ac":{"s":"BTCUSDT","l":5}}'
+        stand.account.take(frame)
+        assert (await heard(stand, PositionModeRead)).agrees
+
+    played(story)
