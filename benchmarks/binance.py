@@ -47,7 +47,7 @@ books:
     qty: {qty}
     max_net_qty: {qty}
     exit: keep
-    entry_timeout_s: 600
+    order_timeout_s: 600
 risk: {{max_notional: 100000000, max_residual: 1000000, orders_per_s: 1000}}
 """
 

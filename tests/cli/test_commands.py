@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hedgerow.cli.app import COMMANDS, run
+from hedgerow.cli.status import status_text
 from hedgerow.core.commands import Mode
 from hedgerow.core.events import Action, OperatorCommanded
 from tests.api.running import filled_desk, served, write_journal
@@ -98,6 +99,39 @@ def test_status_tells_what_is_not_hedged(capsys: Captured, tmp_path: Path) -> No
     assert "held   b1 hedge unknown_order: " in told
     assert "next: " in told
     assert answer["books"][0]["residual"] == "1"
+
+
+def test_a_hold_of_many_slots_is_told_once() -> None:
+    """A frozen ladder holds each level for the same reason; people read it once, programs get all."""
+    hold = {"reason": "frozen", "sentence": "The book is frozen.", "numbers": {}, "next_step": "resume"}
+    other = hold | {"key": "hedge/", "reason": "gated"}
+    answer = {
+        "hedged": True,
+        "running": True,
+        "mode": "SIM",
+        "up_s": 1,
+        "books": [
+            {
+                "name": "b1",
+                "legs": [],
+                "residual": "0",
+                "unhedged_ms": 0,
+                "pnl": {"total": "0", "is_complete": True},
+                "state": "frozen",
+                "mode_reason": "",
+                "holds": [hold | {"key": f"lead/{level}:buy"} for level in range(8)] + [other],
+                "alarms": [],
+            }
+        ],
+        "removed": [],
+        "portfolio": {"exposures": [], "gross": "0", "equity": "1", "unknown": []},
+    }
+
+    held = [line for line in status_text(answer).splitlines() if line.startswith("held")]
+    assert held == [
+        "held   b1 lead/0:buy and 7 more frozen: The book is frozen.",
+        "held   b1 hedge gated: The book is frozen.",
+    ]
 
 
 def test_a_journal_at_rest_is_shown_and_said_to_be_one(capsys: Captured, tmp_path: Path) -> None:

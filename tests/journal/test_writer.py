@@ -156,6 +156,8 @@ def test_a_caller_with_time_commits_by_itself() -> None:
     for number in range(1, 200):
         desk.writer.take(plain_turn(number))
         if number % 3 == 0:
+            # A busy machine's disk must not look slow here.
+            desk.writer._commit_ns = 0
             assert desk.writer.flush() == number
             desk.writer.tidy()
         if number == 30:

@@ -282,6 +282,21 @@ def test_an_orphan_is_closed_and_the_round_failed() -> None:
     assert "short did not open within 10 s" in target.alarms[0].text
 
 
+def test_a_remainder_that_would_stop_the_next_round_at_once_lets_none_begin() -> None:
+    """A leg that its venue lets nobody close, below its stop: each round would lose its fees and spread, for ever."""
+    a = desk(rounds="continuous", pause_s="0", stop_loss_bps="80")
+    a.hold_position(LONG, "0.04", "120")
+
+    held = held_back(a.target())
+    waiting = phase(a)
+    a.hold_position(LONG, "0.04", "101")
+    a.target()
+
+    assert waiting is Phase.WAITING
+    assert held == {"long/open": "below_minimum"}
+    assert phase(a) is Phase.OPENING
+
+
 def test_a_smaller_round_that_is_equal_stays() -> None:
     """Both legs got the same part of what was wanted: there is no orphan, so nothing is closed."""
     a = desk(open_timeout_s="10")

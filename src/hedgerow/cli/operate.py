@@ -194,7 +194,7 @@ def _watch(folder: Path, before: Answer, until: float) -> Answer:
         is_over = seen["mode_since"] != before["mode_since"] and seen["state"] != "flattening"
         if is_over or time.monotonic() >= until:
             return seen
-        line = ", ".join(f"{leg['account']} {signed(leg['net_qty'])}" for leg in seen["legs"])
+        line = ", ".join(f"{leg['account']} {leg['instrument']} {signed(leg['net_qty'])}" for leg in seen["legs"])
         if line != told:
             note(f"  {line}")
             told = line

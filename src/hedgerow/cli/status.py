@@ -62,20 +62,27 @@ def status_text(answer: Answer) -> str:
             lines.append(f"{coloured('removed')}  {told}")
         elif book["mode_reason"] and book["state"] in ("frozen", "flattening", "halted"):
             lines.append(f"{coloured(book['state'])}  {book['name']}: {book['mode_reason']}")
-        for hold in book["holds"]:
-            # A clean stop halts the books; the next start lifts it, and there is nothing for a person to do.
-            if book["state"] == "stopped" and hold["reason"] == "halted":
-                continue
-            numbers = ", ".join(f"{name} {value}" for name, value in hold["numbers"].items())
-            where = hold["key"].rstrip("/")
-            lines.append(
-                f"{coloured('held')}   {book['name']} {where} {hold['reason']}: {hold['sentence']}"
-                + (f" ({numbers})" if numbers else "")
-            )
-            lines.append(f"       next: {hold['next_step']}")
+        lines += _hold_lines(book)
         for alarm in book["alarms"]:
             lines.append(f"{coloured('alarm')}  {book['name']} {alarm['kind']} {alarm['subject']}: {alarm['text']}")
     return "\n".join(lines)
+
+
+def _hold_lines(book: Answer) -> list[str]:
+    """What is held, once for each reason: the many slots of a ladder wait for the same thing."""
+    slots: dict[tuple[str, str], list[str]] = {}
+    for hold in book["holds"]:
+        # A clean stop halts the books; the next start lifts it, and there is nothing for a person to do.
+        if book["state"] == "stopped" and hold["reason"] == "halted":
+            continue
+        numbers = ", ".join(f"{name} {value}" for name, value in hold["numbers"].items())
+        told = f"{hold['reason']}: {hold['sentence']}" + (f" ({numbers})" if numbers else "")
+        slots.setdefault((told, hold["next_step"]), []).append(hold["key"].rstrip("/"))
+    lines = []
+    for (told, next_step), (first, *others) in slots.items():
+        where = f"{first} and {len(others)} more" if others else first
+        lines += [f"{coloured('held')}   {book['name']} {where} {told}", f"       next: {next_step}"]
+    return lines
 
 
 def _portfolio_line(portfolio: Answer, *, is_running: bool) -> str:

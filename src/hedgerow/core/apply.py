@@ -171,7 +171,7 @@ def _apply_event(book: Book, event: Event) -> bool:
         case OrderReported():
             return _apply_report(book, event)
         case Heartbeat():
-            _apply_heard(book, event.leg_id)
+            apply_heard(book, event.leg_id)
             return False
         case OrderRejected():
             return _apply_rejected(book, event)
@@ -251,6 +251,12 @@ def _apply_event(book: Book, event: Event) -> bool:
             return True
         case _:
             assert_never(event)
+
+
+def apply_heard(book: Book, leg_id: LegId | None) -> None:
+    """Remember that the venue behind a leg answered now."""
+    if leg_id is not None:
+        book.heard_ts_ns[leg_id] = book.now_ns
 
 
 def apply_quote(book: Book, quote: Quote) -> None:
@@ -423,14 +429,9 @@ def _want_shown(book: Book, leg_id: LegId) -> None:
     _want_reads(book, (ReadKind.POSITION,), not_before_ns, leg_id)
 
 
-def _apply_heard(book: Book, leg_id: LegId | None) -> None:
-    if leg_id is not None:
-        book.heard_ts_ns[leg_id] = book.now_ns
-
-
 def _apply_answer(book: Book, leg_id: LegId, kind: ReadKind, asked_ts_ns: int) -> None:
     """A read came back. It reconciles only when it was asked since the start or the last reconnect."""
-    _apply_heard(book, leg_id)
+    apply_heard(book, leg_id)
     book.pending_reads.pop((leg_id, kind), None)
     book.failed_reads.discard((leg_id, kind))
     book.reads_due_ns = 0
@@ -695,7 +696,7 @@ def _apply_shown(
     order = book.state.orders.get(order_id)
     if order is None:
         return False
-    _apply_heard(book, order.leg_id)
+    apply_heard(book, order.leg_id)
     refused = order.status in (OrderStatus.REJECTED, OrderStatus.CANCELED)
     after = life.shown(order, venue_order_id, cum_qty)
     if after is order:
@@ -724,7 +725,7 @@ def _apply_status(book: Book, event: OrderReported) -> bool:
         return False
     if event.status not in CLOSED:
         return _apply_shown(book, event.order_id, event.venue_order_id, event.cum_qty)
-    _apply_heard(book, order.leg_id)
+    apply_heard(book, order.leg_id)
     if event.venue_order_id is not None and order.venue_order_id is None:
         order = replace(order, venue_order_id=event.venue_order_id)
     after = life.ended(order, event.status, event.cum_qty, book.now_ns, book.config.timing)
@@ -758,7 +759,7 @@ def _apply_rejected(book: Book, event: OrderRejected) -> bool:
     if order is None:
         return False
     if event.reject_class is not RejectClass.NOT_SENT:
-        _apply_heard(book, order.leg_id)
+        apply_heard(book, order.leg_id)
     if order.status in CLOSED:
         return False
     if order.status not in UNPROVEN or order.venue_order_id is not None or order.filled_qty > 0:
@@ -823,7 +824,7 @@ def _apply_not_found(book: Book, event: OrderNotFound) -> bool:
     order = book.state.orders.get(event.order_id)
     if order is None or order.status in CLOSED:
         return False
-    _apply_heard(book, order.leg_id)
+    apply_heard(book, order.leg_id)
     if event.asked_ts_ns < life.evidence_from_ns(order, book.legs[order.leg_id]) or not order.unclear_ts_ns:
         return False
     if order.status is OrderStatus.OPEN:
@@ -837,7 +838,7 @@ def _apply_cancel_answer(book: Book, event: CancelAnswered) -> bool:
     if order is None or order.status in CLOSED:
         return False
     if event.outcome is not CancelOutcome.UNKNOWN:
-        _apply_heard(book, order.leg_id)
+        apply_heard(book, order.leg_id)
     now_ns, timing = book.now_ns, book.config.timing
     wait_ns = timing.ask_first_ms * NS_PER_MS if event.outcome is CancelOutcome.ACCEPTED else 0
     # Gone is not unfilled: trades and a query decide, never this answer.

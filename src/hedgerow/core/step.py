@@ -10,12 +10,12 @@ from __future__ import annotations
 import msgspec
 
 from hedgerow.core import reconcile
-from hedgerow.core.apply import apply_commands, apply_decision, apply_event, apply_quote, apply_turn
+from hedgerow.core.apply import apply_commands, apply_decision, apply_event, apply_heard, apply_quote, apply_turn
 from hedgerow.core.book import Book, BookState
 from hedgerow.core.commands import Command, Read, Turn
 from hedgerow.core.config import NS_PER_MS, NS_PER_S, BookConfig
 from hedgerow.core.decide import decide, is_old_news
-from hedgerow.core.events import Event, QuoteReceived
+from hedgerow.core.events import Event, Heartbeat, QuoteReceived
 from hedgerow.core.holds import HoldReason
 from hedgerow.core.sanity import is_sane_quote
 from hedgerow.core.target import Strategy
@@ -45,9 +45,13 @@ def step(book: Book, event: Event) -> Stepped:
     """Apply one event, decide, and return what must now be made durable and then done."""
     if event.ts_ns > book.now_ns:
         book.now_ns = event.ts_ns
-    if type(event) is QuoteReceived and book.now_ns < book.idle_until_ns and _is_slept_through(book, event.quote):
-        apply_quote(book, event.quote)
-        return NOTHING
+    if book.now_ns < book.idle_until_ns:
+        if type(event) is QuoteReceived and _is_slept_through(book, event.quote):
+            apply_quote(book, event.quote)
+            return NOTHING
+        if type(event) is Heartbeat and not _waits_for_life(book):
+            apply_heard(book, event.leg_id)
+            return NOTHING
     changed = apply_event(book, event)
     if not changed and is_old_news(book, event):
         return NOTHING
@@ -90,6 +94,11 @@ def _is_slept_through(book: Book, quote: Quote) -> bool:
             return False
     # What a crossed market means is not for prices to say.
     return bid <= ask
+
+
+def _waits_for_life(book: Book) -> bool:
+    """Return whether a sign of life may end something: a leg that is held to be silent."""
+    return any(hold.reason is HoldReason.HEDGE_SILENT for hold in book.state.holds.values())
 
 
 def _idle_until_ns(book: Book) -> int:

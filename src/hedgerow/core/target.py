@@ -99,7 +99,8 @@ class Target(msgspec.Struct, frozen=True):
     "Legs whose venue must show what our fills add up to: their positions are read at once, and again until they do."
     wake_prices: tuple[WakePrice, ...] | None = None
     """What the policy promises of quotes: until `wake_ts_ns`, or any other event, the target stays as it is while each
-    leg named here stays inside its prices; quotes of legs not named never change it. None promises nothing."""
+    leg named here stays inside its prices; quotes of legs not named never change it. Signs of life change it only while
+    a hold says that a leg is silent. None promises nothing."""
 
 
 class Strategy(Protocol):

@@ -20,7 +20,7 @@ DAYS_BACK = 4
 # A node reads the table anew each day; should that fail for two weeks, the venue counts as closed from then on.
 DAYS_AHEAD = 14
 NS_PER_S = 1_000_000_000
-EXTRA = "hedgerow[sessions]"
+PACKAGE = "exchange_calendars"
 
 
 class UnknownCalendar(ValueError):
@@ -76,4 +76,4 @@ def _library() -> Any:
     try:
         return importlib.import_module("exchange_calendars")
     except ImportError:
-        raise UnknownCalendar("exchange calendars need an extra", f"install it: pip install '{EXTRA}'") from None
+        raise UnknownCalendar(f"exchange calendars need {PACKAGE}", f"install it: .venv/bin/python -m pip install {PACKAGE}") from None

@@ -353,9 +353,8 @@ class BinanceGateway:
 
 async def _wait(event: asyncio.Event, wait_s: float) -> None:
     """Wait so long, or until the event is set; then it is not any more."""
-    try:
-        await asyncio.wait_for(event.wait(), wait_s)
-    except TimeoutError:
-        return
-    finally:
-        event.clear()
+    # Not `wait_for`, which may swallow a cancel that comes together with what it waits for.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(wait_s):
+            await event.wait()
+    event.clear()

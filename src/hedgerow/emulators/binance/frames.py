@@ -108,7 +108,8 @@ def order_trade_update(
         "z": on_grid(order.cum_qty, step) if order.cum_qty else "0",
         "L": price(board, fill.price) if fill else "0",
     }
-    if fill is not None:
+    # The venue's own trades come without their fee; only the list of trades has it.
+    if fill is not None and not fill.venue_made:
         row |= {"n": plain(fill.fee), "N": fill.fee_currency}
     row |= {
         "T": fill.venue_ts_ns // 1_000_000 if fill else now_ms,

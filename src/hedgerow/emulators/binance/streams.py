@@ -97,7 +97,8 @@ class Connection:
         if name is not None:
             body: Row = {"stream": name, "data": row} if self.is_combined else row
             self._push(msgspec.json.encode(body), customer, str(row["e"]), is_user=True)
-        for number, user in self.subscriptions.items():
+        # A connection that cannot take more ends, and its subscriptions with it.
+        for number, user in list(self.subscriptions.items()):
             if user == (customer, kind):
                 wrapped: Row = {"subscriptionId": number, "event": row}
                 self._push(msgspec.json.encode(wrapped), customer, str(row["e"]), is_user=True)

@@ -89,6 +89,15 @@ class PairLeg:
         price, stop = self.closing_price(book), self.stop_price(book)
         return price is not None and stop is not None and (stop - price) * self.side.sign >= 0
 
+    def is_spoiled(self, book: Book, base_qty: Decimal) -> bool:
+        """Whether what an earlier round left, too little to be closed, would stop the next one as soon as it stands."""
+        entry, held, price = self.entry_price(book), self.held(book), self.closing_price(book)
+        if self._stop_factor is None or entry is None or held <= 0 or price is None:
+            return False
+        qty = max(base_qty / self.instrument(book).multiplier, held)
+        stop = (entry * held + price * (qty - held)) / qty * self._stop_factor
+        return (stop - price) * self.side.sign >= 0
+
     def wake_price(self, book: Book) -> WakePrice:
         """The quotes that leave its stop alone."""
         stop = self.stop_price(book)

@@ -95,6 +95,8 @@ class Pair:
         base_qty = self._opening.base_qty(book)
         if base_qty is None or self._opening.limited(book, first, base_qty) is not None:
             return memory
+        if any(leg.is_spoiled(book, base_qty) for leg in self._legs):
+            return memory
         return Memory(
             round=memory.round + 1,
             phase=Phase.OPENING,
@@ -286,6 +288,11 @@ class Pair:
         if base_qty is None:
             numbers = (("wanted", self._wanted_text()), ("smallest", str(self._opening.smallest(book))))
             return Target(holds=(Hold(HoldReason.BELOW_MINIMUM, self._long.id, OPEN, numbers),), alarms=alarms)
+        spoiled = next((leg for leg in self._legs if leg.is_spoiled(book, base_qty)), None)
+        if spoiled is not None:
+            left = (("left", str(book.net_qty(spoiled.id))), ("entry", _shown(spoiled.entry_price(book))))
+            stopped = (*left, ("price", _shown(spoiled.closing_price(book))))
+            return Target(holds=(Hold(HoldReason.BELOW_MINIMUM, spoiled.id, OPEN, stopped),), alarms=alarms)
         limited = self._opening.limited(book, self._opening.first(book), base_qty)
         refusal = book.refusal(self._opening.first(book).id, OPEN)
         wake_ns = refusal.retry_ts_ns if refusal is not None and refusal.retry_ts_ns > book.now_ns else None

@@ -273,8 +273,10 @@ class _Socket:
 
     async def rest(self, wait_s: float) -> None:
         """Wait, but not when there is something to look at."""
+        # Not `wait_for`, which may swallow a cancel that comes together with what it waits for.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.wake.wait(), wait_s)
+            async with asyncio.timeout(wait_s):
+                await self.wake.wait()
         self.wake.clear()
 
     async def say(self, frame: bytes) -> None:
