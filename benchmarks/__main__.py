@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from benchmarks import against_quotes, backtest, durable, hedges, latency, nautilus, quotes, recovery, worlds
+from benchmarks import against_quotes, backtest, binance, durable, hedges, latency, nautilus, quotes, recovery, worlds
 from benchmarks.process import MeasurementFailed
 from benchmarks.report import Number, Skipped, print_json, print_table, report
 
@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[bool], Sequence[Number | Skipped]]] = {
     "quotes": quotes.run,
     "durable": durable.run,
     "latency": latency.run,
+    "binance": binance.run,
     "recovery": recovery.run,
     "worlds": worlds.run,
     "backtest": backtest.run,

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as bench
-from benchmarks import durable, hedges, latency, nautilus, quotes, recovery, worlds
+from benchmarks import binance, durable, hedges, latency, nautilus, quotes, recovery, worlds
 from benchmarks.process import MeasurementFailed
 from benchmarks.report import Number, Skipped, at_least, at_most, print_json, print_table, report
 from benchmarks.world import ALTERNATING, ONE_SIDED, World, keep_no_turn
 from hedgerow.model.order import Side
+from tests.judges.environment import Unavailable
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -63,6 +64,23 @@ def test_the_cycle_hands_over_every_hedge_once_durable() -> None:
     assert [number.name for number in numbers] == ["latency/p50", "latency/p99", "latency/durable/p50"]
     assert all(number.unit == "ms" and number.value > 0 for number in numbers)
     assert numbers[0].met is not None
+
+
+@pytest.mark.slow
+def test_each_fill_on_the_socket_is_hedged_on_the_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The product runs against the emulator as it would against Binance; where ccxt is not at hand, that is told."""
+
+    def no_judges() -> Path:
+        raise Unavailable("not here")
+
+    monkeypatch.setattr(binance, "judges_python", no_judges)
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{ROOT / 'src'}")
+
+    p50, p99, skipped = binance.run(quick=True, samples=5)
+
+    assert (p50.name, p99.name, skipped) == ("binance/p50", "binance/p99", Skipped("binance/ccxt", "not here"))
+    assert isinstance(p50, Number)
+    assert p50.value > 0
 
 
 def test_quotes_are_taken_asked_and_asleep() -> None:

@@ -30,6 +30,20 @@ def test_a_template_is_a_right_config(name: str, tmp_path: Path, capsys: pytest.
     assert json.loads((tmp_path / "hedgerow.schema.json").read_text(encoding="utf-8"))["type"] == "object"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_template_runs(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a newcomer types next, as it is told: it trades, and stops cleanly."""
+    path = tmp_path / "my.yaml"
+    assert run(["init", str(path), "--template", name]) == 0
+
+    assert run(["run", str(path), "--seconds", "60", "--speed", "30"]) == 0
+
+    told = capsys.readouterr()
+    assert "  fill    " in told.out
+    assert "\nstopped   " in told.err
+
+
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_an_example_is_the_template(name: str) -> None:
     """One text, so that neither can go stale."""

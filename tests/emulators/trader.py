@@ -52,7 +52,7 @@ class Wire:
             self._close,
             lambda seconds, call: self.later.append((seconds, call)),
             venue.faults,
-            venue.clock.now_ns(),
+            venue.clock,
             is_combined=is_combined,
         )
         venue.streams.connections.append(self.connection)
@@ -72,9 +72,15 @@ class Wire:
         take_stream_request(self._trader.venue, self.connection, json.dumps(request))
 
     def ask(self, method: str, **params: Any) -> Any:
-        """Send a request of the websocket API and return its answer."""
-        text = json.dumps({"id": 1, "method": method, "params": params})
-        return take_api_request(self._trader.venue, self.connection, text, "127.0.0.1")
+        """Send a request of the websocket API and return its answer; None when there is none."""
+        return self.ask_text(json.dumps({"id": 1, "method": method, "params": params}))
+
+    def ask_text(self, text: str) -> Any:
+        """Send a request as it is written."""
+        take_api_request(self._trader.venue, self.connection, text, "127.0.0.1")
+        found = [frame for frame in self.frames if b'"id":' in frame]
+        self.frames[:] = [frame for frame in self.frames if frame not in found]
+        return json.loads(found[0]) if found else None
 
     def let_pass(self) -> None:
         """Make the calls that were put off."""

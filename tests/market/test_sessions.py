@@ -107,7 +107,7 @@ def test_a_missing_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Calendars are an extra; who asks for one without it is told how to get it."""
     monkeypatch.setitem(sys.modules, "exchange_calendars", None)
 
-    with pytest.raises(UnknownCalendar, match=r"hedgerow\[sessions\]"):
+    with pytest.raises(UnknownCalendar, match=r"pip install exchange_calendars"):
         check_calendar("XNYS")
 
 

@@ -78,7 +78,7 @@ def test_a_book_that_never_sleeps_does_the_same(name: str, tmp_path: Path, monke
     slept: list[Turn] = []
     awake: list[Turn] = []
     backtest(config, data, skips=False, take_turn=slept.append)
-    monkeypatch.setattr(step_module, "_idle_until_ns", lambda _: 0)
+    monkeypatch.setattr(step_module, "_fall_asleep", lambda _: None)
     backtest(config, data, skips=False, take_turn=awake.append)
     assert [turn.commands for turn in slept] == [turn.commands for turn in awake]
     assert [turn.ts_ns for turn in slept] == [turn.ts_ns for turn in awake]

@@ -11,6 +11,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from hedgerow.core import step
+from hedgerow.core.book import Book
+from hedgerow.core.decide import Decision, decide
+from hedgerow.core.events import QuoteReceived
+from hedgerow.model.market import Quote
 from hedgerow.sim import torture
 from hedgerow.sim.faults import Fault, Faults
 from hedgerow.sim.world import World
@@ -34,6 +39,30 @@ def test_fixed_seeds_are_clean() -> None:
     assert report.worlds == 8
     assert report.fault_kinds > 20
     assert report.crashes > 0
+
+
+def test_a_quote_that_is_slept_through_would_have_led_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a policy promises of prices is held against what it says when it looks all the same."""
+    is_slept_through = step._is_slept_through
+    slept: list[Quote] = []
+    awake: list[Decision] = []
+
+    def checked(book: Book, quote: Quote) -> bool:
+        if not is_slept_through(book, quote):
+            return False
+        before = book.quotes[quote.instrument_id]
+        book.quotes[quote.instrument_id] = quote
+        decision = decide(book, QuoteReceived(book.now_ns, quote))
+        book.quotes[quote.instrument_id] = before
+        slept.append(quote)
+        awake.extend([decision] if decision.commands else [])
+        return True
+
+    monkeypatch.setattr(step, "_is_slept_through", checked)
+    torture.run(8)
+
+    assert awake == []
+    assert len(slept) > 50
 
 
 def test_the_same_seed_gives_the_same_journal_under_any_hash_seed() -> None:

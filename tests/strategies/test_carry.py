@@ -66,6 +66,17 @@ def test_a_market_entry_has_no_price() -> None:
     assert limit_price(desk(entry_type="market")) is None
 
 
+def test_a_market_entry_that_stands_is_looked_at_again_when_it_is_old() -> None:
+    """Its quotes matter from then on: until then it stays whatever they say."""
+    carry = desk(entry_type="market")
+    carry.stand(carry.lead, "entry/1", Side.BUY, "0.1", None)
+
+    target = carry.target()
+
+    assert target.wake_prices == ()
+    assert target.wake_ts_ns == NOW_NS + 30 * S
+
+
 def test_an_entry_keeps_its_price_until_the_timeout() -> None:
     """No churn on every quote."""
     carry = desk(entry_timeout_s="30")

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from hedgerow.core.events import PositionRead, ReadKind
 from hedgerow.core.target import NetTarget, Taking, Target
 from hedgerow.model.ids import LegId
-from hedgerow.model.instrument import InstrumentKind
+from hedgerow.model.instrument import FeeCurrency, InstrumentKind
 from hedgerow.model.market import FundingRate
 from hedgerow.model.order import Role, Side
 from hedgerow.sim.scenario import run_text
@@ -280,6 +280,19 @@ def test_an_orphan_is_closed_and_the_round_failed() -> None:
     target = a.target()
     assert [alarm.kind.value for alarm in target.alarms] == ["round_failed"]
     assert "short did not open within 10 s" in target.alarms[0].text
+
+
+def test_a_fee_in_base_leaves_enough_to_be_closed() -> None:
+    """Bought at the very minimum, a leg that pays in what it bought could not be sold again."""
+    spot = instrument("a", InstrumentKind.SPOT, min_qty=Decimal("0.3"), fee_currency=FeeCurrency.RECEIVED)
+
+    smallest, enough = (
+        Desk("pair", (spot, B), ("long", "short"), {"qty": qty, "first": "long"}) for qty in ("0.3", "0.301")
+    )
+
+    assert held_back(smallest.target()) == {"long/open": "below_minimum"}
+    assert held_back(enough.target()) == {}
+    assert phase(enough) is Phase.OPENING
 
 
 def test_a_remainder_that_would_stop_the_next_round_at_once_lets_none_begin() -> None:

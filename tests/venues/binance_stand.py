@@ -7,6 +7,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from types import TracebackType
 
+import msgspec
+
 from hedgerow.core.events import Event
 from hedgerow.emulators.binance.control import StreamOrder, Trade
 from hedgerow.emulators.binance.customers import DEFAULT_KEY, DEFAULT_SECRET
@@ -29,6 +31,24 @@ SYMBOL = "BTCUSDT"
 VENUE = VenueId("binance")
 QUICK = Pace(check_s=0.02, ping_s=0.05, silent_s=1, greet_s=2, again_first_s=0.02, again_max_s=0.1)
 PATIENCE_S = 10
+
+
+class _Order(msgspec.Struct):
+    client_order_id: str
+
+
+class _Account(msgspec.Struct):
+    orders: list[_Order]
+
+
+class _Truth(msgspec.Struct):
+    accounts: list[_Account]
+
+
+def taken(emulator: Emulator) -> list[str]:
+    """Return the client order id of every order that the venue took, whatever it said of it."""
+    truth = msgspec.convert(emulator.venue.truth(), _Truth)
+    return [order.client_order_id for account in truth.accounts for order in account.orders]
 
 
 class BinanceStand:

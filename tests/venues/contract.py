@@ -45,13 +45,15 @@ LEG = LegId("lead")
 class Stand(Protocol):
     """A gateway that was started, and a venue whose market moves only when it is told to."""
 
-    gateway: Gateway
     instrument: Instrument
     bid: Decimal
     "Best bid; enough stands there and at the ask for every order here."
     ask: Decimal
     told: list[Event]
     "Everything that was delivered, oldest first."
+
+    @property
+    def gateway(self) -> Gateway: ...
 
     async def until(self, is_true: Callable[[], bool]) -> None:
         """Let time pass until something is so; fail when it does not come to be."""
@@ -121,7 +123,7 @@ async def an_order_that_rests_is_accepted_and_read_as_open(stand: Stand) -> None
     stand.gateway.send(Read(LEG, ReadKind.OPEN_ORDERS))
     (row,) = (await heard(stand, OpenOrdersRead)).orders
     assert (row.order_id, row.venue_order_id) == (order.order_id, accepted.venue_order_id)
-    assert (row.side, row.qty, row.cum_qty) == (Side.BUY, order.qty, 0)
+    assert (row.side, row.qty, row.cum_qty) == (Side.BUY, order.qty, D(0))
     assert not [event for event in stand.told if isinstance(event, FillReceived)]
 
 
@@ -179,7 +181,7 @@ async def a_cancel_is_accepted_and_the_end_reported(stand: Stand) -> None:
 
     assert (await heard(stand, CancelAnswered)).outcome is CancelOutcome.ACCEPTED
     ended = await reported(stand, OrderStatus.CANCELED)
-    assert (ended.order_id, ended.cum_qty) == ("hr-contract-1-1", 0)
+    assert (ended.order_id, ended.cum_qty) == (ClientOrderId("hr-contract-1-1"), D(0))
 
 
 async def a_cancel_of_what_is_not_there_is_no_error(stand: Stand) -> None:

@@ -17,7 +17,7 @@ from hedgerow.model.order import Side
 from hedgerow.venues.sim_gateway import SimGateway
 from hedgerow.venues.sim_venues import SimVenues
 from hedgerow.venues.sim_wire import Hello
-from tests.venues.clockwork import MS, S, START_NS, VirtualClock
+from tests.venues.clockwork import MS, START_NS, S, VirtualClock
 from tests.venues.contract import LEG
 
 D = Decimal

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from decimal import Decimal
+from typing import TypeVar
 
 import pytest
 
@@ -35,14 +36,15 @@ from hedgerow.emulators.binance.orders import Product as EmulatedProduct
 from hedgerow.emulators.binance.server import Emulator
 from hedgerow.model.ids import ClientOrderId
 from hedgerow.model.order import Side
-from hedgerow.venues import binance_gateway
+from hedgerow.venues import binance_gateway, binance_venue
 from hedgerow.venues.binance_account import BAD_FRAMES_MAX
 from hedgerow.venues.transport import http
 from hedgerow.venues.wire.binance.kinds import AccountKind, Product
-from tests.venues.binance_stand import SYMBOL, BinanceStand
+from tests.venues.binance_stand import SYMBOL, BinanceStand, taken
 from tests.venues.contract import LEG, deep, heard, submit
 
 D = Decimal
+E = TypeVar("E", bound=Event)
 Story = Callable[[BinanceStand], Awaitable[None]]
 ENDS = (OrderAccepted, OrderUnknown, OrderRejected)
 # Frames that tell of orders, at either product.
@@ -64,21 +66,24 @@ def played(
     asyncio.run(work())
 
 
+def by_name(faults: Iterable[Fault]) -> list[Fault]:
+    """Return faults in an order that is the same in every process."""
+    return sorted(faults, key=lambda fault: fault.value)
+
+
 def truth(stand: BinanceStand) -> dict[str, int]:
     """Return client order id -> how often the venue took it, whatever it said."""
     found: dict[str, int] = {}
-    for account in stand.emulator.venue.truth()["accounts"]:  # type: ignore[union-attr]
-        for order in account["orders"]:  # type: ignore[index,union-attr]
-            name = order["client_order_id"]  # type: ignore[index,call-overload]
-            found[str(name)] = found.get(str(name), 0) + 1
+    for name in taken(stand.emulator):
+        found[name] = found.get(name, 0) + 1
     return found
 
 
-def all_of(stand: BinanceStand, kind: type[Event]) -> list[Event]:
+def all_of(stand: BinanceStand, kind: type[E]) -> list[E]:
     return [event for event in stand.told if isinstance(event, kind)]
 
 
-@pytest.mark.parametrize("fault", sorted(HTTP_FAULTS, key=lambda fault: fault.value), ids=lambda fault: fault.value)
+@pytest.mark.parametrize("fault", by_name(HTTP_FAULTS), ids=lambda fault: str(fault.value))
 def test_no_fault_of_an_answer_makes_a_lie_or_a_second_order(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
     """'Refused' only where the venue did not take it, 'accepted' only where it did, and it was sent once."""
     monkeypatch.setattr(http, "ANSWER_S", 0.4)
@@ -89,12 +94,12 @@ def test_no_fault_of_an_answer_makes_a_lie_or_a_second_order(fault: Fault, monke
         stand.gateway.send(order)
         await stand.until(lambda: any(isinstance(event, ENDS) for event in stand.told))
 
-        taken = truth(stand).get(order.order_id, 0)
-        assert taken <= 1
+        times = truth(stand).get(order.order_id, 0)
+        assert times <= 1
         if all_of(stand, OrderRejected):
-            assert taken == 0
+            assert times == 0
         elif all_of(stand, OrderAccepted):
-            assert taken == 1
+            assert times == 1
 
     played(story)
 
@@ -119,7 +124,7 @@ def test_what_became_of_an_unknown_order_is_found_by_asking(fault: Fault) -> Non
 
 
 @pytest.mark.parametrize("product", [Product.SPOT, Product.UM], ids=lambda product: product.value)
-@pytest.mark.parametrize("fault", sorted(STREAM_FAULTS, key=lambda fault: fault.value), ids=lambda fault: fault.value)
+@pytest.mark.parametrize("fault", by_name(STREAM_FAULTS), ids=lambda fault: str(fault.value))
 def test_no_fault_of_a_frame_loses_or_invents_a_fill(fault: Fault, product: Product) -> None:
     """What the stream did not tell, or told wrong or twice, the read of trades tells right."""
 
@@ -232,19 +237,17 @@ def test_a_clock_that_jumps_is_read_again_and_the_next_order_passes() -> None:
     played(story)
 
 
-def test_a_refusal_that_a_filter_explains_makes_the_filters_be_read() -> None:
+def test_a_refusal_that_a_filter_explains_makes_the_filters_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """They change while we run; the next order should fit the new ones."""
+    monkeypatch.setattr(binance_venue, "LISTING_FOR_NS", -1)
 
     async def story(stand: BinanceStand) -> None:
         filters = Filters(product=EmulatedProduct.USDM, symbol=SYMBOL, min_qty=D("0.05"), step=D("0.05"))
         stand.emulator.control.set_filters(filters)
-        monkey = pytest.MonkeyPatch()
-        monkey.setattr("hedgerow.venues.binance_venue.LISTING_FOR_NS", -1)
         stand.gateway.send(submit(stand, "1", price=deep(stand)))
         await heard(stand, OrderRejected)
 
         changed = await heard(stand, InstrumentChanged)
-        monkey.undo()
         assert (changed.instrument.id, changed.instrument.step) == (stand.instrument.id, D("0.05"))
 
     played(story)
@@ -258,7 +261,7 @@ def test_hedges_pass_when_entries_and_questions_have_used_up_their_part() -> Non
             stand.gateway.send(QueryOrder(ClientOrderId(f"hr-contract-1-{number}"), LEG))
         stand.gateway.send(Read(LEG, ReadKind.POSITION))
         await stand.until(lambda: bool(all_of(stand, ReadFailed)))
-        assert "limits leave no room" in all_of(stand, ReadFailed)[0].detail  # type: ignore[attr-defined]
+        assert "limits leave no room" in all_of(stand, ReadFailed)[0].detail
 
         stand.gateway.send(submit(stand, "h"))
         await heard(stand, OrderAccepted)
@@ -314,7 +317,7 @@ def test_what_others_do_in_the_account_is_told_and_never_ours() -> None:
         control.liquidate(Liquidate(account="main", kind=Kind.USDM, symbol=SYMBOL))
 
         await stand.until(lambda: len(all_of(stand, FillReceived)) >= 2)
-        liquidated = all_of(stand, FillReceived)[-1].fill  # type: ignore[attr-defined]
+        liquidated = all_of(stand, FillReceived)[-1].fill
         assert liquidated.venue_made
         assert liquidated.order_id is None
         assert liquidated.side is Side.SELL
@@ -322,12 +325,10 @@ def test_what_others_do_in_the_account_is_told_and_never_ours() -> None:
     played(story)
 
 
-def test_an_account_that_was_put_into_hedge_mode_is_told() -> None:
+def test_the_position_mode_is_read_when_somebody_changed_how_the_account_trades() -> None:
     """In that mode every order of ours would open beside what it should close."""
 
     async def story(stand: BinanceStand) -> None:
-        customer = stand.emulator.venue.desks
-        assert customer
         frame = b'{"e":"ACCOUNT_CONFIG_UPDATE","E":1,"T":1,"ac":{"s":"BTCUSDT","l":5}}'
         stand.account.take(frame)
         assert (await heard(stand, PositionModeRead)).agrees

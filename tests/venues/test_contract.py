@@ -1,4 +1,4 @@
-"""Every gateway keeps the same contract: the simulated one in virtual time, Binance's on real sockets to its emulator."""
+"""Every gateway keeps the same contract: the simulated one in virtual time, Binance's on sockets to its emulator."""
 
 from __future__ import annotations
 

@@ -82,4 +82,5 @@ def _write(path: Path, text: str) -> None:
         half.replace(path)
     except OSError as error:
         half.unlink(missing_ok=True)
-        raise Failed("HR-402", f"{path} cannot be written: {error.strerror}", "name a file in a folder of yours") from None
+        told = f"{path} cannot be written: {error.strerror}"
+        raise Failed("HR-402", told, "name a file in a folder of yours") from None

@@ -133,7 +133,7 @@ REFUSALS_ALARM = 3
 
 def apply_event(book: Book, event: Event) -> bool:
     """Apply one event; return whether anything durable changed."""
-    book.idle_until_ns = 0
+    book.idle_until_ns = book.idle_due_ns = 0
     book.kept = event
     book.is_insane = not is_sane(event)
     changed = _apply_insane(book, event) if book.is_insane else _apply_event(book, event)

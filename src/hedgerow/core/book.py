@@ -174,6 +174,8 @@ class Book:
         "Something changed what a plan would see since the last one."
         self.idle_until_ns = 0
         "Until then, a quote inside the target's wake prices leads to nothing; 0: each may lead to something."
+        self.idle_due_ns = 0
+        "While idle: when something is due in any case, however young the quotes are."
         self.in_doubt = False
         "At the end of the last turn, an order without a proof might have taken all of the residual."
         self.legs: dict[LegId, LegConfig] = {}

@@ -15,7 +15,7 @@ from hedgerow.core.book import Book, BookState
 from hedgerow.core.commands import Command, Read, Turn
 from hedgerow.core.config import NS_PER_MS, NS_PER_S, BookConfig
 from hedgerow.core.decide import decide, is_old_news
-from hedgerow.core.events import Event, Heartbeat, QuoteReceived
+from hedgerow.core.events import Event, Heartbeat, QuoteReceived, TimeReached
 from hedgerow.core.holds import HoldReason
 from hedgerow.core.sanity import is_sane_quote
 from hedgerow.core.target import Strategy
@@ -52,6 +52,12 @@ def step(book: Book, event: Event) -> Stepped:
         if type(event) is Heartbeat and not _waits_for_life(book):
             apply_heard(book, event.leg_id)
             return NOTHING
+    elif type(event) is TimeReached and book.now_ns < book.idle_due_ns:
+        # Nothing but a quote was to grow old by now, and it may have been renewed.
+        old_ns = min(_old_ns(book), default=0)
+        if book.now_ns < old_ns:
+            book.idle_until_ns = min(old_ns, book.idle_due_ns)
+            return NOTHING
     changed = apply_event(book, event)
     if not changed and is_old_news(book, event):
         return NOTHING
@@ -60,7 +66,7 @@ def step(book: Book, event: Event) -> Stepped:
     apply_commands(book, commands)
     apply_decision(book, decision.target, decision.cancels_wait, decision.look_again)
     if decision.is_idle:
-        book.idle_until_ns = _idle_until_ns(book)
+        _fall_asleep(book)
     if not changed and (not commands or all(type(command) is Read for command in commands)):
         return Stepped(None, commands) if commands else NOTHING
     apply_turn(book)
@@ -101,15 +107,18 @@ def _waits_for_life(book: Book) -> bool:
     return any(hold.reason is HoldReason.HEDGE_SILENT for hold in book.state.holds.values())
 
 
-def _idle_until_ns(book: Book) -> int:
-    """Return until when nothing but events can change an idle book; 0 while anything is being followed up."""
-    state = book.state
+def _fall_asleep(book: Book) -> None:
+    """Note until when nothing but events can change an idle book; not while anything is being followed up."""
+    state, now_ns = book.state, book.now_ns
     wake_ns = book.target.wake_ts_ns
     if book.asked or state.parked or book.unassigned:
-        return 0
-    if book.reads_due_ns <= book.now_ns or (wake_ns is not None and wake_ns <= book.now_ns):
-        return 0
-    return next_due_ns(book) or 0
+        return
+    if book.reads_due_ns <= now_ns or (wake_ns is not None and wake_ns <= now_ns):
+        return
+    due_ns = min((ts_ns for ts_ns in _due_ns(book) if ts_ns > now_ns), default=None)
+    if due_ns is not None:
+        book.idle_due_ns = due_ns
+        book.idle_until_ns = min((ts_ns for ts_ns in _old_ns(book) if now_ns < ts_ns < due_ns), default=due_ns)
 
 
 def next_due_ns(book: Book) -> int | None:
@@ -118,7 +127,21 @@ def next_due_ns(book: Book) -> int | None:
         return book.now_ns + 1
     if book.idle_until_ns:
         return book.idle_until_ns
-    timing, limits = book.config.timing, book.config.limits
+    due = [*_due_ns(book), *_old_ns(book)]
+    return min((ts_ns for ts_ns in due if ts_ns > book.now_ns), default=None)
+
+
+def _old_ns(book: Book) -> list[int]:
+    """When each quote grows old, if that matters: an entry's standing depends on fresh prices; so does why it waits."""
+    has_entry = any(order.role is Role.ENTRY and order.slot for live in book.live.values() for order in live.values())
+    if has_entry or any(hold.reason is HoldReason.PRICE_DISTANCE for hold in book.state.holds.values()):
+        return [quote.ts_ns + book.config.limits.stale_ms * NS_PER_MS + 1 for quote in book.quotes.values()]
+    return []
+
+
+def _due_ns(book: Book) -> list[int]:
+    """When something else than a quote's age is due, times that are over included."""
+    timing = book.config.timing
     due = [book.reads_due_ns]
     for sessions in book.config.sessions.values():
         # What is held back by a venue's hours leaves when it opens.
@@ -132,26 +155,19 @@ def next_due_ns(book: Book) -> int | None:
             due.append(order.ask_ts_ns)
         if order.unclear_ts_ns:
             due.append(order.unclear_ts_ns + timing.unknown_alarm_ms * NS_PER_MS)
-    has_entry = any(hold.reason is HoldReason.PRICE_DISTANCE for hold in book.state.holds.values())
     for live in book.live.values():
         for order in live.values():
             if not order.slot:
                 due.append(order.submitted_ts_ns + timing.hold_after_ms * NS_PER_MS)
-            elif order.role is Role.ENTRY:
-                has_entry = True
-    if has_entry:
-        # An entry's standing depends on every leg's price being fresh; so does why it waits.
-        due += [quote.ts_ns + limits.stale_ms * NS_PER_MS + 1 for quote in book.quotes.values()]
     for refusal in book.state.refusals.values():
         due.append(refusal.retry_ts_ns)
     for fill in book.state.parked:
         if fill.order_id is None and fill.venue_order_id is not None:
             due.append(reconcile.ask_whose_ns(book, fill.venue_order_id))
     if book.state.residual_since_ns:
-        due.append(book.state.residual_since_ns + limits.residual_alarm_ms * NS_PER_MS)
+        due.append(book.state.residual_since_ns + book.config.limits.residual_alarm_ms * NS_PER_MS)
     if book.entry_ts_ns:
         due.append(book.entry_ts_ns[0] + NS_PER_S)
     if book.target.wake_ts_ns is not None:
         due.append(book.target.wake_ts_ns)
-    now_ns = book.now_ns
-    return min([ts_ns for ts_ns in due if ts_ns > now_ns], default=None)
+    return due

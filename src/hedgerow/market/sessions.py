@@ -74,6 +74,7 @@ def sessions_from(name: str, now_ns: int, days: int = DAYS_AHEAD) -> Sessions:
 def _library() -> Any:
     """The library brings pandas, so it is imported only by who asks for hours."""
     try:
-        return importlib.import_module("exchange_calendars")
+        return importlib.import_module(PACKAGE)
     except ImportError:
-        raise UnknownCalendar(f"exchange calendars need {PACKAGE}", f"install it: .venv/bin/python -m pip install {PACKAGE}") from None
+        help_ = f"install it: .venv/bin/python -m pip install {PACKAGE}"
+        raise UnknownCalendar(f"exchange calendars need {PACKAGE}", help_) from None

@@ -523,14 +523,9 @@ class Meaning:
 
     def _check_size(self, book: BookConfig, path: KeyPath, size: Decimal) -> None:
         """Whether the hedge leg can take what one lead order brings."""
-        assert book.hedge is not None, book.book_id
-        lead, hedge = book.leg(book.hedge.lead).instrument, book.leg(book.hedge.hedge).instrument
-        owed = abs(book.hedge.ratio) * size * lead.multiplier / hedge.multiplier
-        if floor_to(owed, hedge.step) < hedge.min_qty:
-            need = ceil_to(hedge.min_qty * hedge.multiplier / lead.multiplier / abs(book.hedge.ratio), lead.step)
-            asked = f"{size} of {lead.id} asks for {owed.normalize():f} of {hedge.id}"
-            told = f"{dotted(path)}: {asked}, whose smallest order is {hedge.min_qty}"
-            self._wrong("below_minimum", told, path, f"use at least {need.normalize():f}, or another ratio")
+        short = size_problem(book, size)
+        if short is not None:
+            self._wrong("below_minimum", f"{dotted(path)}: {short[0]}", path, short[1])
 
     def _check_worth(self, book: BookConfig, path: KeyPath, size: Decimal) -> None:
         """Whether one order is worth enough for both venues, and the limits leave room for it."""
@@ -613,6 +608,18 @@ class Meaning:
                     at: KeyPath = ("books", book.book_id, "legs", leg.id)
                     self._wrong("contradiction", told, at, "a venue has one for both books", at_key=True)
             self.books[index] = replace(book, legs=legs)
+
+
+def size_problem(book: BookConfig, size: Decimal) -> tuple[str, str] | None:
+    """Return why the hedge leg cannot take what one lead order brings, and the remedy; None when it can."""
+    assert book.hedge is not None, book.book_id
+    lead, hedge = book.leg(book.hedge.lead).instrument, book.leg(book.hedge.hedge).instrument
+    owed = abs(book.hedge.ratio) * size * lead.multiplier / hedge.multiplier
+    if floor_to(owed, hedge.step) >= hedge.min_qty:
+        return None
+    need = ceil_to(hedge.min_qty * hedge.multiplier / lead.multiplier / abs(book.hedge.ratio), lead.step)
+    asked = f"{size} of {lead.id} asks for {owed.normalize():f} of {hedge.id}"
+    return f"{asked}, whose smallest order is {hedge.min_qty:f}", f"use at least {need.normalize():f}, or another ratio"
 
 
 def _is_covered(word: str, watched: Iterable[str]) -> bool:

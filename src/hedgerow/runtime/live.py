@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TextIO
 
+import msgspec
 from msgspec.structs import replace
 
 from hedgerow.core.config import NS_PER_S, BookConfig
@@ -19,8 +20,9 @@ from hedgerow.model.instrument import Instrument
 from hedgerow.model.reach import Reach
 from hedgerow.runtime.access import Access, NoSecret, secret_of
 from hedgerow.runtime.clock import LoopClock, origin_now
+from hedgerow.runtime.config_meaning import SIZE_PARAMS, size_problem
 from hedgerow.runtime.front import Front
-from hedgerow.runtime.node import Node, Service, Work
+from hedgerow.runtime.node import Node, Service, Work, holds_something
 from hedgerow.runtime.node_config import AccountConfig, NodeConfig
 from hedgerow.runtime.outlet import Outlet
 from hedgerow.runtime.signals import follow_signals
@@ -175,10 +177,16 @@ def with_read(config: NodeConfig, read: Mapping[InstrumentId, Instrument]) -> tu
         legs = tuple(replace(leg, instrument=read.get(leg.instrument.id, leg.instrument)) for leg in book.legs)
         known = replace(book, legs=legs)
         policy = POLICIES[known.policy]
-        errors = policy.check(known, parse_params(policy.params_type, known.params))
+        params = parse_params(policy.params_type, known.params)
+        errors = policy.check(known, params)
         if errors:
             told = f"books.{book.book_id}: {errors[0].key}: {errors[0].problem}; {errors[0].help}"
             raise VenueUnusable(Verdict.WRONG, told)
+        for key in SIZE_PARAMS if known.hedge is not None else ():
+            size = getattr(params, key, None)
+            short = None if size is None else size_problem(known, size)
+            if short is not None:
+                raise VenueUnusable(Verdict.WRONG, f"books.{book.book_id}.{key}: {short[0]}; {short[1]}")
         books.append(known)
     return tuple(books)
 
@@ -222,29 +230,50 @@ async def _run_live(
     try:
         front = Front(config, outlet, as_json)
         front.begin()
-        books = with_read(config, await _checked(config, front))
-        return await _run(config, books, front, serve, seconds, signals)
+        checked = await _checked(config, front)
+        books = with_read(config, checked.instruments)
+        return await _run(config, books, checked.halted, front, serve, seconds, signals)
     finally:
         outlet.close()
 
 
-async def _checked(config: NodeConfig, front: Front) -> dict[InstrumentId, Instrument]:
+class _Checked(msgspec.Struct, frozen=True):
+    """What the checks of a start brought."""
+
+    instruments: dict[InstrumentId, Instrument]
+    halted: dict[InstrumentId, str]
+    "Instruments that take no new orders now, and what the venue says of them."
+
+
+async def _checked(config: NodeConfig, front: Front) -> _Checked:
     """Return the instruments as the venues have them, once every account was found fit. Raises VenueUnusable."""
-    read: dict[InstrumentId, Instrument] = {}
+    checked = _Checked({}, {})
     async for finding in check_up(config):
-        if finding.verdict.is_bad:
-            told = f"{finding.account_id}: {finding.text}"
-            raise VenueUnusable(finding.verdict, f"{told}; {finding.next_step}" if finding.next_step else told)
-        if finding.verdict is Verdict.TOLD:
-            front.note(f"warning   {finding.account_id}: {finding.text}; {finding.next_step}".rstrip("; "))
+        told = f"{finding.account_id}: {finding.text}; {finding.next_step}".rstrip("; ")
         if finding.instrument is not None:
-            read[finding.instrument.id] = finding.instrument
-    return read
+            checked.instruments[finding.instrument.id] = finding.instrument
+            if finding.verdict.is_bad:
+                checked.halted[finding.instrument.id] = told
+        elif finding.verdict.is_bad:
+            raise VenueUnusable(finding.verdict, told)
+        if finding.verdict is Verdict.TOLD:
+            front.note(f"warning   {told}")
+    return checked
+
+
+def _check_halted(node: Node, halted: Mapping[InstrumentId, str], front: Front) -> None:
+    """Refuse to begin with what does not trade; who has something there must be able to go on looking after it."""
+    for book in node.books.values():
+        for instrument_id in {leg.instrument.id for leg in book.config.legs} & halted.keys():
+            if not holds_something(book):
+                raise VenueUnusable(Verdict.WRONG, halted[instrument_id])
+            front.note(f"warning   {halted[instrument_id]}")
 
 
 async def _run(
     config: NodeConfig,
     books: tuple[BookConfig, ...],
+    halted: Mapping[InstrumentId, str],
     front: Front,
     serve: Callable[[Node], Service] | None,
     seconds: float | None,
@@ -255,6 +284,7 @@ async def _run(
     node = front.node(books, origin_now(), mode)
     accounts: Accounts | None = None
     try:
+        _check_halted(node, halted, front)
         accounts = Accounts(config, node.clock)
         await accounts.open()
     except BaseException:

@@ -28,7 +28,7 @@ POLICIES = ("mirror", "mirror", "carry", "carry", "close", "grid", "grid", "pair
 SAFE_RATIO = Decimal("0.8")
 "Sizes that must stay legal are taken for a price this much lower."
 OPTION_TAIL = "261218C00100000"
-BOOKS = (1, 1, 1, 2, 3)
+BOOKS = (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3)
 "How many books a world has, each as often as it stands here."
 
 
@@ -280,6 +280,8 @@ class Draw:
         lot = common_lot(long, short)
         smallest = max(each.smallest_qty(PRICE * SAFE_RATIO) * each.multiplier for each in (long, short))
         base_qty = ceil_to(smallest * self._pick(1, 3), lot)
+        # What a fee in base takes away must leave enough to be sold.
+        base_qty += lot if long.fee_currency is not FeeCurrency.QUOTE else ZERO
         params = {
             "qty": f"{base_qty:f}",
             "rounds": self._pick("single", "continuous", "continuous"),

@@ -49,7 +49,7 @@ COULD_BE_ORDERED = "could be ordered"
 "How the oracle ends what it says of a residual."
 QUIET_CHECKS = 2
 "Checks in a row that must find nothing before a world counts as converged."
-BUDGETS = (Budget(), Budget(), Budget(), Budget(8, 8, 3))
+BUDGETS = (Budget(), Budget(), Budget(), Budget(25, 25, 10))
 "How many requests the venues take, each as often as it stands here: some let a burst wait."
 MEMORY = "CLOSED_ORDERS_MAX"
 SLIPPAGE = Decimal("0.98")

@@ -349,7 +349,7 @@ class Carry:
             resting += [each.resting] if each.resting is not None else []
             holds += [each.hold] if each.hold is not None else []
             wake_ns = earliest(wake_ns, each.wake_ts_ns)
-            if unmet is not None and order is not None:
+            if order is not None and book.now_ns < order.submitted_ts_ns + self._entry_timeout_ns:
                 wake_ns = earliest(wake_ns, order.submitted_ts_ns + self._entry_timeout_ns)
         return Wanted(tuple(resting), tuple(holds), wake_ns, promise), memory
 

@@ -31,6 +31,7 @@ from hedgerow.venues.wire.payload import BadPayload
 Result = TypeVar("Result")
 
 NS_PER_MS = 1_000_000
+_ANY = msgspec.json.Decoder(dict[str, object] | list[object])
 # A venue that answers half a question now and then is no reason not to start.
 TRIES = 4
 AGAIN_S = 0.5
@@ -168,14 +169,12 @@ def _clock(make: _Check, venue: BinanceVenue, product: Product) -> Finding:
     return make.found("clock", Verdict.OK, text)
 
 
-async def _key(
-    make: _Check, account: BinanceAccount, requests: Requests, product: Product
-) -> AsyncIterator[Finding]:
+async def _key(make: _Check, account: BinanceAccount, requests: Requests, product: Product) -> AsyncIterator[Finding]:
     """Whether the key is right, may trade, and may not withdraw."""
     venue = account.venue
 
     async def balances() -> None:
-        answers.acknowledged(await venue.ask(lambda: requests.balances(venue.stamp(product))))
+        answers.body_of(_ANY, await venue.ask(lambda: requests.balances(venue.stamp(product))))
 
     async def permissions() -> Restrictions:
         return answers.permissions_of(await venue.ask(lambda: requests.permissions(venue.stamp(product))))

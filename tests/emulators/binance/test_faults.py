@@ -208,6 +208,17 @@ def test_an_ended_user_stream_says_so_and_stays_open() -> None:
     assert [row["e"] for row in stream.heard()] == ["eventStreamTerminated"] and not stream.is_closed
 
 
+def test_a_subscription_may_end_in_the_middle_of_a_fill() -> None:
+    """What comes after it in the same moment is not told, and the order is taken all the same."""
+    trader = Trader()
+    stream = trader.spot_stream()
+    trader.do("faults", kind="ended_stream", frame="executionReport")
+
+    trader.market("/api/v3/order", "BUY", "0.01")
+
+    assert [row["e"] for row in stream.heard()] == ["executionReport", "eventStreamTerminated"]
+
+
 def test_market_streams_are_struck_less_often() -> None:
     """They have hundreds of frames for each of a user stream."""
     plan = FaultPlan(3, rates_of(["heavy"]))
@@ -224,3 +235,49 @@ def test_a_market_stream_can_be_cut() -> None:
 
     assert trader.do("streams", do="cut") == {"streams": 1}
     assert wire.is_closed
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "orders"),
+    [
+        (Fault.LOST_REQUEST, None, 0),
+        (Fault.OVERLOADED, -1008, 0),
+        (Fault.LOST_ANSWER, None, 1),
+        (Fault.BACKEND_TIMEOUT, -1007, 1),
+        (Fault.FALSE_NOT_FOUND, -2013, 1),
+        (Fault.REPEATED_REQUEST, -2010, 1),
+    ],
+)
+def test_requests_over_the_websocket_api_are_struck_as_well(kind: Fault, code: int | None, orders: int) -> None:
+    """What has no form of its own there is silence."""
+    trader = Trader()
+    wire = Wire(trader, Product.SPOT)
+    trader.do("faults", kind=kind.value, path="/order")
+    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01"}
+
+    answer = wire.ask("order.place", **trader.signed(**order, price="59000", newClientOrderId="a"))
+
+    assert (None if answer is None else answer["error"]["code"]) == code
+    assert len(trader.call("GET", "/api/v3/openOrders")) == orders
+
+
+def test_a_subscription_may_go_unanswered() -> None:
+    """It stands all the same: frames come under a number that nobody was told."""
+    trader = Trader()
+    wire = Wire(trader, Product.SPOT)
+    trader.do("faults", kind="lost_answer", path="/userDataStream")
+
+    assert wire.ask("userDataStream.subscribe.signature", **trader.signed()) is None
+    trader.market("/api/v3/order", "BUY", "0.01")
+    assert len(wire.heard("executionReport")) == 2
+
+
+def test_a_late_answer_over_the_websocket_api_comes() -> None:
+    """After others."""
+    trader = Trader()
+    wire = Wire(trader, Product.SPOT)
+    trader.do("faults", kind="late_answer", path="/account")
+
+    assert wire.ask("account.status", **trader.signed()) is None
+    wire.let_pass()
+    assert json.loads(wire.frames[-1])["status"] == 200

@@ -33,15 +33,16 @@ def test_synthetic_markets_move_and_are_the_same_for_a_seed() -> None:
     def prices(seed: int) -> list[Decimal]:
         floor = Floor(seed)
         found = []
-        for number in range(1, 200):
+        for number in range(1, 60):
             floor.play(number * 100 * MS)
             found.append(floor.boards[Product.SPOT, "BTCUSDT"].mark())
             gap = found[-1] - floor.boards[Product.USDM, "BTCUSDT"].mark()
             assert abs(gap) < found[-1] * D("0.002"), gap
         return found
 
-    assert prices(1) == prices(1) != prices(2)
-    assert len(set(prices(1))) > 50
+    first = prices(1)
+    assert first == prices(1) != prices(2)
+    assert len(set(first)) > 15
 
 
 def test_a_tape_plays_at_its_pace_times_the_speed(tmp_path: Path) -> None:

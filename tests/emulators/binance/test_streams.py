@@ -123,9 +123,8 @@ def test_a_number_is_signed_as_it_was_written() -> None:
     params = trader.signed(symbol="BTCUSDT", side="BUY", type="MARKET", quantity="0.00010")
     text = json.dumps({"id": 1, "method": "order.place", "params": params}).replace('"0.00010"', "0.00010")
 
-    from hedgerow.emulators.binance.wsapi import take_api_request
+    answer = wire.ask_text(text)
 
-    answer: Any = take_api_request(trader.venue, wire.connection, text, "127.0.0.1")
     assert answer["status"] == 200, answer
 
 
@@ -202,12 +201,15 @@ def test_subscriptions_are_answered_listed_and_ended() -> None:
     wire.say(method="UNSUBSCRIBE", params=["btcusdt@bookTicker"], id=8)
     wire.say(method="LIST_SUBSCRIPTIONS", id=9)
     wire.say(method="DANCE", id=10)
+    wire.say(method="SET_PROPERTY", params=["combined", True], id=11)
+    wire.say(method="GET_PROPERTY", params=["combined"], id=12)
 
     answers = [json.loads(frame) for frame in wire.frames]
 
     assert answers[:2] == [{"result": None, "id": 7}, {"result": None, "id": 8}]
     assert answers[2]["result"] == ["btcusdt@markPrice"]
     assert answers[3]["error"]["code"] == 2
+    assert [answer["result"] for answer in answers[4:]] == [None, True]
 
 
 def test_the_mark_price_carries_the_coming_funding() -> None:
@@ -279,3 +281,14 @@ def test_bars_grow_with_the_trades() -> None:
     assert (hour[1:6], hour[8], hour[9]) == (["59994.00", "60006.00", "59994.00", "60001.00", "0.300"], 3, "0.200")
     assert [row["k"]["c"] for row in told if row["e"] == "kline"][-1] == "60001.00"
     assert [row["c"] for row in told if row["e"] == "24hrMiniTicker"][-1] == "60001.00"
+
+
+def test_who_talks_too_much_is_cut() -> None:
+    """Futures take ten messages a second, spot five."""
+    trader = Trader()
+    usdm, spot = Wire(trader, Product.USDM).connection, Wire(trader, Product.SPOT).connection
+    now_ns = trader.clock.now_ns()
+
+    assert [usdm.is_too_often(now_ns) for _ in range(11)] == [False] * 10 + [True]
+    assert [spot.is_too_often(now_ns) for _ in range(6)] == [False] * 5 + [True]
+    assert not spot.is_too_often(now_ns + 10**9)

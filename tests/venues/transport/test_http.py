@@ -161,7 +161,7 @@ def test_the_venues_own_waiting_time_is_read(header: str, wait_s: int) -> None:
 
 def test_authorities_that_cannot_be_read_are_told_at_once(tmp_path: Path) -> None:
     """A typo in the path must not end in trusting whom the system trusts."""
-    with pytest.raises(Unsecured, match="none.pem"):
+    with pytest.raises(Unsecured, match=r"none\.pem"):
         Http(Addresses(Reach.EMULATOR, {}), ca=str(tmp_path / "none.pem"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 
 import pytest
 
@@ -61,7 +62,7 @@ def test_what_waits_leaves_by_urgency_when_there_is_room_again() -> None:
     async def work() -> Way:
         way = Way(10, used=10)
         lanes = (Lane.ENTRY, Lane.QUERY, Lane.EXIT, Lane.HEDGE, Lane.CANCEL)
-        tasks = [asyncio.create_task(way.lanes.ask(lambda lane=lane: request(lane=lane))) for lane in lanes]
+        tasks = [asyncio.create_task(way.lanes.ask(partial(request, lane=lane))) for lane in lanes]
         await settled()
         assert way.lanes_sent == []
         way.clock.run(S)

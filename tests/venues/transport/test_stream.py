@@ -1,9 +1,10 @@
-"""A stream that is kept open: found when it falls silent, opened again, replaced in time, and never stopped by a frame."""
+"""A stream that is kept open: found when it falls silent, opened again, replaced in time, not stopped by a frame."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from aiohttp import WSMsgType, web
 
@@ -88,6 +89,9 @@ class Listener:
         self.frames.append(raw)
         return Said.NOTHING
 
+    def is_up_for(self, times: int) -> bool:
+        return self.told.count("up") == times
+
     def heard(self) -> None:
         self.changed.set()
 
@@ -167,7 +171,7 @@ def test_everything_is_subscribed_again_after_each_loss() -> None:
 
     async def story(venue: Venue, listener: Listener, stream: Stream) -> None:
         for number in (1, 2, 3):
-            await listener.until(lambda: listener.told.count("up") == number)
+            await listener.until(partial(listener.is_up_for, number))
             await venue.sockets[-1].close()
         await listener.until(lambda: listener.told.count("up") == 4)
         assert len(venue.greetings) == 4

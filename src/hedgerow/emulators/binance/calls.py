@@ -111,6 +111,7 @@ class Call:
         return [board for (each, _), board in self.venue.floor.boards.items() if each is product]
 
 
+# Of portfolio margin, its futures side; the margin side is named.
 PRODUCT_OF = {
     Kind.SPOT: Product.SPOT,
     Kind.MARGIN: Product.SPOT,

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from hedgerow.emulators.binance.calls import PRODUCT_OF
 from hedgerow.emulators.binance.customers import Customer, Kind
 from hedgerow.emulators.binance.desk import Desk
 from hedgerow.emulators.binance.faults import FAULT_TEXTS, Injected
@@ -24,7 +25,7 @@ class BadOrder(Exception):
 
 
 class _Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    pass
+    """A body that takes no field that it does not know: a typing error is told."""
 
 
 class Advance(_Strict):
@@ -331,9 +332,7 @@ class Control:
         return found
 
     def _desk(self, name: str, kind: Kind, product: Product | None) -> Desk:
-        found = self._venue.desks.get(
-            (name, kind, product or (Product.SPOT if kind.value in ("spot", "margin") else Product.USDM))
-        )
+        found = self._venue.desks.get((name, kind, product or PRODUCT_OF[kind]))
         if found is None:
             raise BadOrder(f"account {name} has no {kind.value}")
         return found

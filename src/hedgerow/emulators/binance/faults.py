@@ -11,6 +11,16 @@ from enum import Enum
 
 import msgspec
 
+from hedgerow.emulators.binance.errors import (
+    BACKEND_TIMEOUT,
+    BANNED,
+    OVERLOADED,
+    TOO_MANY_REQUESTS,
+    UNEXPECTED_RESPONSE,
+    UNKNOWN_ERROR,
+)
+from hedgerow.market.answers import Refused
+
 MILLION = 1_000_000
 
 
@@ -103,6 +113,33 @@ STREAM_FAULTS = frozenset(
         Fault.CUT_STREAM,
         Fault.ENDED_STREAM,
         Fault.SHUTDOWN,
+    }
+)
+# Not done, and what is answered on the websocket API; None where nothing is.
+NOT_DONE = {
+    Fault.OVERLOADED: OVERLOADED,
+    Fault.THROTTLED: TOO_MANY_REQUESTS,
+    Fault.BANNED: BANNED,
+    Fault.LOST_REQUEST: None,
+    Fault.FORBIDDEN: None,
+}
+# Done, then answered with something else.
+LIES = {
+    Fault.UNKNOWN_ERROR: UNKNOWN_ERROR,
+    Fault.UNEXPECTED_RESPONSE: UNEXPECTED_RESPONSE,
+    Fault.BACKEND_TIMEOUT: BACKEND_TIMEOUT,
+    Fault.WRONG_CODE: Refused(400, -9999, "Emulated error."),
+}
+# Done, and on the websocket API not answered.
+SILENT = frozenset(
+    {
+        Fault.LOST_ANSWER,
+        Fault.SILENCE,
+        Fault.CUT_ANSWER,
+        Fault.HALF_ANSWER,
+        Fault.EMPTY_ANSWER,
+        Fault.HTML_ANSWER,
+        Fault.BAD_GATEWAY,
     }
 )
 HTTP_FAULTS = frozenset(Fault) - STREAM_FAULTS - {Fault.REFUSED_STREAM}

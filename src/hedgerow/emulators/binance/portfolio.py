@@ -12,7 +12,7 @@ from hedgerow.emulators.binance.errors import UNKNOWN_CANCEL, UNKNOWN_ORDER, Ref
 from hedgerow.emulators.binance.margin import in_btc, interest_rows, max_borrowable, place_on
 from hedgerow.emulators.binance.orders import Product, Row, padded
 from hedgerow.emulators.binance.spot import cancel_all, cancel_named, listed_orders, listed_trades, named_order
-from hedgerow.emulators.binance.usdm import POSITIONS_V2, listen_keys, orders_of, portfolio
+from hedgerow.emulators.binance.usdm import listen_keys, orders_of, portfolio, positions_v2
 from hedgerow.model.numbers import ZERO
 
 
@@ -185,7 +185,7 @@ _SIGNED = Security.SIGNED
 ENDPOINTS: Endpoints = {
     ("GET", "/papi/v1/ping"): Endpoint(_ping),
     **orders_of("/papi/v1/um", portfolio),
-    ("GET", "/papi/v1/um/positionRisk"): Endpoint(POSITIONS_V2, _SIGNED, 5),
+    ("GET", "/papi/v1/um/positionRisk"): Endpoint(positions_v2(portfolio), _SIGNED, 5),
     ("GET", "/papi/v1/um/account"): Endpoint(_um_account, _SIGNED, 5),
     ("GET", "/papi/v2/um/account"): Endpoint(_um_account, _SIGNED, 5),
     ("GET", "/papi/v1/um/accountConfig"): Endpoint(_account_config, _SIGNED, 5),

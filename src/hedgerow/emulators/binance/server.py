@@ -18,16 +18,12 @@ from hedgerow.emulators.binance.control import BadOrder, Control
 from hedgerow.emulators.binance.customers import Customer, default_customers
 from hedgerow.emulators.binance.errors import (
     BACKEND_TIMEOUT,
-    BANNED,
-    OVERLOADED,
     TOO_MANY_ORDERS,
     TOO_MANY_REQUESTS,
-    UNEXPECTED_RESPONSE,
     UNKNOWN_CANCEL,
-    UNKNOWN_ERROR,
     UNKNOWN_ORDER,
 )
-from hedgerow.emulators.binance.faults import Fault, FaultPlan, Struck
+from hedgerow.emulators.binance.faults import LIES, NOT_DONE, Fault, FaultPlan, Struck
 from hedgerow.emulators.binance.floor import Floor
 from hedgerow.emulators.binance.limits import area_of
 from hedgerow.emulators.binance.orders import Product
@@ -35,7 +31,6 @@ from hedgerow.emulators.binance.streams import Connection
 from hedgerow.emulators.binance.venue import ENDPOINTS, Answer, Request, Venue, answer_of
 from hedgerow.emulators.binance.wsapi import listen, take_api_request, take_stream_request
 from hedgerow.emulators.clock import NS_PER_S, EmulatorClock
-from hedgerow.market.answers import Refused
 
 HOST = "127.0.0.1"
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
@@ -45,14 +40,6 @@ PING_S = {Product.SPOT: 20.0, Product.USDM: 180.0}
 PONG_S = {Product.SPOT: 60.0, Product.USDM: 600.0}
 _SILENCE_S_MAX = 120.0
 _HTML = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center><hr>cloudfront</body></html>"
-# Done by the venue, then answered with something else.
-_LIES = {
-    Fault.UNKNOWN_ERROR: UNKNOWN_ERROR,
-    Fault.UNEXPECTED_RESPONSE: UNEXPECTED_RESPONSE,
-    Fault.WRONG_CODE: Refused(400, -9999, "Emulated error."),
-}
-# Answered without being done.
-_REFUSALS = {Fault.OVERLOADED: OVERLOADED, Fault.BANNED: BANNED}
 
 
 class Emulator:
@@ -202,8 +189,8 @@ class Emulator:
         if kind is Fault.THROTTLED:
             is_order = area_of(asked.path) != "sapi" and asked.method == "POST" and asked.path.endswith("/order")
             return _response(answer_of(TOO_MANY_ORDERS if is_order else TOO_MANY_REQUESTS))
-        if kind in _REFUSALS:
-            return _response(answer_of(_REFUSALS[kind]))
+        if (refused := NOT_DONE.get(kind)) is not None:
+            return _response(answer_of(refused))
         if kind is Fault.STALE_READ:
             stale = self.venue.last_read(asked)
             found = self.venue.answer(asked)
@@ -246,8 +233,8 @@ class Emulator:
                 return _page(502, "502 Bad Gateway")
             case Fault.FALSE_NOT_FOUND:
                 return _response(answer_of(UNKNOWN_CANCEL if asked.method == "DELETE" else UNKNOWN_ORDER))
-            case _ if struck.kind in _LIES:
-                return _response(answer_of(_LIES[struck.kind]))
+            case _ if struck.kind in LIES:
+                return _response(answer_of(LIES[struck.kind]))
             case _:
                 pass
         return _response(answer)
@@ -285,7 +272,7 @@ class Emulator:
             close,
             self._after,
             self.faults,
-            self.clock.now_ns(),
+            self.clock,
             is_combined=path.startswith("/stream"),
         )
         for name in _streams_of(path, query):
@@ -311,8 +298,9 @@ class Emulator:
                 case WSMsgType.PONG:
                     connection.heard_ns = self.clock.now_ns()
                 case WSMsgType.TEXT if is_api:
-                    answer = take_api_request(self.venue, connection, message.data, address)
-                    connection.tell(answer)
+                    take_api_request(self.venue, connection, message.data, address)
+                case WSMsgType.TEXT if connection.is_too_often(self.clock.now_ns()):
+                    connection.close()
                 case WSMsgType.TEXT:
                     take_stream_request(self.venue, connection, message.data)
                 case _:

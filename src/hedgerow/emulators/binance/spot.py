@@ -417,7 +417,7 @@ def _agg_trades(call: Call) -> list[Row]:
     return aggregate_trades(call, call.symbol(Product.SPOT))
 
 
-def one_or_all(call: Call, product: Product, told: list[Row]) -> object:
+def one_or_all(call: Call, told: list[Row]) -> object:
     """Return the only row when one symbol was asked for, else all."""
     return told[0] if call.maybe("symbol") else told
 
@@ -444,7 +444,7 @@ def book_tickers(call: Call, product: Product) -> object:
         if product is Product.USDM:
             row |= {"time": call.venue.now_ms(), "lastUpdateId": board.update_id}
         told.append(row)
-    return one_or_all(call, product, told)
+    return one_or_all(call, told)
 
 
 def price_tickers(call: Call, product: Product) -> object:
@@ -455,7 +455,7 @@ def price_tickers(call: Call, product: Product) -> object:
         if product is Product.USDM:
             row["time"] = call.venue.now_ms()
         told.append(row)
-    return one_or_all(call, product, told)
+    return one_or_all(call, told)
 
 
 _DAY_NAMES = {
@@ -489,7 +489,7 @@ def day_tickers(call: Call, product: Product) -> object:
     for board in asked_boards(call, product):
         row = ticker(board, call.venue.now_ms())
         told.append({_DAY_NAMES[name]: value for name, value in row.items() if name in _DAY_NAMES})
-    return one_or_all(call, product, told)
+    return one_or_all(call, told)
 
 
 def klines(call: Call, product: Product) -> list[list[object]]:

@@ -24,6 +24,7 @@ TOKEN_MS = 24 * 3600_000
 LIFE_NS = 24 * 3600 * NS_PER_S
 SHUTDOWN_S = 1.0
 STREAMS_MAX = 1024
+MESSAGES_PER_S = {Product.SPOT: 5, Product.USDM: 10}
 OLD_FRAMES = 50
 _LETTERS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # Stream name after the `@` -> how often its frames come; the book's changes of that time are one frame.
@@ -55,14 +56,14 @@ class Connection:
         close: Callable[[], None],
         later: Later,
         faults: FaultPlan,
-        opened_ns: int,
+        clock: EmulatorClock,
         *,
         is_combined: bool = False,
     ) -> None:
         self.product = product
         self.close = close
-        self.opened_ns = opened_ns
-        self.heard_ns = opened_ns
+        self.opened_ns = clock.now_ns()
+        self.heard_ns = self.opened_ns
         "When its last pong came."
         self.is_combined = is_combined
         self.streams: dict[str, None] = {}
@@ -77,6 +78,8 @@ class Connection:
         self._send = send
         self._later = later
         self._faults = faults
+        self._clock = clock
+        self._heard: deque[int] = deque(maxlen=MESSAGES_PER_S[product] + 1)
         self._mute_depth = 0
         self._held: bytes | None = None
         self._old: deque[bytes] = deque(maxlen=OLD_FRAMES)
@@ -85,6 +88,16 @@ class Connection:
         """Send what no fault meets: answers to the connection's own requests."""
         if not self._mute_depth:
             self._send(msgspec.json.encode(row))
+
+    def tell_later(self, seconds: float, row: Row) -> None:
+        """Send an answer after a while."""
+        self._later(seconds, lambda: self.tell(row))
+
+    def is_too_often(self, now_ns: int) -> bool:
+        """Count a message of the customer's; return whether there were more in a second than the venue takes."""
+        self._heard.append(now_ns)
+        first_ns = self._heard[0]
+        return len(self._heard) > MESSAGES_PER_S[self.product] and now_ns - first_ns < NS_PER_S
 
     def push_market(self, stream: str, row: Row | list[Row]) -> None:
         """Send a frame of a market stream."""
@@ -162,19 +175,20 @@ class Connection:
 
     def shut_down(self) -> None:
         """Say that the server goes, and go soon."""
-        row: Row = {"e": "serverShutdown", "E": 0}
+        row: Row = {"e": "serverShutdown", "E": self._clock.now_ms()}
         self._send(msgspec.json.encode({"event": row} if self.subscriptions else row))
         self._later(SHUTDOWN_S, self.close)
 
     def end_user_streams(self) -> None:
         """End the user streams with the venue's word; the socket stays open and says nothing of them any more."""
+        now_ms = self._clock.now_ms()
         for (_, kind), name in self.users.items():
-            expired: Row = {"e": "listenKeyExpired", "E": 0, "listenKey": name}
+            expired: Row = {"e": "listenKeyExpired", "E": now_ms, "listenKey": name}
             row = {"stream": name, "data": expired} if self.is_combined else expired
             assert kind is not Kind.SPOT, name
             self._send(msgspec.json.encode(row))
         for number in self.subscriptions:
-            event: Row = {"e": "eventStreamTerminated", "E": 0}
+            event: Row = {"e": "eventStreamTerminated", "E": now_ms}
             self._send(msgspec.json.encode({"subscriptionId": number, "event": event}))
         self.users.clear()
         self.subscriptions.clear()

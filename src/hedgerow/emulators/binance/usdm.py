@@ -253,7 +253,7 @@ def _user_trades(desk_of: DeskOf) -> Callable[[Call], list[Row]]:
 
 def _batch_place(call: Call) -> list[Row]:
     """Answer each order by itself: one may be taken and the next refused."""
-    return _each(call, "batchOrders", lambda params: _place(classic)(params))
+    return _each(call, "batchOrders", _place(classic))
 
 
 def _batch_cancel(call: Call) -> list[Row]:
@@ -300,7 +300,7 @@ def _balance(desk_of: DeskOf) -> Callable[[Call], list[Row]]:
     return lambda call: rows.usdm_balances(desk_of(call))
 
 
-def _positions_v2(desk_of: DeskOf) -> Callable[[Call], list[Row]]:
+def positions_v2(desk_of: DeskOf) -> Callable[[Call], list[Row]]:
     return lambda call: rows.positions_v2(desk_of(call), asked_boards(call, Product.USDM))
 
 
@@ -611,7 +611,7 @@ def _premium(call: Call) -> object:
                 "time": call.venue.now_ms(),
             }
         )
-    return one_or_all(call, Product.USDM, told)
+    return one_or_all(call, told)
 
 
 def _funding_info(call: Call) -> list[Row]:
@@ -663,7 +663,6 @@ def orders_of(prefix: str, desk_of: DeskOf) -> Endpoints:
     }
 
 
-POSITIONS_V2 = _positions_v2(portfolio)
 ENDPOINTS: Endpoints = {
     ("GET", "/fapi/v1/ping"): Endpoint(_ping),
     ("GET", "/fapi/v1/time"): Endpoint(_time),
@@ -687,7 +686,7 @@ ENDPOINTS: Endpoints = {
     ("GET", "/fapi/v3/balance"): Endpoint(_balance(classic), _SIGNED, 5),
     ("GET", "/fapi/v2/account"): Endpoint(_account(is_new=False), _SIGNED, 5),
     ("GET", "/fapi/v3/account"): Endpoint(_account(is_new=True), _SIGNED, 5),
-    ("GET", "/fapi/v2/positionRisk"): Endpoint(_positions_v2(classic), _SIGNED, 5),
+    ("GET", "/fapi/v2/positionRisk"): Endpoint(positions_v2(classic), _SIGNED, 5),
     ("GET", "/fapi/v3/positionRisk"): Endpoint(_positions_v3(classic), _SIGNED, 5),
     ("POST", "/fapi/v1/marginType"): Endpoint(_margin_type, _SIGNED),
     ("GET", "/fapi/v1/multiAssetsMargin"): Endpoint(_multi_assets, _SIGNED, 30),

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from hedgerow.emulators.binance import margin, portfolio, spot, usdm
-from hedgerow.emulators.binance.calls import Call, Endpoint, Security
+from hedgerow.emulators.binance.calls import PRODUCT_OF, Call, Endpoint, Security
 from hedgerow.emulators.binance.customers import Customer, Kind, Seal
 from hedgerow.emulators.binance.desk import Desk
 from hedgerow.emulators.binance.errors import (
@@ -23,13 +23,14 @@ from hedgerow.emulators.binance.errors import (
     OUTSIDE_RECV_WINDOW,
     Refusal,
     ahead,
+    illegal,
     missing,
     unread,
 )
 from hedgerow.emulators.binance.faults import FaultPlan
 from hedgerow.emulators.binance.floor import Floor
 from hedgerow.emulators.binance.limits import Limits, area_of
-from hedgerow.emulators.binance.orders import Product, Row
+from hedgerow.emulators.binance.orders import NUMBER, NUMBER_LEGAL, Product, Row
 from hedgerow.emulators.binance.streams import Streams
 from hedgerow.emulators.clock import NS_PER_MS, NS_PER_S, EmulatorClock
 from hedgerow.market.answers import Refused
@@ -38,6 +39,8 @@ ENDPOINTS = {**spot.ENDPOINTS, **margin.ENDPOINTS, **usdm.ENDPOINTS, **portfolio
 AHEAD_MAX_MS = 1000
 RECV_WINDOW_MS, RECV_WINDOW_MAX_MS = 5000, 60_000
 INTEREST_NS = 3600 * NS_PER_S
+# Answers to reads that a stale one may repeat.
+READS_KEPT = 1000
 # As long as Binance's keys.
 KEY_LEN = 64
 
@@ -96,7 +99,7 @@ class Venue:
         floor.open_funding(clock.now_ns())
         for customer in self.customers.values():
             for kind in customer.kinds:
-                products = (Product.USDM, Product.SPOT) if kind is Kind.PORTFOLIO else (_PRODUCTS[kind],)
+                products = (Product.USDM, Product.SPOT) if kind is Kind.PORTFOLIO else (PRODUCT_OF[kind],)
                 for product in products:
                     publish = partial(self.streams.publish, customer.name, kind)
                     desk = Desk(customer, kind, product, floor, clock, self._rng, publish)
@@ -154,13 +157,20 @@ class Venue:
             return _answer(refusal.refused, headers, refusal.data)
         self.settle()
         body = msgspec.json.encode(found)
-        if request.method == "GET":
-            self._read[request.key, request.path, _question(request.query)] = body
+        if request.method == "GET" and endpoint.security is Security.SIGNED:
+            self._remember(request, body)
         return Answer(200, body, self.limits.headers(area, caller, with_orders=bool(endpoint.orders)))
 
     def last_read(self, request: Request) -> bytes | None:
         """Return what was answered to the same read before; None when it was never asked."""
         return self._read.get((request.key, request.path, _question(request.query)))
+
+    def _remember(self, request: Request, body: bytes) -> None:
+        question = (request.key, request.path, _question(request.query))
+        self._read.pop(question, None)
+        self._read[question] = body
+        if len(self._read) > READS_KEPT:
+            del self._read[next(iter(self._read))]
 
     def _checked(self, endpoint: Endpoint, request: Request, arrived_ns: int) -> Call:
         params = dict(parse_qsl(request.query, keep_blank_values=True))
@@ -195,11 +205,10 @@ class Venue:
         stamp, window = params.get("timestamp", ""), params.get("recvWindow", "") or str(RECV_WINDOW_MS)
         if not stamp.isdigit():
             raise missing("timestamp")
-        try:
-            window_ms = Decimal(window)
-        except ArithmeticError:
-            raise missing("recvWindow") from None
-        if not 0 <= window_ms <= RECV_WINDOW_MAX_MS:
+        if NUMBER.fullmatch(window) is None:
+            raise illegal("recvWindow", NUMBER_LEGAL)
+        window_ms = Decimal(window)
+        if window_ms > RECV_WINDOW_MAX_MS:
             raise Refusal(BAD_RECV_WINDOW)
         # Microseconds are taken as well.
         sent_ms = int(stamp) // 1000 if len(stamp) > 14 else int(stamp)
@@ -222,9 +231,6 @@ class Venue:
             "faults": {kind.value: count for kind, count in self.faults.counts.items()},
             "accounts": [_truth_of(desk) for desk in self.desks.values()],
         }
-
-
-_PRODUCTS = {Kind.SPOT: Product.SPOT, Kind.MARGIN: Product.SPOT, Kind.USDM: Product.USDM}
 
 
 def _truth_of(desk: Desk) -> Row:

@@ -14,10 +14,13 @@ from hedgerow.emulators.binance.errors import (
     BAD_KEY,
     BAD_LISTEN_TOKEN,
     BAD_SIGNATURE,
+    UNKNOWN_CANCEL,
+    UNKNOWN_ORDER,
     Refusal,
     missing,
     refuse,
 )
+from hedgerow.emulators.binance.faults import LIES, NOT_DONE, SILENT, Fault
 from hedgerow.emulators.binance.limits import area_of
 from hedgerow.emulators.binance.orders import Product, Row
 from hedgerow.emulators.binance.streams import STREAMS_MAX, Connection
@@ -72,7 +75,7 @@ class _Asked(msgspec.Struct):
 
     method: str
     id: str | int | None = None
-    params: list[str] | dict[str, msgspec.Raw] | None = None
+    params: list[msgspec.Raw] | dict[str, msgspec.Raw] | None = None
 
 
 _DECODER = msgspec.json.Decoder(_Asked)
@@ -93,7 +96,7 @@ def take_stream_request(venue: Venue, connection: Connection, text: str | bytes)
     if asked is None:
         connection.tell({"error": {"code": 3, "msg": "Invalid JSON: expected value"}})
         return
-    names = [name for name in asked.params if isinstance(name, str)] if isinstance(asked.params, list) else []
+    names = [_text(name) for name in asked.params] if isinstance(asked.params, list) else []
     result: object = None
     match asked.method:
         case "SUBSCRIBE":
@@ -107,7 +110,9 @@ def take_stream_request(venue: Venue, connection: Connection, text: str | bytes)
                 connection.users = {user: each for user, each in connection.users.items() if each != name}
         case "LIST_SUBSCRIPTIONS":
             result = list(connection.streams)
-        case "SET_PROPERTY" | "GET_PROPERTY":
+        case "SET_PROPERTY" if names[:1] == ["combined"]:
+            connection.is_combined = names[1:] == ["true"]
+        case "GET_PROPERTY" if names == ["combined"]:
             result = connection.is_combined
         case _:
             text_of = f"Invalid request: unknown variant `{asked.method}`"
@@ -116,22 +121,57 @@ def take_stream_request(venue: Venue, connection: Connection, text: str | bytes)
     connection.tell({"result": result, "id": asked.id})
 
 
-def take_api_request(venue: Venue, connection: Connection, text: str | bytes, address: str) -> Row:
-    """Take a request of the websocket API and return its answer."""
+def take_api_request(venue: Venue, connection: Connection, text: str | bytes, address: str) -> None:
+    """Take a request of the websocket API and answer it, as far as no fault meets that."""
     asked = _asked(text)
     if asked is None:
-        return {"id": None, "status": 400, "error": {"code": -1000, "msg": "Invalid JSON"}}
+        connection.tell({"id": None, "status": 400, "error": {"code": -1000, "msg": "Invalid JSON"}})
+        return
     params = {name: _text(value) for name, value in asked.params.items()} if isinstance(asked.params, dict) else {}
+    customer = venue.customers.get(params.get("apiKey", "")) or connection.session
+    method, path = _place_of(connection.product, asked.method)
+    struck = None if customer is None or not path else venue.faults.for_request(customer.name, method, path)
+    if struck is not None and struck.kind in NOT_DONE:
+        refused = NOT_DONE[struck.kind]
+        if refused is not None:
+            connection.tell(_error(asked, Refusal(refused)))
+        return
+    row = _api_answer(venue, connection, asked, params, address)
+    if struck is None:
+        connection.tell(row)
+    elif struck.kind is Fault.REPEATED_REQUEST:
+        connection.tell(_api_answer(venue, connection, asked, params, address))
+    elif struck.kind in LIES:
+        connection.tell(_error(asked, Refusal(LIES[struck.kind])))
+    elif struck.kind is Fault.FALSE_NOT_FOUND:
+        connection.tell(_error(asked, Refusal(UNKNOWN_CANCEL if method == "DELETE" else UNKNOWN_ORDER)))
+    elif struck.kind in (Fault.LATE_ANSWER, Fault.LATE_REQUEST):
+        connection.tell_later(struck.seconds, row)
+    elif struck.kind not in SILENT:
+        connection.tell(row)
+
+
+def _place_of(product: Product, name: str) -> tuple[str, str]:
+    """Return (method, path) of what does the same by HTTP; no path for what belongs to no account."""
+    if name.startswith("userDataStream"):
+        return "POST", "/userDataStream"
+    return {Product.SPOT: _SPOT_METHODS, Product.USDM: _USDM_METHODS}[product].get(name, ("", ""))
+
+
+def _api_answer(venue: Venue, connection: Connection, asked: _Asked, params: dict[str, str], address: str) -> Row:
     try:
         result = _answered(venue, connection, asked.method, params, address)
     except Refusal as refusal:
-        refused = refusal.refused
-        error: Row = {"code": refused.code, "msg": refused.text}
-        if refusal.data is not None:
-            error["data"] = refusal.data
         venue.settle()
-        return {"id": asked.id, "status": refused.status, "error": error, "rateLimits": []}
+        return _error(asked, refusal)
     return {"id": asked.id, "status": 200, "result": result, "rateLimits": []}
+
+
+def _error(asked: _Asked, refusal: Refusal) -> Row:
+    error: Row = {"code": refusal.refused.code, "msg": refusal.refused.text}
+    if refusal.data is not None:
+        error["data"] = refusal.data
+    return {"id": asked.id, "status": refusal.refused.status, "error": error, "rateLimits": []}
 
 
 def _answered(venue: Venue, connection: Connection, method: str, params: dict[str, str], address: str) -> object:

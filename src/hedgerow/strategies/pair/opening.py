@@ -9,7 +9,7 @@ from hedgerow.core.book import Book
 from hedgerow.core.holds import Hold, HoldReason
 from hedgerow.core.planner import refusal_hold
 from hedgerow.core.target import Resting
-from hedgerow.model.instrument import InstrumentKind
+from hedgerow.model.instrument import FeeCurrency, InstrumentKind
 from hedgerow.model.numbers import BPS, ONE, ZERO, ceil_to, floor_to
 from hedgerow.model.order import Order, Role, Side, TimeInForce
 from hedgerow.strategies.pair.leg import PairLeg
@@ -120,7 +120,11 @@ class Opening:
             instrument, mark = leg.instrument(book), book.mark(leg.id)
             if mark is not None and not instrument.reduce_only_exempt:
                 mark *= CLOSING_PART
-            smallest = max(smallest, instrument.smallest_qty(mark) * instrument.multiplier)
+            qty = instrument.smallest_qty(mark)
+            if leg.side is Side.BUY and instrument.fee_currency is not FeeCurrency.QUOTE:
+                # Its fee leaves less than was bought, and a step less is what can be sold.
+                qty += instrument.step
+            smallest = max(smallest, qty * instrument.multiplier)
         return ceil_to(smallest, self._lot(book))
 
     def limited(self, book: Book, first: PairLeg, base_qty: Decimal) -> Hold | None:

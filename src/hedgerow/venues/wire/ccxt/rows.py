@@ -12,7 +12,7 @@ from hedgerow.core.events import Balance
 from hedgerow.model.ids import AccountId, ClientOrderId, InstrumentId, TradeId, VenueId, VenueOrderId
 from hedgerow.model.instrument import FeeCurrency, Instrument, InstrumentKind
 from hedgerow.model.market import Level, Quote
-from hedgerow.model.numbers import ONE, ZERO, is_multiple
+from hedgerow.model.numbers import ONE, ZERO
 from hedgerow.model.order import Fill, OrderStatus, Side
 from hedgerow.model.words import Word
 from hedgerow.venues.wire.payload import (
@@ -252,6 +252,14 @@ def held_of(rows: Iterable[Row], market: Market) -> tuple[Decimal, Decimal | Non
     return signs[row["side"]] * market.base_qty(size), average, factor
 
 
+def leverage_of(row: Row) -> Decimal | None:
+    """Return what an instrument is traded with, where long and short agree. Raises BadPayload."""
+    told = {row.get("longLeverage"), row.get("shortLeverage")} - {None}
+    if len(told) != 1:
+        return None
+    return positive(_exact(told.pop(), "leverage"), "leverage")
+
+
 def balances_of(row: Row) -> tuple[Balance, ...]:
     """Return what the account owns and owes. Raises BadPayload."""
     free: Row = row.get("free") or {}
@@ -283,9 +291,9 @@ def quote_of(row: Row, market: Market, now_ns: int, levels: int) -> Quote:
 
 def _levels(rows: Sequence[Sequence[Any]], market: Market) -> list[Level]:
     return [
-        (positive(_exact(row[0], "price"), "price"), market.base_qty(positive(_exact(row[1], "qty"), "qty")))
+        (positive(_exact(row[0], "price"), "price"), market.base_qty(qty))
         for row in rows
-        if _exact(row[1], "qty") not in ("0", 0)
+        if (qty := unsigned(_exact(row[1], "qty"), "qty"))
     ]
 
 
@@ -293,10 +301,7 @@ def _maybe(row: Row, name: str, market: Market) -> Decimal | None:
     told = row.get(name)
     if told is None:
         return None
-    qty = market.base_qty(unsigned(_exact(told, name), name))
-    if not is_multiple(qty, market.instrument.step):
-        raise BadPayload(f"{name} of order {row.get('id')} is {qty}, which is not on the step")
-    return qty
+    return market.base_qty(unsigned(_exact(told, name), name))
 
 
 def _of_market(row: Row, market: Market) -> None:
