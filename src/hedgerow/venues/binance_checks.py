@@ -41,6 +41,7 @@ BPS = 10_000
 # Refusals that a key earns, not a request. Source: Binance docs, "Error codes" (checked 2026-07).
 KEY_CODES = frozenset({-1002, -1022, -2008, -2014, -2015})
 CLOCK_CODE = -1021
+CLOCK_READS = 3
 # What a key must be allowed for each kind of account: a field of its permissions, and the words on Binance's page.
 NEEDS = {
     AccountKind.SPOT: ("enable_spot_and_margin_trading", "Enable Spot & Margin Trading"),
@@ -116,7 +117,9 @@ async def examine(
     make, venue = _Check(account), account.venue
     product = PRODUCT_OF[account.kind]
     try:
-        await _again(partial(venue.read_time, product))
+        # The first answer pays for the connection, and tells little of the clock.
+        for _ in range(CLOCK_READS):
+            await _again(partial(venue.read_time, product))
     except FAILURES as error:
         yield make.failed("reach", error)
         return
@@ -241,8 +244,9 @@ async def _instrument(make: _Check, account: BinanceAccount, instrument: Instrum
     if listing.problem:
         found = make.found("instrument", Verdict.WRONG, listing.problem, "choose another, or wait until it trades")
     else:
-        text = f"{read.id} trades: tick {read.tick:f}, step {read.step:f}, smallest {read.min_qty:f}"
-        found = make.found("instrument", Verdict.OK, f"{text}, {read.min_notional:f} {read.quote}")
+        tick, step, smallest = (f"{number.normalize():f}" for number in (read.tick, read.step, read.min_qty))
+        text = f"{read.id} trades: tick {tick}, step {step}, smallest {smallest}"
+        found = make.found("instrument", Verdict.OK, f"{text} or {read.min_notional.normalize():f} {read.quote}")
     yield msgspec.structs.replace(found, instrument=read)
     requests = Requests(product, symbol, account.signer, read.base)
 

@@ -490,7 +490,8 @@ class CcxtGateway:
         """Wait until it is time again, or until there is something to see; by what asking costs, for all legs."""
         cost_s = cost_ms / 1_000 / share * self._account.legs
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(early.wait(), min(max(wait_s, cost_s), self._cadence.wait_s_max))
+            async with asyncio.timeout(min(max(wait_s, cost_s), self._cadence.wait_s_max)):
+                await early.wait()
         early.clear()
 
     async def _keep_instrument(self) -> None:
