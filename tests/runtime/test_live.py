@@ -275,6 +275,7 @@ def test_live_without_a_live_account_is_a_mistake(tmp_path: Path) -> None:
         (("address: 'http://127.0.0.1:9'", "address: 'https://api.binance.com'"), "not on this machine"),
         (("kind: usdm, ", ""), "missing key 'kind'"),
         (('key: "env:KEY", ', ""), "missing key 'key'"),
+        (("address: 'http", "lease_ms: 2000, address: 'http"), "may take an order for longer"),
         (("venue: binance, kind: spot, mode: emulator", "venue: sim, balance: {USDT: 5}"), "one mode"),
     ],
 )

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from hedgerow.core.commands import SubmitOrder
 from hedgerow.core.events import BookStarted
+from hedgerow.emulators.binance.server import Emulator
 from hedgerow.journal.sqlite import SqliteStore
 from hedgerow.model.ids import InstrumentId
 from hedgerow.model.market import Quote
@@ -27,6 +28,7 @@ from hedgerow.venues.sim_venues import SimVenues
 from hedgerow.venues.transport.http import Http
 from hedgerow.venues.wire.request import HttpRequest, Lane
 from tests.runtime.worlds import CONFIG
+from tests.venues.binance_stand import taken
 
 REAL = """
 accounts:
@@ -159,6 +161,43 @@ def test_prices_as_they_come_move_the_simulated_venue(tmp_path: Path) -> None:
     store.close()
     assert orders[0].instrument_id == BTCUSDT
     assert abs((orders[0].limit_price or Decimal(0)) - 60_000) < 1
+
+
+EMULATED = """
+accounts:
+  binance/spot: {{venue: binance, kind: spot, mode: emulator, key: "env:NO", secret: "env:NO", balance: {{USDT: 9000}}}}
+  binance/usdm: {{venue: binance, kind: usdm, mode: emulator, key: "env:NO", secret: "env:NO", balance: {{USDT: 9000}}}}
+venues:
+  binance: {{address: "{url}"}}
+books:
+  btc:
+    policy: carry
+    legs:
+      lead:  {{account: binance/spot, symbol: BTCUSDT}}
+      hedge: {{account: binance/usdm, symbol: BTCUSDT}}
+    entry_qty: 0.01
+    max_net_qty: 0.02
+    entry_type: market
+    entry_basis_bps_min: -500
+"""
+
+
+@pytest.mark.slow
+def test_a_venues_own_streams_are_the_prices(tmp_path: Path) -> None:
+    """The whole way over sockets, without a key: filters and quotes come from the venue, and no order goes there."""
+    out, err = io.StringIO(), io.StringIO()
+
+    async def work() -> int:
+        async with Emulator() as emulator:
+            config = load_text(EMULATED.format(url=emulator.url), "paper.yaml", tmp_path, tmp_path)
+            code = await asyncio.to_thread(run_paper, config, None, out, err, seconds=3)
+            assert taken(emulator) == []
+            return code
+
+    assert asyncio.run(work()) == EXIT_DONE
+
+    assert "mode      PAPER  binance/spot, binance/usdm" in err.getvalue()
+    assert "  hedge  " in out.getvalue()
 
 
 @pytest.mark.parametrize(

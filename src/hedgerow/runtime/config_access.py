@@ -60,6 +60,11 @@ def access_of(name: str, shape: AccountShape, venue: VenueShape) -> tuple[Access
     assert shape.key is not None, name
     assert shape.secret is not None, name
     kind, reach = AccountKind(shape.kind), Reach(shape.mode)
+    least_ms = LEASE_MS[shape.venue]
+    if venue.lease_ms is not None and venue.lease_ms < least_ms:
+        lease_path: KeyPath = ("venues", name.partition("/")[0], "lease_ms")
+        told = f"{dotted(lease_path)}: {venue.lease_ms} is too short: Binance may take an order for longer"
+        return None, [Problem("contradiction", told, lease_path, help=f"use at least {least_ms}, or leave it out")]
     if reach is Reach.TESTNET and kind not in _HAS_TESTNET:
         told = f"{dotted(path)}: Binance has no testnet for accounts of kind {kind.value}"
         return None, [Problem("contradiction", told, (*path, "mode"), help="use mode: emulator")]

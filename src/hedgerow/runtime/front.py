@@ -90,7 +90,7 @@ class Front:
         self._story.begin(node.books.values())
         live = sum(len(orders) for book in node.books.values() for orders in book.live.values())
         ahead_ms = (node.now_ns() - time.time_ns()) // NS_PER_MS
-        if ahead_ms >= AHEAD_TOLD_MS:
+        if node.last_seq and ahead_ms >= AHEAD_TOLD_MS:
             told_s = ahead_ms // 1000
             self.note(f"clock     {told_s} s ahead of this machine's: the journal ends there, time never goes back")
         if origin.speed != 1:

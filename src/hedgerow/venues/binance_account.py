@@ -42,6 +42,8 @@ KEEP_AGAIN_S = 60
 BAD_FRAMES_MAX = 20
 BAD_FRAMES_NS = 60 * NS_PER_S
 PACE = Pace(rotate_s=ROTATE_AFTER_S)
+# A venue that refuses a stream now and then is no reason not to start.
+OPEN_TRIES = 4
 
 
 class Listener(Protocol):
@@ -81,7 +83,8 @@ class BinanceAccount:
         self._is_opened = False
         self._stream = Stream(venue.http, self, venue.clock, pace)
         self._first = asyncio.Event()
-        "Set once the stream was live, or could not be opened."
+        "Set once the stream was live, or could not be opened after some tries."
+        self._failures = 0
         self._detail = "its private stream is being opened"
         self.live_since_ns = 0
         "Since when the stream tells everything."
@@ -221,6 +224,8 @@ class BinanceAccount:
     def down(self, detail: str) -> None:
         """The stream tells nothing."""
         self._detail = detail
-        self._first.set()
+        self._failures += 1
+        if self._failures >= OPEN_TRIES:
+            self._first.set()
         for listener in tuple(self._listeners):
             listener.down(detail)

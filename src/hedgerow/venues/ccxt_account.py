@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from decimal import FloatOperation, localcontext
+from functools import partial
 from http import HTTPStatus
 from importlib import import_module
 from typing import Any, TypeVar
@@ -294,7 +295,13 @@ def _tamed(exchange: str, kind: Kind, keys: Keys) -> tuple[Any, type[BaseExcepti
         client.options["recvWindow"] = RECV_WINDOW_MS
     # Of no use here, and for some exchanges a permission that a trading key should not need.
     client.has["fetchCurrencies"] = False
+    client.parse_order_book_bid_ask = partial(_level, client)
     return client, ccxt.BaseError
+
+
+def _level(client: Any, row: Any, price: Any = 0, qty: Any = 1, _count: Any = 2) -> list[Any]:
+    """Return a level of a book as text, where ccxt would make binary fractions of it whatever it was told."""
+    return [client.safe_string(row, price), client.safe_string(row, qty)]
 
 
 def _hosts(client: Any) -> set[str]:

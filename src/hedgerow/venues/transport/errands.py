@@ -16,12 +16,13 @@ class Errands:
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, work: Coroutine[Any, Any, None], name: str | None = None) -> None:
+    def begin(self, work: Coroutine[Any, Any, None], name: str | None = None) -> asyncio.Task[None]:
         """Let it run. Nothing that a venue does may be raised in it."""
         task = asyncio.create_task(work, name=name)
         # Kept, or the collector may end it half-way.
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     async def end(self) -> None:
         """Cancel what still runs, and return once it is over."""

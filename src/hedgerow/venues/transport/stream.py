@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from hedgerow.venues.clock import Clock
+from hedgerow.venues.transport.errands import Errands
 from hedgerow.venues.transport.http import Http, NotSent, told
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Stream:
         self._reopen = ""
         self._tries = 0
         self._socket: _Socket | None = None
-        self._closing: set[asyncio.Task[None]] = set()
+        self._errands = Errands(clock)
         self._rotate_ns = 0
         self.is_live = False
 
@@ -127,8 +128,7 @@ class Stream:
             self.is_live = False
             if self._socket is not None:
                 await self._socket.close()
-            for task in self._closing:
-                task.cancel()
+            await self._errands.end()
 
     async def _keep(self) -> None:
         """Open the stream, and replace it in time, for as long as that goes well."""
@@ -163,7 +163,7 @@ class Stream:
         """Return a connection on which everything is subscribed."""
         self._reopen = ""
         self._rotate_ns = self._clock.now_ns() + int(self._pace.rotate_s * NS_PER_S)
-        socket = _Socket(await self._http.open_socket(await self._feed.address()), self)
+        socket = _Socket(await self._http.open_socket(await self._feed.address()), self, self._errands)
         try:
             greeting = await self._feed.greeting()
             if greeting is None:
@@ -207,9 +207,7 @@ class Stream:
 
     def _part(self, socket: _Socket) -> None:
         """Close a connection in passing: a venue that does not answer must not hold up the next one."""
-        task = asyncio.create_task(socket.close(), name="close a stream")
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+        self._errands.begin(socket.close(), "close a stream")
 
     def _wait_s(self) -> float:
         """Return the wait before the next try: longer each time, and not the same for everybody."""
@@ -248,7 +246,7 @@ class Stream:
 class _Socket:
     """One connection of a stream."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse[Any], stream: Stream) -> None:
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse[Any], stream: Stream, errands: Errands) -> None:
         self._socket = socket
         self._stream = stream
         self._failure = ""
@@ -256,7 +254,7 @@ class _Socket:
         self.wake = asyncio.Event()
         "Set when somebody should look at once."
         self.heard_ns = self.framed_ns = self.pinged_ns = stream.now_ns()
-        self._reading = asyncio.create_task(self._read(), name="read a stream")
+        self._reading = errands.begin(self._read(), "read a stream")
 
     def check(self) -> None:
         """Raise _Ended when the connection is over."""
