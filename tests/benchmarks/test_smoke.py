@@ -179,7 +179,7 @@ def test_a_table_tells_numbers_goals_and_what_was_skipped(capsys: pytest.Capture
 
 @pytest.mark.parametrize(
     "told",
-    [["--only", "nothing"], ["--sizes", "0"], ["--sizes", "many"], ["--against", "nautilus", "--only", "hedges"],
+    [["--only", "nothing"], ["--sizes", "0"], ["--sizes", "many"], ["--against", "nautilus,other"], ["--against", "nautilus", "--only", "hedges"],
      ["--only", "durable", "--sizes", "10"]],
 )  # fmt: skip
 def test_bad_arguments_end_with_usage(told: list[str]) -> None:

@@ -23,7 +23,7 @@ class Busy:
     """A venue with a fill every half second, whose reads lag, and what a witness is told of it."""
 
     def __init__(self, seed: int, drift: Decimal) -> None:
-        self.witness = Witness()
+        self.witness = Witness(0)
         self.net_qty = ZERO
         self._rng = Random(seed)
         self._drift = drift
@@ -71,7 +71,7 @@ def test_drift_is_found_though_fills_never_pause(drift: Decimal) -> None:
 
 def test_what_saw_too_many_trades_is_not_judged() -> None:
     """A bound on memory must not become a false alarm."""
-    witness = Witness()
+    witness = Witness(0)
     for n in range(2 * MOVES_MAX):
         witness.moved(Move(START_NS + n, TradeId(str(n)), STEP, START_NS + n))
     for n in range(3):
@@ -80,6 +80,23 @@ def test_what_saw_too_many_trades_is_not_judged() -> None:
     witness.judge(START_NS + LAG_NS * 4, 2 * MOVES_MAX * STEP, LAG_NS, STEP)
 
     assert witness.drift is None
+
+
+def test_a_read_that_lags_to_before_the_start_is_not_judged() -> None:
+    """What was traded before a restart is not known to the witness, and a lagging venue may still show the time before."""
+    witness = Witness(START_NS)
+    late_ns, one = START_NS + LAG_NS // 2, Decimal(1)
+    witness.shown(PositionRead(late_ns, LEAD, late_ns, one), late_ns)
+    witness.shown(PositionRead(late_ns + S, LEAD, late_ns + S, one), late_ns + S)
+
+    witness.judge(START_NS + 3 * LAG_NS, ZERO, LAG_NS, STEP)
+    lagging = witness.drift
+    for ts_ns in (START_NS + 2 * LAG_NS, START_NS + 2 * LAG_NS + S):
+        witness.shown(PositionRead(ts_ns, LEAD, ts_ns, one), ts_ns)
+    witness.judge(START_NS + 4 * LAG_NS, ZERO, LAG_NS, STEP)
+
+    assert lagging is None
+    assert witness.drift == one
 
 
 def test_a_busy_book_notes_the_drift_and_then_its_size() -> None:

@@ -2,12 +2,13 @@
 
 from hedgerow.core.commands import Read
 from hedgerow.core.events import FrameQuarantined, ReadKind
-from tests.core.books import LEAD, Desk, Quoting, entry
+from tests.core.books import LEAD, Desk, Quoting, S, entry
 
 
 def test_an_unreadable_frame_is_kept_and_trades_and_orders_are_read_at_once() -> None:
     """It may have been a fill: the next hedge must not wait for the usual read."""
     desk = Desk(Quoting(entry()))
+    desk.wait(2 * S)
     frame = FrameQuarantined(desk.now_ns, LEAD, "an event of the unknown kind X", '{"e":"X"}')
 
     commands = desk.tell(frame)

@@ -13,6 +13,7 @@ from hedgerow.core.events import (
     BalancesRead,
     Event,
     FillReceived,
+    Heartbeat,
     OpenOrder,
     OpenOrdersRead,
     OrderAccepted,
@@ -205,3 +206,31 @@ def test_a_book_that_follows_anything_up_does_not_sleep() -> None:
 
     assert stepped is NOTHING
     assert policy.asked == before + 1
+
+
+def test_a_sign_of_life_asks_an_idle_books_policy_nothing() -> None:
+    """It comes each second from each leg, and only a leg that was silent makes news of it."""
+    market, policy = rested()
+    before = policy.asked
+
+    market.desk.now_ns += 100 * MS
+    stepped = step(market.desk.book, Heartbeat(market.desk.now_ns, HEDGE))
+
+    assert stepped is NOTHING
+    assert policy.asked == before
+    assert market.desk.book.heard_ts_ns[HEDGE] == market.desk.now_ns
+
+
+def test_a_quote_that_was_renewed_before_it_grew_old_costs_no_plan() -> None:
+    """The timer of its age finds a younger one, and waits for that."""
+    market, policy = rested()
+    book = market.desk.book
+    due_ns = book.idle_until_ns = book.now_ns + 50 * MS
+    before = policy.asked
+    market.quote(LEAD, 10, 0, *levels(1_000, 1, "usual"))
+
+    stepped = step(book, TimeReached(due_ns))
+
+    assert stepped is NOTHING
+    assert policy.asked == before
+    assert due_ns < book.idle_until_ns <= book.idle_due_ns

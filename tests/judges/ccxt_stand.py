@@ -10,8 +10,8 @@ from types import TracebackType
 from hedgerow.core.events import Event
 from hedgerow.emulators.binance.control import Trade
 from hedgerow.emulators.binance.customers import DEFAULT_KEY, DEFAULT_SECRET
-from hedgerow.emulators.binance.orders import Product
 from hedgerow.emulators.binance.faults import Fault, Injected
+from hedgerow.emulators.binance.orders import Product
 from hedgerow.emulators.binance.server import Emulator
 from hedgerow.model.ids import AccountId, LegId
 from hedgerow.model.instrument import Instrument

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import queue
+import threading
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from hedgerow.journal.sqlite import SqliteStore
 from hedgerow.model.ids import InstrumentId
 from hedgerow.model.market import Quote
 from hedgerow.model.reach import Reach
+from hedgerow.runtime.access import Access
 from hedgerow.runtime.config import load_text
 from hedgerow.runtime.front import Front
 from hedgerow.runtime.node import EXIT_DONE, ReachChanged
@@ -110,9 +113,9 @@ def test_on_paper_a_real_account_is_a_simulated_one() -> None:
 
 
 def test_the_way_to_prices_takes_no_order() -> None:
-    """What an account can be asked for is signed or names a key; neither leaves, whatever the rest of the program does."""
+    """What an account can be asked for is signed or names a key; neither leaves, whatever else is wrong."""
     access = _real().accounts[0].access
-    assert access is not None
+    assert isinstance(access, Access)
     addresses = price_addresses(access)
     http = Http(addresses)
     question = HttpRequest("GET", "fapi", "/fapi/v1/depth", "symbol=BTCUSDT", "", (), (), Lane.QUERY, False)
@@ -186,16 +189,26 @@ books:
 def test_a_venues_own_streams_are_the_prices(tmp_path: Path) -> None:
     """The whole way over sockets, without a key: filters and quotes come from the venue, and no order goes there."""
     out, err = io.StringIO(), io.StringIO()
+    addresses: queue.SimpleQueue[str] = queue.SimpleQueue()
+    placed: list[object] = []
+    ran = threading.Event()
 
-    async def work() -> int:
+    async def emulate() -> None:
         async with Emulator() as emulator:
-            config = load_text(EMULATED.format(url=emulator.url), "paper.yaml", tmp_path, tmp_path)
-            code = await asyncio.to_thread(run_paper, config, None, out, err, seconds=3)
-            assert taken(emulator) == []
-            return code
+            addresses.put(emulator.url)
+            await asyncio.to_thread(ran.wait)
+            placed.extend(taken(emulator))
 
-    assert asyncio.run(work()) == EXIT_DONE
+    thread = threading.Thread(target=lambda: asyncio.run(emulate()))
+    thread.start()
+    try:
+        config = load_text(EMULATED.format(url=addresses.get()), "paper.yaml", tmp_path, tmp_path)
+        assert run_paper(config, None, out, err, seconds=3) == EXIT_DONE
+    finally:
+        ran.set()
+        thread.join()
 
+    assert placed == []
     assert "mode      PAPER  binance/spot, binance/usdm" in err.getvalue()
     assert "  hedge  " in out.getvalue()
 
@@ -214,3 +227,12 @@ def test_made_up_prices_are_no_paper(tmp_path: Path) -> None:
     """A journal that says paper promises real prices."""
     with pytest.raises(NoPaper, match="add --tape simA=FILE"):
         on_paper(load_text(CONFIG, "test.yaml", tmp_path))
+
+
+def test_a_tape_is_for_simulated_accounts(tmp_path: Path) -> None:
+    """It holds prices and no filters: orders in steps that no venue takes would look fine on paper."""
+    config = _real()
+    venues = tuple(replace(venue, tape=tmp_path / "some.frames") for venue in config.venues)
+
+    with pytest.raises(NoPaper, match="write `venue: sim`"):
+        on_paper(replace(config, venues=venues))

@@ -86,7 +86,7 @@ def test_a_level_closes_its_own_lot_first() -> None:
     lots.take(LEG, "2", D(-1), D(95), D(1), is_entry=False)
 
     assert lots.gained == 5
-    assert [(lot.level, lot.price) for lot in lots.open] == [("1", 100)]
+    assert [(lot.level, lot.price) for lot in lots.open] == [("1", D(100))]
 
 
 def test_an_exit_of_all_closes_every_level() -> None:
@@ -97,7 +97,7 @@ def test_an_exit_of_all_closes_every_level() -> None:
     lots.take(LEG, "", D("-2.5"), D(80), D(10), is_entry=False)
 
     assert lots.gained == -300
-    assert [(lot.net_qty, lot.price) for lot in lots.open] == [(D("-0.5"), 80)]
+    assert [(lot.net_qty, lot.price) for lot in lots.open] == [(D("-0.5"), D(80))]
 
 
 def test_the_residual_of_a_grid_is_that_of_its_open_lots(tmp_path: Path) -> None:

@@ -260,7 +260,8 @@ class Book:
         """Return what speaks for and against drift of a leg."""
         found = self.witnesses.get(leg_id)
         if found is None:
-            found = self.witnesses[leg_id] = Witness()
+            # A leg that never traded has no changes that could be unknown.
+            found = self.witnesses[leg_id] = Witness(self.now_ns if self.ledger(leg_id).fills else 0)
         return found
 
     def quote(self, leg_id: LegId) -> Quote | None:

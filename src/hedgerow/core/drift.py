@@ -44,7 +44,9 @@ class Shown(msgspec.Struct, frozen=True):
 class Witness:
     """What speaks for and against drift of one leg. Only seen: a start begins anew."""
 
-    def __init__(self) -> None:
+    def __init__(self, since_ns: int) -> None:
+        """Begin at `since_ns`: changes of our position before are not known, and a read may still show them."""
+        self._since_ns = since_ns
         self._moves: deque[Move] = deque(maxlen=MOVES_MAX)
         self._reads: deque[Shown] = deque(maxlen=READS_MAX)
         self._left: frozenset[Decimal] = frozenset()
@@ -93,6 +95,8 @@ class Witness:
             # What was booked before then had happened before anything that this read may show.
             since_ns = read.asked_ts_ns - lag_ns
             if len(self._moves) == MOVES_MAX and self._moves[0].booked_ts_ns >= since_ns:
+                continue
+            if since_ns < self._since_ns:
                 continue
             found = self._explanations(read.net_qty, since_ns, explained, step)
             both = self._left & found

@@ -11,6 +11,7 @@ import msgspec
 
 from hedgerow.model.reach import Reach
 from hedgerow.venues.wire.binance.kinds import AccountKind
+from hedgerow.venues.wire.ccxt.rows import Kind
 
 # A password manager that has not answered by then is waiting for somebody.
 COMMAND_S = 30
@@ -26,6 +27,23 @@ class Access(msgspec.Struct, frozen=True):
     secret: str
     emulator: str | None = None
     "Where the emulator is; set with that reach alone."
+    ca: str | None = None
+    proxy: str | None = None
+
+
+class CcxtAccess(msgspec.Struct, frozen=True):
+    """What leads to one account at an exchange behind ccxt."""
+
+    exchange: str
+    "As ccxt names it, e.g. `kraken`."
+    kind: Kind
+    reach: Reach
+    key: str
+    "By reference, as above."
+    secret: str
+    passphrase: str | None = None
+    "Where the exchange gives a third one."
+    emulator: str | None = None
     ca: str | None = None
     proxy: str | None = None
 

@@ -18,7 +18,7 @@ from hedgerow.model.instrument import FeeCurrency, Instrument, InstrumentKind
 from hedgerow.model.numbers import BPS, ceil_to, floor_to
 from hedgerow.model.occ import parse_occ
 from hedgerow.model.session import Sessions
-from hedgerow.runtime.config_access import LEASE_MS, SIM, VISIBILITY_MS, access_of, provisional
+from hedgerow.runtime.config_access import LEASE_MS, SIM, VISIBILITY_MS, access_of, provisional_of
 from hedgerow.runtime.config_funds import needs, shortages
 from hedgerow.runtime.config_problems import param_text
 from hedgerow.runtime.config_shape import FileShape, InstrumentShape, RiskShape, TimingShape, VenueShape
@@ -29,7 +29,6 @@ from hedgerow.runtime.presets import START_PRICES, preset
 from hedgerow.runtime.watch import KINDS, WORDS, Watch
 from hedgerow.strategies import POLICIES
 from hedgerow.strategies.params import parse as parse_params
-from hedgerow.venues.wire.binance.kinds import AccountKind
 
 LEAD, HEDGE = LegId("lead"), LegId("hedge")
 # The parameter of each policy that is the size of one lead order.
@@ -413,7 +412,10 @@ class Meaning:
             # Told already, with the account.
             return None
         else:
-            instrument = provisional(venue_id, shape.symbol, AccountKind(kind))
+            instrument = provisional_of(self._venue_kind(venue_id), venue_id, shape.symbol, kind)
+            if instrument is None:
+                # So is a kind that the venue has not.
+                return None
             self._instruments[instrument.id] = instrument
         venue = self._shape.venues.get(venue_id, VenueShape())
         if instrument is None:

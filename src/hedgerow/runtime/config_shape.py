@@ -81,17 +81,21 @@ class PositionShape(Shape):
 class AccountShape(Shape):
     """One account, under its id `VENUE/NAME`."""
 
-    venue: Literal["sim", "binance"] = Field(
-        description="What kind of venue is behind it; `sim` is the simulated exchange."
+    venue: Literal["sim", "binance", "ccxt"] = Field(
+        description="What kind of venue is behind it; `sim` is the simulated exchange, `ccxt` any exchange of that "
+        "library (docs/guides/ccxt.md)."
     )
     mode: Literal["sim", "live", "testnet", "emulator"] = Field(
         default="sim",
         description="`sim`: no money, no network. A real venue: `live` is real money, `testnet` the venue's own test "
         "exchange, `emulator` one on this machine.",
     )
-    kind: Literal["spot", "margin", "usdm", "portfolio"] | None = Field(
-        default=None, description="At Binance: spot, cross margin, USD-M futures, or portfolio margin."
+    kind: Literal["spot", "margin", "usdm", "portfolio", "swap"] | None = Field(
+        default=None,
+        description="At Binance: spot, cross margin, USD-M futures, or portfolio margin. With ccxt: spot, or swap for "
+        "linear perpetuals.",
     )
+    exchange: str | None = Field(default=None, description="With ccxt: which exchange, as ccxt names it.")
     balance: dict[Currency, NotNegative] = Field(default_factory=dict, description="Currency: what it owns at first.")
     positions: dict[Symbol, PositionShape] = Field(
         default_factory=dict, description="Symbol: what it holds at first, beside its balance."
@@ -100,6 +104,9 @@ class AccountShape(Shape):
     leverage: Positive = Field(default=Decimal(1), description="Notional of perpetuals per unit of collateral.")
     key: str | None = Field(default=None, description="The key, by reference: env:NAME, file:PATH or cmd:COMMAND.")
     secret: str | None = Field(default=None, description="Its secret, by reference as well.")
+    passphrase: str | None = Field(
+        default=None, description="With ccxt, where the exchange gives a third secret: by reference as well."
+    )
 
 
 class InstrumentShape(Shape):

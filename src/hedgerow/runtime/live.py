@@ -18,7 +18,7 @@ from hedgerow.core.config import NS_PER_S, BookConfig
 from hedgerow.model.ids import AccountId, InstrumentId, LegId, VenueId
 from hedgerow.model.instrument import Instrument
 from hedgerow.model.reach import Reach
-from hedgerow.runtime.access import Access, NoSecret, secret_of
+from hedgerow.runtime.access import Access, CcxtAccess, NoSecret, secret_of
 from hedgerow.runtime.clock import LoopClock, origin_now
 from hedgerow.runtime.config_meaning import SIZE_PARAMS, size_problem
 from hedgerow.runtime.front import Front
@@ -32,6 +32,10 @@ from hedgerow.venues.binance_account import BinanceAccount
 from hedgerow.venues.binance_checks import Finding, Verdict, examine
 from hedgerow.venues.binance_gateway import BinanceGateway
 from hedgerow.venues.binance_venue import BinanceVenue
+from hedgerow.venues.ccxt_account import CcxtAccount, Keys, Unsupported
+from hedgerow.venues.ccxt_checks import examine as examine_ccxt
+from hedgerow.venues.ccxt_gateway import FAILURES as CCXT_FAILURES
+from hedgerow.venues.ccxt_gateway import CcxtGateway
 from hedgerow.venues.clock import Clock
 from hedgerow.venues.gateway import Gateway
 from hedgerow.venues.transport.addresses import addresses_of
@@ -101,9 +105,13 @@ class Accounts:
         """
         self._venues: dict[tuple[VenueId, Reach], BinanceVenue] = {}
         self.by_id: dict[AccountId, BinanceAccount] = {}
+        self.ccxt_by_id: dict[AccountId, CcxtAccount] = {}
         for account in config.accounts:
             assert account.access is not None, account.id
-            self.by_id[account.id] = self._account(account, account.access, clock)
+            if isinstance(account.access, CcxtAccess):
+                self.ccxt_by_id[account.id] = _ccxt_account(account.id, account.access, clock)
+            else:
+                self.by_id[account.id] = self._account(account, account.access, clock)
 
     def _account(self, account: AccountConfig, access: Access, clock: Clock) -> BinanceAccount:
         where = f"accounts.{account.id}"
@@ -131,6 +139,11 @@ class Accounts:
         except StreamFailed as error:
             told = f"a private stream cannot be opened: {error}; try again in a minute"
             raise VenueUnusable(Verdict.UNREACHABLE, told) from error
+        try:
+            await asyncio.gather(*(account.open() for account in self.ccxt_by_id.values()))
+        except CCXT_FAILURES as error:
+            told = f"the markets of an exchange cannot be read: {error}; try again in a minute"
+            raise VenueUnusable(Verdict.UNREACHABLE, told) from error
 
     async def close(self) -> None:
         """End every stream and connection."""
@@ -138,10 +151,37 @@ class Accounts:
             await account.close()
         for venue in self._venues.values():
             await venue.close()
+        for ccxt_account in self.ccxt_by_id.values():
+            await ccxt_account.close()
 
     def gateway(self, book: BookConfig, leg_id: LegId) -> Gateway:
         """Return the gateway of one leg."""
-        return BinanceGateway(self.by_id[book.leg(leg_id).account_id])
+        account_id = book.leg(leg_id).account_id
+        if account_id in self.ccxt_by_id:
+            return CcxtGateway(self.ccxt_by_id[account_id])
+        return BinanceGateway(self.by_id[account_id])
+
+
+def _ccxt_account(account_id: AccountId, access: CcxtAccess, clock: Clock) -> CcxtAccount:
+    where = f"accounts.{account_id}"
+    try:
+        passphrase = "" if access.passphrase is None else secret_of(access.passphrase, f"{where}.passphrase")
+        keys = Keys(secret_of(access.key, f"{where}.key"), secret_of(access.secret, f"{where}.secret"), passphrase)
+        return CcxtAccount(
+            account_id,
+            access.exchange,
+            access.kind,
+            access.reach,
+            keys,
+            clock,
+            access.emulator,
+            access.ca,
+            access.proxy,
+        )
+    except NoSecret as error:
+        raise VenueUnusable(Verdict.WRONG, str(error)) from error
+    except (Unsupported, Unsecured) as error:
+        raise VenueUnusable(Verdict.WRONG, f"{where}: {error}") from error
 
 
 async def check_up(config: NodeConfig, *, with_stream: bool = False) -> AsyncIterator[Finding]:
@@ -155,6 +195,9 @@ async def check_up(config: NodeConfig, *, with_stream: bool = False) -> AsyncIte
     try:
         for account_id, account in accounts.by_id.items():
             async for finding in examine(account, instruments_of(config, account_id), with_stream=with_stream):
+                yield finding
+        for account_id, ccxt_account in accounts.ccxt_by_id.items():
+            async for finding in examine_ccxt(ccxt_account, instruments_of(config, account_id)):
                 yield finding
     finally:
         await accounts.close()

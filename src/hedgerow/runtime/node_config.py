@@ -13,7 +13,7 @@ from hedgerow.market.fees import Fees
 from hedgerow.model.ids import AccountId, BookId, InstrumentId, VenueId
 from hedgerow.model.instrument import Instrument
 from hedgerow.model.reach import Reach
-from hedgerow.runtime.access import Access
+from hedgerow.runtime.access import Access, CcxtAccess
 from hedgerow.runtime.dispatch import Budget
 from hedgerow.runtime.folder import JOURNAL_FILE
 from hedgerow.runtime.watch import Watch
@@ -31,7 +31,7 @@ class AccountConfig(msgspec.Struct, frozen=True):
     "Notional of perpetual positions per unit of collateral, > 0."
     positions: dict[InstrumentId, tuple[Decimal, Decimal]] = {}
     "Instrument -> (net qty, average price) that it brings along."
-    access: Access | None = None
+    access: Access | CcxtAccess | None = None
     "What leads to it when it is a real one; None for a simulated one."
 
 

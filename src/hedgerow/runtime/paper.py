@@ -18,7 +18,7 @@ from hedgerow.core.events import Event, FundingRateReceived, QuoteReceived
 from hedgerow.model.ids import InstrumentId, LegId, VenueId
 from hedgerow.model.instrument import Instrument
 from hedgerow.model.reach import Reach
-from hedgerow.runtime.access import Access
+from hedgerow.runtime.access import Access, CcxtAccess
 from hedgerow.runtime.clock import LoopClock, origin_now
 from hedgerow.runtime.front import Front
 from hedgerow.runtime.node import Node, Service
@@ -60,6 +60,12 @@ def on_paper(config: NodeConfig, speed: float = 1) -> NodeConfig:
             help_ = f"add --tape {venue.id}=FILE, or leave --paper out"
             raise NoPaper(f"the prices of {venue.id} are made up: it is simulated and has no tape; {help_}")
     for account in config.accounts:
+        if account.access is not None and config.venue(account.venue_id).tape is not None:
+            told = f"accounts.{account.id}: a tape does not tell the filters of a real venue"
+            raise NoPaper(f"{told}; leave the tape out, or write `venue: sim` for the account")
+        if isinstance(account.access, CcxtAccess):
+            told = f"accounts.{account.id}: there are no streams of prices through ccxt"
+            raise NoPaper(f"{told}; write `venue: sim` for the account, and give its venue a tape")
         if account.access is not None and not account.balances and not account.positions:
             told = f"accounts.{account.id}: on paper nobody knows what it owns"
             raise NoPaper(f"{told}; add e.g. balance: {{USDT: 10000}}")
@@ -132,14 +138,15 @@ async def _run_paper(
 
 
 def _sources(config: NodeConfig) -> dict[InstrumentId, tuple[Access, Watch]]:
-    """Return what tells the prices of each instrument that no tape moves: for whom nobody in particular watches it."""
+    """Return what tells the prices of each instrument of a real venue: how it is reached, and what it is there."""
     sources: dict[InstrumentId, tuple[Access, Watch]] = {}
     for book in config.books:
         for leg in book.legs:
             access = config.account(leg.account_id).access
             instrument = leg.instrument
-            if access is None or config.venue(instrument.venue_id).tape is not None:
+            if access is None:
                 continue
+            assert isinstance(access, Access), leg.account_id
             symbol = instrument.id.partition(":")[2].removesuffix(PERP_SUFFIX)
             product = product_of(access.kind, instrument.kind)
             sources[instrument.id] = (access, Watch(leg.account_id, leg.id, instrument, symbol, product))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from functools import partial
 from typing import Protocol
@@ -104,6 +105,9 @@ class BinanceAccount:
         """Open the private stream and keep it open; return once it is live. Raises StreamFailed."""
         if not self._is_opened:
             self._is_opened = True
+            # What subscribes bears a time; without an answer, our own must do.
+            with contextlib.suppress(*FAILURES):
+                await self.venue.read_time(self._product)
             self._errands.begin(self._stream.run(), f"private stream of {self.account_id}")
             if self._keys is not None:
                 self._errands.begin(self._keep_key(), f"listen key of {self.account_id}")

@@ -85,6 +85,8 @@ class BinanceGateway:
         self._errands = Errands(self._clock)
         self._seen: dict[TradeId, None] = {}
         "Trades that the stream told."
+        self._untold: dict[TradeId, int] = {}
+        "Trades that a read showed and the stream has not told yet -> since when."
         self._beat_ns = 0
         self._refreshing = asyncio.Event()
         self._booking = asyncio.Event()
@@ -227,10 +229,12 @@ class BinanceGateway:
             return
         offset_ns = self._venue.offset(self._watch.product).ns
         for fill in read.fills:
-            at_ns = fill.venue_ts_ns - offset_ns
-            is_late = self._account.live_since_ns < at_ns < read.ts_ns - MUTE_NS
-            if is_late and fill.trade_id not in self._seen:
-                self._account.reopen(f"it is open and has not told of trade {fill.trade_id}")
+            is_its = fill.venue_ts_ns - offset_ns > self._account.live_since_ns
+            if is_its and fill.trade_id not in self._seen:
+                self._untold.setdefault(fill.trade_id, read.ts_ns)
+        for trade_id, noticed_ns in self._untold.items():
+            if read.ts_ns - noticed_ns >= MUTE_NS:
+                self._account.reopen(f"it is open and has not told of trade {trade_id}")
                 return
 
     # Hearing.
@@ -253,6 +257,7 @@ class BinanceGateway:
                     self._deliver(each)
 
     def _saw(self, trade_id: TradeId) -> None:
+        self._untold.pop(trade_id, None)
         self._seen[trade_id] = None
         if len(self._seen) > SEEN_MAX:
             del self._seen[next(iter(self._seen))]
@@ -271,6 +276,7 @@ class BinanceGateway:
 
     def up(self) -> None:
         """The private stream is live: the book reads now what was missed."""
+        self._untold.clear()
         self._booking.set()
         self._deliver(LinkUp(self._clock.now_ns(), self._watch.leg_id))
 

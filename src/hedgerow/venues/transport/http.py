@@ -29,7 +29,8 @@ CONNECT_S = 5
 ANSWER_S = 11
 # The longest answers, all instruments of a venue, have a tenth of that.
 BODY_MAX = 64 * 1024 * 1024
-CONNECTIONS_MAX = 50
+# Streams count among them, two or three for each leg; requests are bounded by the limits of the venue.
+CONNECTIONS_MAX = 1_000
 # Of an error's text; more tells people nothing new.
 TEXT_LEN = 200
 

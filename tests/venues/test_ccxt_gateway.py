@@ -1,0 +1,316 @@
+"""What ccxt's errors prove, what its rows say, and how its trades are read; without ccxt, but for its last part."""
+
+from __future__ import annotations
+
+import asyncio
+import decimal
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from hedgerow.core.events import CancelOutcome, RejectClass
+from hedgerow.model.ids import AccountId, ClientOrderId, VenueId, VenueOrderId
+from hedgerow.model.instrument import InstrumentKind
+from hedgerow.model.order import Fill, OrderStatus, Side
+from hedgerow.model.reach import Reach
+from hedgerow.runtime.clock import LoopClock, origin_now
+from hedgerow.venues.ccxt_account import CcxtAccount, Failed, Keys, Unsupported
+from hedgerow.venues.ccxt_trades import BEHIND_MS, Reading, read_trades
+from hedgerow.venues.outcomes import EXISTS, UNKNOWN
+from hedgerow.venues.wire.ccxt import names, rows
+from hedgerow.venues.wire.ccxt.outcomes import Left, is_not_found, of_cancel, of_submit
+from hedgerow.venues.wire.ccxt.rows import Kind
+from hedgerow.venues.wire.payload import BadPayload
+from hedgerow.venues.wire.request import Lane
+
+D = Decimal
+NOW_MS = 1_790_000_000_000
+OURS = ClientOrderId("hr-btc-1-2z")
+INVALID = ("InvalidOrder", "ExchangeError", "BaseError")
+
+
+def refused(text: str, status: int = 400, method: str = "POST") -> Left:
+    return Left(method, status, text, is_refused=True)
+
+
+# What errors prove.
+
+
+@pytest.mark.parametrize(
+    ("classes", "text", "reject_class"),
+    [
+        (("InsufficientFunds", "ExchangeError"), "Margin is insufficient.", RejectClass.INSUFFICIENT_MARGIN),
+        (("OrderImmediatelyFillable", *INVALID), "would immediately match", RejectClass.POST_ONLY),
+        (("OrderNotFillable", *INVALID), "could not be executed as maker", RejectClass.POST_ONLY),
+        (INVALID, "notional must be no smaller than 5", RejectClass.MINIMUM),
+        (INVALID, "ReduceOnly Order is rejected.", RejectClass.REDUCE_ONLY),
+        (("InvalidNonce", "NetworkError"), "Timestamp outside of recvWindow", RejectClass.OTHER),
+        (("PermissionDenied", "AuthenticationError"), "no permission", RejectClass.UNAUTHORIZED),
+    ],
+)
+def test_a_plain_refusal_is_one(classes: tuple[str, ...], text: str, reject_class: RejectClass) -> None:
+    """The book acts at once on a refusal, and says which it was."""
+    assert of_submit(classes, [refused(text)], post_only=True).reject_class is reject_class
+
+
+@pytest.mark.parametrize(
+    ("classes", "left"),
+    [
+        (("OperationRejected", "ExchangeError"), [refused("An unknown error occurred")]),
+        (("AuthenticationError", "ExchangeError"), [refused("Request timed out")]),
+        (("AuthenticationError", "ExchangeError"), [refused("wrong key", 200)]),
+        (("ExchangeError", "BaseError"), [refused("System is abnormal")]),
+        (("OrderNotFound", *INVALID), [refused("Order does not exist.")]),
+        (INVALID, [refused("try again later")]),
+        (INVALID, [refused("price", 503)]),
+        (INVALID, [refused("price", 409)]),
+        (INVALID, [Left("POST", 200, "{}")]),
+        (INVALID, [Left("POST")]),
+        (INVALID, [refused("price"), refused("price")]),
+        (INVALID, [Left("POST", 200, "{}"), refused("price", method="GET")]),
+        (INVALID, [refused("price", method="GET")]),
+    ],
+)
+def test_whatever_leaves_a_doubt_is_unknown(classes: tuple[str, ...], left: list[Left]) -> None:
+    """A class of ccxt's that looks definite is none: the order may be live, and calling it dead hedges twice."""
+    assert of_submit(classes, left, post_only=False) == UNKNOWN
+
+
+def test_a_name_in_use_is_no_refusal() -> None:
+    """ccxt says InvalidOrder to an earlier attempt that landed."""
+    assert of_submit(INVALID, [refused("ClientOrderId is duplicated.")], post_only=False) == EXISTS
+
+
+def test_what_ccxt_itself_refused_never_left() -> None:
+    """Its own checks come before anything is sent."""
+    assert of_submit(INVALID, [], post_only=False).reject_class is RejectClass.NOT_SENT
+    assert of_cancel(INVALID, []) is CancelOutcome.REFUSED
+
+
+def test_a_cancel_of_nothing_is_gone_and_without_an_answer_unknown() -> None:
+    """Gone closes nothing by itself; unknown is asked for."""
+    classes = ("OrderNotFound", *INVALID)
+    assert of_cancel(classes, [refused("Unknown order sent.", method="DELETE")]) is CancelOutcome.GONE
+    assert of_cancel(classes, [Left("DELETE", 502)]) is CancelOutcome.UNKNOWN
+    assert is_not_found(classes, [refused("Order does not exist.", method="GET")])
+    assert not is_not_found(classes, [refused("", 500, "GET")])
+
+
+# Names.
+
+
+@pytest.mark.parametrize(("exchange", "written"), [("okx", "hrXbtcX1X2z"), ("gate", "t-hr-btc-1-2z"), ("any", OURS)])
+def test_our_name_comes_back_from_what_the_exchange_takes(exchange: str, written: str) -> None:
+    """Whose an order is can be read off its name alone, in whatever form."""
+    naming = names.naming_of(exchange)
+
+    assert names.written(naming, OURS) == written
+    assert names.read(naming, written) == OURS
+    assert names.read(naming, "eXtra") == "eXtra"
+
+
+def test_a_name_that_is_too_long_is_told() -> None:
+    """Cut off, it would be another order's."""
+    with pytest.raises(names.NameTooLong, match="takes 18"):
+        names.written(names.naming_of("kraken"), ClientOrderId("hr-abcdefgh-1z2-1z2z"))
+
+
+# Rows.
+
+MARKET_ROW: dict[str, Any] = {
+    "symbol": "BTC/USDT:USDT",
+    "base": "BTC",
+    "quote": "USDT",
+    "swap": True,
+    "linear": True,
+    "active": True,
+    "contractSize": "0.01",
+    "precision": {"price": "0.1", "amount": "1"},
+    "limits": {"amount": {"min": "1", "max": "1000"}, "cost": {"min": "5"}},
+}
+MARKET = rows.market_of(MARKET_ROW, VenueId("there"), Kind.SWAP, rows.TICK_SIZE)
+ACCOUNT = AccountId("there/main")
+
+
+def trade(number: int, ms: int = NOW_MS, **words: object) -> dict[str, Any]:
+    return {
+        "id": str(number),
+        "symbol": MARKET.symbol,
+        "timestamp": ms,
+        "side": "buy",
+        "amount": "3",
+        "price": "60000.1",
+        "order": "77",
+        "takerOrMaker": "maker",
+        "fee": {"cost": "0.05", "currency": "USDT"},
+        **words,
+    }
+
+
+def fill(row: rows.Row) -> Fill:
+    return rows.fill_of(row, MARKET, ACCOUNT, ClientOrderId)
+
+
+def test_contracts_are_base_units_here() -> None:
+    """A hedge of three contracts for three bitcoins would be a hundredth of it."""
+    instrument = MARKET.instrument
+
+    assert (instrument.step, instrument.min_qty, instrument.max_qty) == (D("0.01"), D("0.01"), D("10"))
+    assert (instrument.id, instrument.kind) == ("there:BTC/USDT-PERP", InstrumentKind.PERP)
+    assert MARKET.contracts(D("0.03")) == 3
+    assert fill(trade(1)).qty == D("0.03")
+
+
+def test_a_trade_is_a_fill_with_its_exact_numbers() -> None:
+    """What it says is booked as it stands."""
+    found = fill(trade(1))
+
+    assert (found.trade_id, found.side, found.price, found.fee) == ("1", Side.BUY, D("60000.1"), D("0.05"))
+    assert (found.venue_order_id, found.fee_currency, found.is_maker) == (VenueOrderId("77"), "USDT", True)
+
+
+@pytest.mark.parametrize("words", [{"amount": 0.3}, {"amount": "0"}, {"id": None}, {"side": None}, {"symbol": "X"}])
+def test_a_trade_that_is_not_exact_or_not_whole_is_none(words: dict[str, object]) -> None:
+    """A binary fraction has lost what was told."""
+    with pytest.raises(BadPayload):
+        fill(trade(1, **words))
+
+
+@pytest.mark.parametrize(("filled", "status"), [("3", OrderStatus.FILLED), ("2", OrderStatus.CANCELED), (None, None)])
+def test_closed_means_what_was_filled(filled: str | None, status: OrderStatus | None) -> None:
+    """The word alone says that it ended, and not how."""
+    row = {"id": "7", "symbol": MARKET.symbol, "status": "closed", "amount": "3", "filled": filled}
+    assert rows.order_of(row, MARKET, ClientOrderId).status is status
+
+
+def test_a_position_has_a_sign_and_an_absent_one_is_not_zero() -> None:
+    """Who calls decides what absence means; here it is absence."""
+    row = {"symbol": MARKET.symbol, "contracts": "3", "side": "short", "entryPrice": "60000", "leverage": "5"}
+
+    assert rows.held_of([row], MARKET) == (D("-0.03"), D(60000), D(5))
+    assert rows.held_of([], MARKET) is None
+    with pytest.raises(BadPayload, match="one-way"):
+        rows.held_of([row, {**row, "side": "long"}], MARKET)
+
+
+def test_a_book_is_sorted_by_number() -> None:
+    """As text, 9999 would be the best bid."""
+    row = {"bids": [["9999", "1"], ["10000", "2"]], "asks": [["10001", "0"], ["10002", "1"]]}
+    quote = rows.quote_of(row, MARKET, 1, 5)
+    assert (quote.bid, quote.ask) == (D(10000), D(10002))
+
+
+# Trades.
+
+
+def read(pages: dict[int, Sequence[rows.Row]], cursor: str) -> Reading:
+    """Read where a question from a time on brings what is at or after it, ten at once."""
+    told = sorted((row for page in pages.values() for row in page), key=rows.time_of)
+
+    async def page(since_ms: int) -> Sequence[rows.Row]:
+        return [row for row in told if rows.time_of(row) >= since_ms][:10]
+
+    return asyncio.run(read_trades(page, fill, cursor, NOW_MS))
+
+
+def test_trades_are_read_over_pages_each_once() -> None:
+    """A page that is full is no end, and its last trade is on the next one again."""
+    made = [trade(number, NOW_MS - 50_000 + number * 1_000) for number in range(25)]
+
+    first = read({0: made}, "")
+    assert [each.trade_id for each in first.fills] == [str(number) for number in range(25)]
+    assert read({0: made}, first.cursor).fills == () or first.cursor
+
+
+def test_the_trades_of_the_cursors_own_moment_are_told_once() -> None:
+    """Two trades of one millisecond, of which one was shown late, are two."""
+    early, late = trade(1), trade(2)
+    first = read({0: [early]}, "")
+
+    second = read({0: [early, late]}, first.cursor)
+
+    assert [each.trade_id for each in second.fills] == ["2"]
+    assert read({0: [early, late]}, second.cursor).fills == ()
+
+
+def test_a_cursor_without_trades_follows_the_time_at_a_distance() -> None:
+    """Exchanges look no further than some days from where they are asked to begin."""
+    assert read({}, str(NOW_MS - 3 * 86_400_000)).cursor == str(NOW_MS - BEHIND_MS)
+
+
+# ccxt itself, made harmless.
+
+
+def account(exchange: str, kind: Kind = Kind.SWAP) -> CcxtAccount:
+    """Return an account at an address where nobody listens."""
+    clock = LoopClock(asyncio.new_event_loop(), origin_now(), lambda error: None)
+    return CcxtAccount(ACCOUNT, exchange, kind, Reach.EMULATOR, Keys("k", "s"), clock, "http://127.0.0.1:9")
+
+
+def test_without_ccxt_the_way_to_get_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an extra."""
+    monkeypatch.setitem(__import__("sys").modules, "ccxt.async_support", None)
+    with pytest.raises(Unsupported, match=r"hedgerow\[ccxt\]"):
+        account("kraken")
+
+
+@pytest.mark.parametrize("exchange", ["aster", "hyperliquid", "lighter", "kraken", "binance", "okx"])
+def test_no_default_of_ccxts_costs_money_or_time(exchange: str) -> None:
+    """Its throttle, its retries, and its fees for builders are off before the first call."""
+    pytest.importorskip("ccxt")
+    if exchange in names.NAMELESS:
+        with pytest.raises(Unsupported, match="named by"):
+            account(exchange)
+        return
+    client = account(exchange).client
+    assert not client.enableRateLimit
+    assert client.options["builderFee"] is False
+    assert client.options["maxRetriesOnFailure"] == 0
+    assert client.number is str
+
+
+def test_ccxt_does_not_change_how_everybody_rounds() -> None:
+    """It sets the rounding of the thread when it first writes a number."""
+    pytest.importorskip("ccxt")
+    before = decimal.getcontext().rounding
+
+    async def round_one() -> str:
+        async def ask(client: Any) -> str:
+            return str(client.decimal_to_precision("1.25", 1, 1, 2))
+
+        done = await account("kraken").ask(Lane.QUERY, ask)
+        return str(done.result)
+
+    assert asyncio.run(round_one()) == "1.3"
+    assert decimal.getcontext().rounding == before
+
+
+@pytest.mark.parametrize("url", ["https://elsewhere.test/x", "https://api.kraken.com/0/private/Withdraw"])
+def test_what_is_not_for_a_hedge_never_leaves(url: str) -> None:
+    """Not to a host that the exchange has not, and not to move money."""
+    pytest.importorskip("ccxt")
+    from hedgerow.venues.transport.http import NotSent
+
+    async def ask() -> None:
+        await account("kraken").ask(Lane.HEDGE, lambda client: client.fetch(url, "POST", {}, "a=1"))
+
+    with pytest.raises(NotSent, match="nothing was sent"):
+        asyncio.run(ask())
+
+
+def test_an_exchange_that_cannot_be_reached_has_got_nothing() -> None:
+    """ccxt has one class for that and for a lost answer; our transport knows the difference."""
+    pytest.importorskip("ccxt")
+    from hedgerow.venues.transport.http import NotSent
+
+    async def ask() -> None:
+        made = account("kraken", Kind.SPOT)
+        try:
+            await made.open()
+        finally:
+            await made.close()
+
+    with pytest.raises((NotSent, Failed)):
+        asyncio.run(ask())
