@@ -174,7 +174,7 @@ def test_a_trade_is_a_fill_with_its_exact_numbers() -> None:
 
 
 @pytest.mark.parametrize("words", [{"amount": 0.3}, {"amount": "0"}, {"id": None}, {"side": None}, {"symbol": "X"}])
-def test_a_trade_that_is_not_exact_or_not_whole_is_none(words: dict[str, object]) -> None:
+def test_a_trade_that_is_not_exact_or_not_whole_is_none(words: dict[str, Any]) -> None:
     """A binary fraction has lost what was told."""
     with pytest.raises(BadPayload):
         fill(trade(1, **words))

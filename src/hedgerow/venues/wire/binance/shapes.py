@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from hedgerow.model.order import OrderStatus, Side
@@ -50,7 +52,8 @@ class OrderRow(Shape, frozen=True, gc=False):
     """One order, as answers and reads of every product show it."""
 
     symbol: str
-    order_id: int
+    order_id: int | Annotated[str, msgspec.Meta(pattern="^[0-9]+$")]
+    "A text in the answer to a margin cancel, a number elsewhere."
     client_order_id: str
     status: str | None = None
     side: str | None = None
