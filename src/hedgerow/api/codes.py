@@ -55,7 +55,9 @@ CODES: dict[str, Code] = {
     ),
     "HR-208": Code(Exit.UNREACHABLE, "the node refused the request", "read what it says"),
     "HR-209": Code(
-        Exit.USAGE, "the book takes no signals", "a carry takes them with `entry_on: signal`, a pair with `rounds: single`"
+        Exit.USAGE,
+        "the book takes no signals",
+        "a carry takes them with `entry_on: signal`, a pair with `rounds: single`",
     ),
     "HR-301": Code(Exit.NO_INPUT, "there is no journal", "check the path, or run a node to make one"),
     "HR-302": Code(Exit.IN_USE, "the journal is in use", "stop the process that has it, or use another --state"),

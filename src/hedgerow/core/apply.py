@@ -825,7 +825,7 @@ def _apply_not_found(book: Book, event: OrderNotFound) -> bool:
     if order is None or order.status in CLOSED:
         return False
     apply_heard(book, order.leg_id)
-    if event.asked_ts_ns < life.evidence_from_ns(order, book.legs[order.leg_id]) or not order.unclear_ts_ns:
+    if event.asked_ts_ns < _evidence_from_ns(book, order) or not order.unclear_ts_ns:
         return False
     if order.status is OrderStatus.OPEN:
         order = order.moved(OrderStatus.UNKNOWN)
@@ -928,7 +928,20 @@ def _counts(book: Book, order: Order, asked_ts_ns: int) -> bool:
     """Whether a read without this order is evidence that it is gone."""
     if order.status is not OrderStatus.UNKNOWN or not order.unclear_ts_ns:
         return False
-    return asked_ts_ns >= life.evidence_from_ns(order, book.legs[order.leg_id])
+    return asked_ts_ns >= _evidence_from_ns(book, order)
+
+
+def _evidence_from_ns(book: Book, order: Order) -> int:
+    """Return from when on a read without the order is evidence.
+
+    How long ago an earlier run sent it, nobody can tell who cannot trust the clock of that run: it may have left just
+    before this one began, and no later.
+    """
+    leg, started_ns = book.legs[order.leg_id], book.state.started_ts_ns
+    from_ns = life.evidence_from_ns(order, leg)
+    if order.submitted_ts_ns > started_ns:
+        return from_ns
+    return max(from_ns, started_ns + (leg.lease_ms + leg.visibility_ms) * NS_PER_MS)
 
 
 def _apply_position_read(book: Book, event: PositionRead) -> None:
@@ -1088,6 +1101,7 @@ def _apply_start(book: Book, event: BookStarted) -> None:
     state.unlisted = {}
     _leave_places(book, before)
     state.epoch = event.epoch
+    state.started_ts_ns = book.now_ns
     state.order_seq = 0
     state.links_down = {}
     state.alarms = {key: alarm for key, alarm in state.alarms.items() if alarm.kind is not AlarmKind.LINK_DOWN}

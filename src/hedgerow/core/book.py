@@ -68,6 +68,8 @@ class BookState(msgspec.Struct):
     "The epoch in which the journal began; ids of earlier ones are another journal's. 0 before the first start."
     order_seq: int = 0
     "Orders submitted in this epoch."
+    started_ts_ns: int = 0
+    "When this epoch began."
     mode: Mode = Mode.RUNNING
     mode_reason: str = ""
     mode_ts_ns: int = 0

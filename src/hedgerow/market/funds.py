@@ -65,10 +65,7 @@ def safe_distances(seat: Seat, maintenance_ratio: Decimal) -> list[tuple[Decimal
     instrument = seat.market.instrument
     equity, maintenance = _cover(seat.account, instrument.quote, maintenance_ratio)
     positions = sum(
-        1
-        for each in seat.account.perp_seats[instrument.quote]
-        for holding in each.holdings.values()
-        if holding.net_qty
+        1 for each in seat.account.perp_seats[instrument.quote] for holding in each.holdings.values() if holding.net_qty
     )
     part = max(equity - maintenance, ZERO) / positions
     # A short's margin grows as the price goes against it.

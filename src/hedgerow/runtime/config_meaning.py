@@ -593,14 +593,13 @@ class Meaning:
                 taken.setdefault((leg.account_id, leg.instrument.id), []).append(book.book_id)
         leverages: dict[tuple[AccountId, InstrumentId], Decimal | None] = {}
         for index, book in enumerate(self.books):
-            legs = tuple(
-                replace(leg, shared=len(taken[leg.account_id, leg.instrument.id]) > 1)
-                for leg in book.legs
-            )
+            legs = tuple(replace(leg, shared=len(taken[leg.account_id, leg.instrument.id]) > 1) for leg in book.legs)
             for leg in legs:
                 if leg.shared and (leg.adopt or leg.adopt_later):
                     others = ", ".join(taken[leg.account_id, leg.instrument.id])
-                    told = f"books {others} all trade {leg.instrument.id} in {leg.account_id}, and {book.book_id} adopts"
+                    told = (
+                        f"books {others} all trade {leg.instrument.id} in {leg.account_id}, and {book.book_id} adopts"
+                    )
                     path: KeyPath = ("books", book.book_id, "legs", leg.id)
                     help_ = "give it an account of its own, or take `adopt` out: nobody can say whose the holdings are"
                     self._wrong("shared_leg", told, path, help_, at_key=True)

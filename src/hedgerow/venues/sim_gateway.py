@@ -332,9 +332,7 @@ class SimGateway:
         if answer.holding is None:
             return ReadFailed(now_ns, read.leg_id, read.kind, "no position in the answer")
         held = answer.holding
-        return PositionRead(
-            now_ns, read.leg_id, asked_ns, held.net_qty, held.avg_price, leverage=held.leverage
-        )
+        return PositionRead(now_ns, read.leg_id, asked_ns, held.net_qty, held.avg_price, leverage=held.leverage)
 
     def _page(self, paging: _Paging, answer: Answered, now_ns: int) -> None:
         """Take one page of trades; the event has all of them, or none."""
