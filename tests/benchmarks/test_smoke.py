@@ -179,9 +179,15 @@ def test_a_table_tells_numbers_goals_and_what_was_skipped(capsys: pytest.Capture
 
 @pytest.mark.parametrize(
     "told",
-    [["--only", "nothing"], ["--sizes", "0"], ["--sizes", "many"], ["--against", "nautilus,other"], ["--against", "nautilus", "--only", "hedges"],
-     ["--only", "durable", "--sizes", "10"]],
-)  # fmt: skip
+    [
+        ["--only", "nothing"],
+        ["--sizes", "0"],
+        ["--sizes", "many"],
+        ["--against", "nautilus,other"],
+        ["--against", "nautilus", "--only", "hedges"],
+        ["--only", "durable", "--sizes", "10"],
+    ],
+)
 def test_bad_arguments_end_with_usage(told: list[str]) -> None:
     """Nothing is measured on a misunderstanding."""
     with pytest.raises(SystemExit) as ended:

@@ -83,7 +83,7 @@ def test_what_saw_too_many_trades_is_not_judged() -> None:
 
 
 def test_a_read_that_lags_to_before_the_start_is_not_judged() -> None:
-    """What was traded before a restart is not known to the witness, and a lagging venue may still show the time before."""
+    """What was traded before a restart is not known to the witness, and a lagging venue may still show that time."""
     witness = Witness(START_NS)
     late_ns, one = START_NS + LAG_NS // 2, Decimal(1)
     witness.shown(PositionRead(late_ns, LEAD, late_ns, one), late_ns)

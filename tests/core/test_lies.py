@@ -107,7 +107,7 @@ def test_a_liquidation_found_in_the_trades_freezes_once() -> None:
 
 
 def test_a_liquidation_whose_trade_is_nameless_is_known_once_the_venue_names_its_order() -> None:
-    """Trade records of some venues bear no client id; a liquidation that only a read showed is the book's all the same."""
+    """Trade records of some venues bear no client id; a liquidation that only a read showed is booked all the same."""
     made, hedge = hedging()
     made.accept(hedge)
     made.fills(hedge, "0.4")

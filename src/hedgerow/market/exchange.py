@@ -136,7 +136,7 @@ class SimExchange:
             seat.cost.trade(net_qty, price, instrument.multiplier)
 
     def credit(self, account_id: AccountId, currency: str, net_qty: Decimal) -> None:
-        """Book what came in, or with a minus went out, without a trade: a deposit, a transfer, interest that is paid."""
+        """Book what came in, or with a minus went out, without a trade: a deposit, a transfer, interest paid."""
         account = self._accounts[account_id]
         account.balances[currency] = account.balances.get(currency, ZERO) + net_qty
         account.locked.setdefault(currency, ZERO)
@@ -219,7 +219,7 @@ class SimExchange:
         return seat.leverage if seat.market.is_perp else None
 
     def set_leverage(self, account_id: AccountId, instrument_id: InstrumentId, leverage: Decimal) -> Refused | None:
-        """Let an account trade a perpetual with another leverage, or return why not: as at Binance, orders forbid it."""
+        """Set an account's leverage of a perpetual anew, or return why not: orders forbid it, as at Binance."""
         seat = self._accounts[account_id].seats[instrument_id]
         if not seat.market.is_perp or not 1 <= leverage <= self._rules.leverage_max:
             return LEVERAGE_NOT_VALID
@@ -229,7 +229,7 @@ class SimExchange:
         return None
 
     def set_position_mode(self, account_id: AccountId, mode: PositionMode) -> Refused | None:
-        """Let an account keep its perpetual positions otherwise, or return why not: as at Binance, only when it has none."""
+        """Set an account's position mode, or return why not: only when it has no position, as at Binance."""
         account = self._accounts[account_id]
         seats = [seat for seat in account.seats.values() if seat.market.is_perp]
         if account.position_mode is mode:

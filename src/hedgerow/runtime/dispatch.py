@@ -93,7 +93,7 @@ class Dispatch:
         self._drain()
 
     def take_back_entries(self, gateways: Collection[Gateway]) -> None:
-        """Let no entry that waits for one of these gateways leave any more: its book does not run, or has no journal."""
+        """Let no entry that waits for one of these gateways leave: its book does not run, or has no journal."""
         taken = [entry for entry in self._waiting if entry[0] == ENTRY and entry[2].gateway in gateways]
         for entry in taken:
             self._waiting.remove(entry)

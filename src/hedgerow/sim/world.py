@@ -185,7 +185,7 @@ class World:
     def _exchange(self, venue_id: VenueId) -> SimExchange:
         """Open a venue with everything that is traded there, and the accounts with what they hold at first."""
         legs = [(plot, leg) for plot in self.plots for leg in plot.config.legs if leg.instrument.venue_id == venue_id]
-        # Where the taker gave way, an order of one book that rests would keep another's exit out for as long as it does.
+        # Where the taker gave way, a resting order of one book would keep another's exit out for as long as it rests.
         taker_gives_way = self.rng.randrange(2) and not any(leg.shared for _, leg in legs)
         rules = VenueRules(
             SelfTrade.EXPIRE_TAKER if taker_gives_way else SelfTrade.EXPIRE_MAKER,
