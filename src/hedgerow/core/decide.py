@@ -327,7 +327,7 @@ def _mode_of_its_own(book: Book, event: Event) -> list[Command]:
         if book.answers.get((leg_id, ReadKind.POSITION), -1) <= max(ledger.booked_ts_ns, book.state.mode_ts_ns):
             return []
         beyond = book.positions_read[leg_id].share_net_qty - ledger.position.net_qty - (ledger.foreign_net_qty or ZERO)
-        if abs(beyond) >= book.legs[leg_id].instrument.step and beyond != ledger.drift_net_qty:
+        if abs(beyond - ledger.drift_net_qty) >= book.legs[leg_id].instrument.step:
             # The venue shows something else: it lags, or there is drift. The next reads tell.
             return []
         if ledger.position.net_qty != 0:
