@@ -17,6 +17,14 @@ def test_a_mistake_is_found_within_a_few_seeds(name: str) -> None:
     assert hunt.killed, hunt
 
 
+@pytest.mark.parametrize("name", [mutant.name for mutant in mutants.MUTANTS.values() if mutant.stories])
+def test_a_mistake_that_a_story_tells_is_found_by_it(name: str) -> None:
+    """A story that holds with the mistake in proves nothing, and a patch that no longer fits breaks the hunt."""
+    hunt = mutants.hunt_mutant(name)
+
+    assert hunt.killed, hunt
+
+
 def test_nothing_of_a_mistake_stays() -> None:
     """A mutant must not outlive its hunt, or the next result would be a lie."""
     before = [

@@ -10,8 +10,7 @@ from hedgerow.core import apply, decide, planner
 from hedgerow.core.book import Book
 from hedgerow.core.commands import Mode
 from hedgerow.core.events import OpenOrdersRead, PositionModeRead, RejectClass
-from hedgerow.core.target import Resting
-from hedgerow.model.ids import ClientOrderId
+from hedgerow.model.ids import ClientOrderId, LegId
 from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import UNPROVEN, Order, OrderStatus, Role, Side
 from hedgerow.sim.mutants.mutant import Mutant
@@ -75,11 +74,11 @@ def _duplicate_is_refused(status: int, code: int, text: str) -> Outcome:
     return Outcome(Proof.NOT_TAKEN, RejectClass.OTHER) if outcome.reject_class is None else outcome
 
 
-def _always_shown(book: Book, want: Resting, qty: Decimal) -> bool:
+def _always_shown(book: Book, leg_id: LegId, side: Side, qty: Decimal) -> bool:
     return True
 
 
-def _all_there(book: Book, want: Resting) -> Decimal:
+def _all_there(book: Book, leg_id: LegId, side: Side) -> Decimal:
     return ZERO
 
 
