@@ -331,6 +331,7 @@ async def _run(
         accounts = Accounts(config, node.clock)
         await accounts.open()
     except BaseException:
+        # Whatever ends the opening, a Ctrl-C too: the journal and the connections are let go first, then it goes on up.
         node.abandon()
         if accounts is not None:
             await accounts.close()

@@ -157,6 +157,7 @@ async def _again(ask: Callable[[], Awaitable[Result]]) -> Result:
             if refused.status < 500:
                 raise
         except (Unanswered, BadPayload):
+            # A question changes nothing, so it is asked again; the last try below lets its error through.
             pass
         await asyncio.sleep(AGAIN_S)
     return await ask()

@@ -250,6 +250,7 @@ class BinanceGateway:
                 case ConfigChanged():
                     self._errands.begin(self._read_mode())
                 case Subscribed() | SubscriptionRefused() | StreamEnded() | BalanceMoved():
+                    # The first three are the account's, which has the stream; balances are read, not followed.
                     pass
                 case _:
                     if isinstance(each, FillReceived):

@@ -236,6 +236,7 @@ class Emulator:
             case _ if struck.kind in LIES:
                 return _response(answer_of(LIES[struck.kind]))
             case _:
+                # The other kinds strike on the way, before or after the answer is made, or on streams.
                 pass
         return _response(answer)
 
@@ -304,6 +305,7 @@ class Emulator:
                 case WSMsgType.TEXT:
                     take_stream_request(self.venue, connection, message.data)
                 case _:
+                    # Pings, pongs and the close are aiohttp's own affair; binary frames are no part of this protocol.
                     pass
 
     async def _ping(self, socket: web.WebSocketResponse, connection: Connection) -> None:

@@ -141,6 +141,7 @@ class Connection:
     def _strike(self, struck: Struck, body: bytes) -> None:
         match struck.kind:
             case Fault.LOST_FRAME:
+                # It is not sent: that is the fault.
                 pass
             case Fault.LATE_FRAME:
                 self._later(struck.seconds, lambda: self._send_late(body))
@@ -395,6 +396,7 @@ class Streams:
                 marks = [each for each in self._floor.boards.values() if each.product is Product.USDM]
                 self._push(product, name, [frames.mark_price(each, now_ms) for each in marks])
             elif board is None:
+                # A stream of a symbol that is not there may be subscribed to, and never says anything.
                 pass
             elif kind in ("markPrice", "markPrice@1s") and product is Product.USDM:
                 self._push(product, name, frames.mark_price(board, now_ms))

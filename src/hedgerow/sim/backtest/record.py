@@ -146,6 +146,7 @@ class Recorder:
                 case ModeChanged():
                     record.modes.append((ts_ns, command.mode.value, command.reason))
                 case _:
+                    # Requests and notes are no part of a result: what came of them is told by the exchange.
                     pass
 
     def _interest(self, ts_ns: int, account_id: AccountId, report: InterestReport) -> None:

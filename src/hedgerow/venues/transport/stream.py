@@ -143,6 +143,7 @@ class Stream:
             try:
                 await self._watch(self._socket, opening.done)
             except BaseException:
+                # A cancel is one as well: no half-opened connection is left behind, then it goes on up.
                 opening.cancel()
                 await asyncio.gather(opening, return_exceptions=True)
                 raise
@@ -177,6 +178,7 @@ class Stream:
                     raise _Ended(f"the venue did not confirm the subscription within {self._pace.greet_s:g} s")
                 await socket.rest(self._pace.check_s)
         except BaseException:
+            # A cancel is one as well: the socket is closed, then it goes on up.
             self._part(socket)
             raise
         return socket
