@@ -28,6 +28,8 @@ POLICIES = ("mirror", "mirror", "carry", "carry", "close", "grid", "grid", "pair
 SAFE_RATIO = Decimal("0.8")
 "Sizes that must stay legal are taken for a price this much lower."
 OPTION_TAIL = "261218C00100000"
+SLICES_MAX = 10
+"How many orders a leg of a round takes at most: what goes round and round in slices is no livelock."
 BOOKS = (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3)
 "How many books a world has, each as often as it stands here."
 
@@ -296,7 +298,7 @@ class Draw:
             "max_hold_s": self._pick("4", "12"),
             "monitor_s": "1",
         }
-        legs = self._legs(index, False, (LONG, long), (SHORT, short))
+        legs = self._legs(index, False, (LONG, _in_slices(long, base_qty)), (SHORT, _in_slices(short, base_qty)))
         qty = base_qty / long.multiplier
         return Plot(self._config(index, "pair", params, legs, HedgeRule(LONG, SHORT, -ONE), qty), qty)
 
@@ -362,3 +364,11 @@ class Draw:
         close_ns = START_NS + self._rng.randrange(1, 20) * NS_PER_S
         open_ns = close_ns + self._rng.randrange(1, 20) * NS_PER_S
         return Session("2023-11-14", START_NS - DAY_NS, close_ns), Session("2023-11-15", open_ns, open_ns + DAY_NS)
+
+
+def _in_slices(instrument: Instrument, base_qty: Decimal) -> Instrument:
+    """Return the instrument, with a largest order that fills `base_qty` of the base asset in a few of them."""
+    if instrument.max_qty is None:
+        return instrument
+    slice_qty = ceil_to(base_qty / instrument.multiplier / SLICES_MAX, instrument.step)
+    return msgspec.structs.replace(instrument, max_qty=max(instrument.max_qty, slice_qty))
