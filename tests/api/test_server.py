@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from hedgerow.api.client import NodeSilent, NoNode, Refused, get, post
 from hedgerow.api.server import SocketUnusable, bind
 from hedgerow.core.commands import Mode
+from hedgerow.runtime import folder
 from hedgerow.runtime.folder import socket_path
 from tests.api.running import filled_desk, served
 
@@ -122,6 +123,28 @@ def test_the_socket_is_for_its_owner_only(tmp_path: Path) -> None:
         assert stat.S_IMODE(socket_path(state).stat().st_mode) == 0o600
         assert stat.S_IMODE(state.stat().st_mode) == 0o700
     assert not socket_path(state).exists()
+
+
+def test_a_long_path_is_served_and_reached_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name of a socket is short; its folder's need not be, wherever the node was started and whoever asks."""
+    state = tmp_path / ("x" * 150) / "state"
+    state.mkdir(parents=True)
+    monkeypatch.chdir(state)
+    with served(filled_desk(), state):
+        monkeypatch.chdir("/")
+        assert get(socket_path(state), "status")["hedged"]
+        assert stat.S_IMODE(socket_path(state).stat().st_mode) == 0o600
+        with pytest.raises(SocketUnusable, match="a node answers"):
+            bind(state)
+
+
+def test_a_system_that_cannot_name_long_paths_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shorter folder is the remedy there."""
+    monkeypatch.setattr(folder, "OPEN_FOLDERS", tmp_path / "nothing")
+
+    with pytest.raises(SocketUnusable, match="more than 103 bytes") as refused:
+        bind(tmp_path / ("x" * 150))
+    assert refused.value.code == "HR-204"
 
 
 def test_the_socket_of_a_dead_node_is_replaced(tmp_path: Path) -> None:

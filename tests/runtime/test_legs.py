@@ -20,7 +20,7 @@ from hedgerow.core.events import (
 )
 from hedgerow.model.ids import AccountId, LegId, TradeId, VenueOrderId
 from hedgerow.model.order import Fill, Side
-from hedgerow.runtime.node import LegsChanged, check_legs
+from hedgerow.runtime.recovery import LegsChanged, check_legs
 from tests.core.books import HEDGE, LEAD, Desk, Quoting, S, config, entry, instrument
 
 

@@ -16,7 +16,8 @@ from hedgerow.journal.sqlite import SqliteStore
 from hedgerow.model.ids import AccountId, BookId, InstrumentId, LegId
 from hedgerow.model.instrument import InstrumentKind
 from hedgerow.runtime.config import load_text
-from hedgerow.runtime.node import EXIT_DONE, recover
+from hedgerow.runtime.node import EXIT_DONE
+from hedgerow.runtime.recovery import recover
 from hedgerow.runtime.simulated import run_node
 from hedgerow.runtime.watch import Watch
 from hedgerow.runtime.watching import LIST_EVERY_NS, Held, Unlisted, follow_positions
@@ -147,7 +148,7 @@ def _run(tmp_path: Path, text: str = CONFIG) -> tuple[Book, list[Event]]:
     assert run_node(config, None, io.StringIO(), io.StringIO(), as_json=True, speed=10, seconds=3) == EXIT_DONE
     store = SqliteStore(config.journal, read_only=True)
     events = [record.turn.event for record in store.turns()]
-    book = recover(store, config.books[0]).book
+    book = recover(store, config.books)[0].book
     store.close()
     return book, events
 

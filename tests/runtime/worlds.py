@@ -20,7 +20,7 @@ from hedgerow.model.order import Side
 from hedgerow.runtime.config import load_text
 from hedgerow.runtime.cycle import Cycle
 from hedgerow.runtime.dispatch import Budget, Dispatch
-from hedgerow.runtime.node import Recovered, recover
+from hedgerow.runtime.recovery import Recovered, recover
 from hedgerow.runtime.simulated import open_exchanges
 from hedgerow.venues.gateway import Request
 from hedgerow.venues.sim_gateway import SimGateway
@@ -92,9 +92,9 @@ class _Heard(SimGateway):
 class World:
     """One mirror book on two venues. It starts as a process does; `restart` starts the next one."""
 
-    def __init__(self, snapshot_every_turns: int = 1_000) -> None:
+    def __init__(self, snapshot_every_turns: int = 1_000, config: str = CONFIG) -> None:
         self.clock = VirtualClock()
-        self.config = load_text(CONFIG, "test.yaml", Path())
+        self.config = load_text(config, "test.yaml", Path())
         self.venues = self._quiet_venues()
         self.venues.start()
         self.connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
@@ -125,7 +125,7 @@ class World:
         """Recover, and begin a run."""
         store = SqliteStore(self.connection)
         config = self.config.books[0]
-        self.recovered = recover(store, config)
+        (self.recovered,) = recover(store, [config])
         epoch = store.start_epoch()
         self.disk = Disk(self.clock, store)
         self.cycle = Cycle(
@@ -138,7 +138,7 @@ class World:
         self.disk.durable = self.cycle.durable
         gateways = {leg.id: self._gateway(config, leg.id) for leg in config.legs}
         doors = {leg.id: Dispatch(self.clock, Budget()) for leg in config.legs}
-        self.cycle.add(self.book, gateways, doors)
+        self.cycle.add(self.book, gateways, doors, self.recovered.turns)
         self.cycle.deliver(BOOK, BookStarted(self.clock.now_ns(), epoch, config, self.recovered.faulted))
         cycle = self.cycle
         for leg in config.legs:

@@ -1,4 +1,4 @@
-"""The stories hold, each row of SCENARIOS.md that a story can say has one, and bad stories are told with their line."""
+"""The stories hold, every verb is told somewhere, and bad stories are told with their line."""
 
 from __future__ import annotations
 
@@ -22,13 +22,6 @@ from hedgerow.sim.telling import Teller
 HERE = Path(__file__).parent
 STORIES = sorted(HERE.glob("*.txt"))
 REFERENCE = HERE.parent.parent / "docs" / "reference" / "scenarios.md"
-# A4 to A7 are about the API; all other rows of M, C, P and A are stories.
-ROWS = [
-    *(f"M{n:02}" for n in range(1, 14)),
-    *(f"C{n:02}" for n in range(1, 19)),
-    *(f"P{n:02}" for n in range(1, 10)),
-    *("A01", "A02", "A03", "A08"),
-]
 
 BOOK = "hedge H1 mirror lead SIM:SPOT hedge SIM:PERP ratio -1\n"
 FILL = "> filled SIM:SPOT buy 0.5 @ 100.0\n"
@@ -42,18 +35,6 @@ def test_a_story_holds(path: Path) -> None:
 
     assert result.passed, result.told
     assert result.expectations > 0, "a story without expectations proves nothing"
-
-
-@pytest.mark.parametrize("row", ROWS)
-def test_each_row_has_a_story_that_names_it(row: str) -> None:
-    """A row without a story is a promise that nobody checks."""
-    stories = [path for path in STORIES if path.stem.startswith(row)]
-    name = f"{row[0]}{int(row[1:])}"
-
-    assert stories, row
-    for path in stories:
-        first = path.read_text(encoding="utf-8").splitlines()[0]
-        assert re.match(rf"# {name}\b", first), (path.name, first)
 
 
 def test_every_verb_is_told_somewhere() -> None:

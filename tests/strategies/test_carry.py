@@ -548,6 +548,8 @@ def test_memory_is_text_that_reads_back() -> None:
         ({"entry_type": "market", "ladder_levels": "2"}, "ladder_levels"),
         ({"withdraw_basis_bps": "1"}, "withdraw_basis_bps"),
         ({"exit_basis_bps_max": "0"}, "exit_basis_bps_max"),
+        ({"withdraw_basis_bps": "-30", "exit_basis_bps_max": "-20"}, "exit_basis_bps_max"),
+        ({"ladder_levels": "11", "ladder_step_bps": "1000"}, "ladder_step_bps"),
         ({"maker_price": "100.05"}, "maker_price"),
         ({"entry_qty": "0.00015"}, "entry_qty"),
     ],
@@ -607,7 +609,7 @@ def test_closing_through_the_core_unwinds_the_matched_part_and_nothing_else() ->
 
 
 def test_through_the_core_a_refused_maker_hedge_is_taken_in_the_end() -> None:
-    """C6: post-only is refused, asked for again further and further apart, and then taken once."""
+    """C6: post-only is refused, asked for again further and further apart, and then taken once, at once."""
     params = OPEN | {"entry_basis_bps_min": "-100", "hedge_style": "maker", "maker_tries_max": "3"}
     config = replace(core_books.config(), policy="carry", params=params)
     carry = core_books.Desk(make(config), config)  # type: ignore[arg-type]
@@ -617,7 +619,8 @@ def test_through_the_core_a_refused_maker_hedge_is_taken_in_the_end() -> None:
         for order in core_books.submits(commands):
             asked.append(order)
             if order.post_only:
-                carry.tell(OrderRejected(carry.now_ns, order.order_id, RejectClass.POST_ONLY, "-5022", "would take"))
+                refused = OrderRejected(carry.now_ns, order.order_id, RejectClass.POST_ONLY, "-5022", "would take")
+                asked += core_books.submits(carry.tell(refused))
         if asked and not asked[-1].post_only:
             break
         carry.quote_all()

@@ -45,7 +45,7 @@ def ladder_of(**changes: str) -> Ladder:
 @given(
     st.sampled_from(("long_only", "short_only", "neutral")),
     st.sampled_from(("geometric", "arithmetic")),
-    st.integers(1, 120),
+    st.integers(2, 120),
     st.sampled_from(("", "16", "25.5")),
 )
 def test_g06_each_exit_is_one_spacing_from_its_entry(
@@ -113,6 +113,31 @@ def test_a_spacing_follows_the_volatility_up_to_its_cap() -> None:
         assert frame is not None and frame.step == D(spacing) * BPS
 
 
+@pytest.mark.parametrize("progression", ["geometric", "arithmetic"])
+def test_a_spacing_that_follows_the_volatility_stays_inside_the_range(progression: str) -> None:
+    """A spike must not leave the book without a ladder: at its widest, it is one level to enter and one to exit."""
+    told = {"levels": "", "low": "", "high": "", "width_bps": "150", "progression": progression}
+    params = params_of(**told, net_return_bps_min="6", usual_atr_bps="5", spacing_bps_max="2000")
+
+    counts = []
+    for atr in ("5", "20", "70", "1000"):
+        frame = frame_of(params, D(91000), D(atr))
+        assert frame is not None
+        counts.append(frame.count)
+        assert frame.rung(frame.start + frame.count) <= D(91000) * (1 + D("75.01") * BPS)
+    assert counts == sorted(counts, reverse=True)
+    assert counts[-1] == 1
+
+
+def test_a_ladder_of_nothing_has_no_inventory() -> None:
+    """A range in which the budget is below one step at each level: nothing is entered, and no gate divides by it."""
+    floor = Floor({"low": "", "high": "", "width_bps": "150", "qty": "", "budget": "0.01", "inventory_gate": "0.5"})
+    floor.quote("91000", "91000.1")
+
+    assert floor.held == 0
+    assert not floor.orders(Role.ENTRY)
+
+
 @pytest.mark.parametrize("sizing", ["quote", "base"])
 def test_the_budget_is_shared_out(sizing: str) -> None:
     """All levels together come to budget x leverage, never more, in equal worth or equal qty."""
@@ -155,6 +180,29 @@ BAD: dict[str, tuple[dict[str, str], str, str]] = {
     "throttle above stop": ({"loss_throttle": "50", "stop_loss": "40"}, "stop_loss", "not above loss_throttle"),
     "a stop beyond the money": ({"stop_loss": "2000"}, "stop_loss", "more than the budget"),
     "a stop inside the range": ({"stop_price": "90500"}, "stop_price", "does not lie beyond the range"),
+    "a stop inside a range around a center": (
+        {"low": "", "high": "", "center": "60000", "width_bps": "200", "stop_price": "59500"},
+        "stop_price",
+        "59500 does not lie beyond the range, which ends at 59400",
+    ),
+    "a short ladder's stop inside it": (
+        {"low": "", "high": "", "center": "60000", "width_bps": "200", "direction": "short_only", "stop_price": "60600"},
+        "stop_price",
+        "60600 does not lie beyond the range, which ends at 60600",
+    ),
+    "a neutral ladder's stop above its center": (
+        {"low": "", "high": "", "center": "60000", "width_bps": "200", "direction": "neutral", "stop_price": "60100"},
+        "stop_price",
+        "60100 does not lie beyond the range, which ends at 60600",
+    ),
+    "a stop inside a range of levels and spacing": (
+        {"high": "", "spacing_bps": "25", "direction": "short_only", "stop_price": "92000"},
+        "stop_price",
+        "92000 does not lie beyond the range, which ends at 92275.48",
+    ),
+    "a single level": ({"levels": "1"}, "levels", "1 is out of range"),
+    "room for a single level": ({"levels": "", "spacing_bps": "150"}, "spacing_bps", "leaves room for 1 level"),
+    "a largest position below one order": ({"max_net_qty": "0.00005"}, "max_net_qty", "less than one order"),
     "wider than the budget": ({"qty": "0.003"}, "qty", "wider than the budget: all 10 levels filled are 2726.89 USDT"),
     "a return and a count": ({"net_return_bps_min": "5"}, "net_return_bps_min", "already given by levels"),
     "an ATR that nothing follows": ({"usual_atr_bps": "5"}, "usual_atr_bps", "only a spacing from"),

@@ -228,7 +228,7 @@ def test_a_start_is_not_blind_before_its_feeds_had_time() -> None:
 
 def test_the_book_looks_again_at_the_interval_and_at_each_limit() -> None:
     """Quotes between the stops change nothing; the time limits and the monitoring interval come by the clock."""
-    a = opened(monitor_s="5", max_hold_s="8")
+    a = opened(monitor_s="5", max_hold_s="8", open_timeout_s="2")
 
     target = a.target()
     assert target.wake_ts_ns == NOW_NS + 5 * S

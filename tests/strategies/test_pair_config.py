@@ -36,6 +36,8 @@ def test_the_legs_are_long_and_short(tmp_path: Path) -> None:
         ("notional: 25 ", "notional: 25\n    qty: 1 ", "is set beside qty"),
         ("stop_loss_bps: 80 ", "stop_loss_pct: 0.8 ", "stop_loss_pct"),
         ("max_hold_s: 60", "max_hold_s: -60", "max_hold_s"),
+        ("max_hold_s: 60", "max_hold_s: 10", "10 is not above open_timeout_s 10"),
+        ("max_hold_s: 60", "max_hold_s: 60\n    open_timeout_s: 90", "use more than 90, or a shorter open_timeout_s"),
         ("    policy: pair\n", "    policy: pair\n    ratio: -2\n", "the ratio -2 is not -1"),
     ],
 )

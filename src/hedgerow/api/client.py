@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
 import socket
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from hedgerow.runtime.folder import socket_address
 
 TIMEOUT_S = 30
 Answer = dict[str, Any]
@@ -37,7 +40,8 @@ class _Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
+        with socket_address(self._path) as address:
+            self.sock.connect(address)
 
 
 def get(path: Path, route: str) -> Answer:
@@ -47,6 +51,7 @@ def get(path: Path, route: str) -> Answer:
         NoNode: nobody listens at the socket `path`.
         NodeSilent: no usable answer came.
         Refused: the node said no.
+        OSError: no file can have such a path.
     """
     return _ask(path, "GET", route, None)
 
@@ -64,6 +69,8 @@ def _ask(path: Path, method: str, route: str, body: Answer | None) -> Answer:
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
             raise NoNode(str(path)) from None
         except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise
             raise NodeSilent(f"{path}: {error.strerror or error}") from None
         try:
             content = None if body is None else json.dumps(body)

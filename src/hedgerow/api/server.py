@@ -26,7 +26,7 @@ from hedgerow.core.events import Action, OperatorCommanded
 from hedgerow.core.explain import explain
 from hedgerow.journal.errors import JournalError
 from hedgerow.model.ids import BookId
-from hedgerow.runtime.folder import PathTooLong, socket_path
+from hedgerow.runtime.folder import PathTooLong, socket_address, socket_path
 from hedgerow.strategies import takes_signals
 
 BODY_BYTES_MAX = 64 * 1024
@@ -184,17 +184,16 @@ def check(state: Path) -> None:
     Raises:
         SocketUnusable: another node serves it, or the folder cannot be used.
     """
-    try:
-        path = socket_path(state)
-    except PathTooLong as error:
-        raise SocketUnusable("HR-204", str(error)) from error
     near = next(folder for folder in (state, *state.absolute().parents) if folder.exists())
     if not near.is_dir():
         raise SocketUnusable("HR-205", f"{near} is no folder; use another --state")
     if not os.access(near, os.W_OK | os.X_OK):
         raise SocketUnusable("HR-205", f"{near} cannot be written; check its owner and permissions")
     if near == state:
-        _clear(path)
+        try:
+            _clear(socket_path(state))
+        except PathTooLong as error:
+            raise SocketUnusable("HR-204", str(error)) from error
 
 
 def bind(state: Path) -> socket.socket:
@@ -213,7 +212,8 @@ def bind(state: Path) -> socket.socket:
             # The folder is closed to others already; the mask closes the moment before the chmod as well.
             mask = os.umask(0o177)
             try:
-                bound.bind(str(path))
+                with socket_address(path) as address:
+                    bound.bind(address)
             finally:
                 os.umask(mask)
             bound.listen(64)
@@ -238,7 +238,8 @@ def _clear(path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(2)
         try:
-            probe.connect(str(path))
+            with socket_address(path) as address:
+                probe.connect(address)
         except ConnectionRefusedError:
             path.unlink(missing_ok=True)
             return

@@ -22,7 +22,8 @@ from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import Order
 from hedgerow.model.reach import Reach
 from hedgerow.runtime import portfolio
-from hedgerow.runtime.node import holds_something, stopped_from
+from hedgerow.runtime.node import stopped_from
+from hedgerow.runtime.recovery import holds_something
 
 RUNNING, AT_REST = "running", "journal"
 NOT_RUNNING, STOPPED, REMOVED = "not running", "stopped", "removed"

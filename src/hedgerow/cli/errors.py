@@ -38,6 +38,15 @@ def crash_into(folder: Path) -> Path:
     return folder
 
 
+def _is_nowhere() -> bool:
+    """Whether the folder that this process stands in is gone."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
+
+
 class Failed(Exception):
     """A command cannot do what was asked. The code's entry in the table says the exit code and the next step."""
 
@@ -73,6 +82,8 @@ def told(error: BaseException, arguments: Sequence[str]) -> int:
             sys.stderr.write("hedgerow: nothing was sent\n")
             return Exit.INTERRUPTED
         case Failed():
+            if error.code == "HR-002" and arguments:
+                error.next_step = error.next_step.replace("COMMAND", arguments[0])
             return _tell(error, as_json)
         case _:
             return _tell(_known(error) or _crashed(error, arguments), as_json)
@@ -107,8 +118,14 @@ def _known(error: BaseException) -> Failed | None:
         return Failed(getattr(error, "code", "HR-205"), str(error))
     if "DemoFailed" in names:
         return Failed(getattr(error, "code", "HR-502"), str(error))
+    if "NotInJournal" in names:
+        return Failed("HR-207", str(error), "`hedgerow journal verify` tells its end, `hedgerow status` its books")
     if "PathTooLong" in names:
         return Failed("HR-204", str(error))
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return Failed("HR-204", f"{error.filename or 'a path'} is too long for this disk")
+    if isinstance(error, FileNotFoundError) and _is_nowhere():
+        return Failed("HR-402", "the current folder was deleted", "go to another folder, and try again")
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         where = error.filename or "the state folder, or where the output goes"
         return Failed("HR-305", f"{where}: no space left on the disk")

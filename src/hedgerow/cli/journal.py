@@ -19,6 +19,9 @@ from hedgerow.cli.show import json_option, note, print_json, state_option
 from hedgerow.cli.source import state_folder
 from hedgerow.runtime.folder import JOURNAL_FILE
 
+DATABASE = b"SQLite format 3\0"
+"How a file of a database begins."
+
 
 @click.group("journal")
 def journal_command() -> None:
@@ -58,7 +61,14 @@ def verify_command(journal: str | None, as_json: bool, state: str | None, config
 @journal_command.command("export")
 @click.argument("journal", required=False)
 @click.option("--book", default=None, help="Only the turns of one book.")
-@click.option("--after", default=0, show_default=True, metavar="SEQ", help="Only what came after this record.")
+@click.option(
+    "--after",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="SEQ",
+    help="Only what came after this record.",
+)
 @click.option("--out", default="-", metavar="FILE", help="Where to; `-` is stdout.")
 @json_option
 @state_option
@@ -82,12 +92,22 @@ def export_command(
     if out == "-":
         lines = export(path, sys.stdout.buffer, after, book_id)
     else:
+        _refuse_journal(Path(out), path)
         with _whole(Path(out)) as file:
             lines = export(path, file, after, book_id)
     if as_json:
         print_json(json.dumps({"schema": "hedgerow.export/1", "records": lines, "out": out}).encode())
     else:
         note(f"{lines} records")
+
+
+def _refuse_journal(out: Path, journal: Path) -> None:
+    """Refuse to write over a journal, this one or another, and over what lies beside it."""
+    is_beside = out.absolute().parent == journal.absolute().parent and out.name.startswith(journal.name)
+    with contextlib.suppress(OSError), out.open("rb") as file:
+        is_beside = is_beside or (out.is_file() and file.read(len(DATABASE)) == DATABASE)
+    if is_beside:
+        raise Failed("HR-406", f"{out} is a journal, or belongs to one", "name another file")
 
 
 @contextmanager

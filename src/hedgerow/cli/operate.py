@@ -134,9 +134,10 @@ def flatten_command(
     note(plan_text(before, working))
     _confirm("Go on?", yes)
     started = time.monotonic()
-    tell(folder, f"books/{book}/flatten", _body(request_id, {}))
+    answer = tell(folder, f"books/{book}/flatten", _body(request_id, {}))
     try:
-        after = _watch(folder, before, started + timeout)
+        # What was asked before may long be over: then there is no change to wait for.
+        after = _watch(folder, before, started if answer["repeated"] else started + timeout)
     except KeyboardInterrupt:
         note(
             f"{book} goes on flattening without this command: `hedgerow status` tells how far it is,"

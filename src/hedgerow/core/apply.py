@@ -280,9 +280,13 @@ def apply_commands(book: Book, commands: tuple[Command, ...]) -> None:
                 _put(book, life.canceling(state.orders[command.order_id], book.now_ns, book.config.timing))
             case QueryOrder():
                 _apply_query(book, command)
-            case HoldStarted() | HoldChanged():
+            case HoldStarted():
+                state.holds[command.hold.key] = command.hold
+            case HoldChanged():
+                _apply_hold_end(book, command.hold.key)
                 state.holds[command.hold.key] = command.hold
             case HoldEnded():
+                _apply_hold_end(book, command.key)
                 del state.holds[command.key]
             case AlarmRaised():
                 state.alarms[command.alarm.key] = command.alarm
@@ -319,6 +323,13 @@ def apply_commands(book: Book, commands: tuple[Command, ...]) -> None:
                 assert_never(command)
     if book.moved:
         _apply_residual(book)
+
+
+def _apply_hold_end(book: Book, key: str) -> None:
+    """What was too small to be hedged can be hedged: from now on it counts as open."""
+    rule = book.config.hedge
+    if rule is not None and book.state.exposed_since_ns and key == f"{rule.hedge}/" and book.is_too_small():
+        book.state.exposed_since_ns = book.now_ns
 
 
 def apply_decision(book: Book, target: Target | None, cancels_wait: bool, look_again: bool) -> None:
@@ -749,7 +760,7 @@ def _apply_end(book: Book, order: Order, event: OrderReported) -> None:
         book.state.refusals.pop(key, None)
     elif order.filled_qty == 0:
         passed = order.post_only
-        waits = order.type is OrderType.LIMIT and order.time_in_force is TimeInForce.GTC
+        waits = order.type is OrderType.LIMIT and order.time_in_force in (TimeInForce.GTC, TimeInForce.DAY)
         reject_class = RejectClass.POST_ONLY if passed else RejectClass.OTHER if waits else RejectClass.NO_LIQUIDITY
         _refuse(book, order, reject_class, event.code, event.reason or event.status.value, 0)
 
@@ -1059,7 +1070,7 @@ def _apply_operator(book: Book, event: OperatorCommanded) -> bool:
         case Action.RESUME:
             _apply_resume(book, event, by)
         case Action.SIGNAL:
-            state.signal = Signal(event.made_ts_ns or event.ts_ns, event.detail)
+            state.signal = Signal(min(event.made_ts_ns or event.ts_ns, event.ts_ns), event.detail)
         case _:
             assert_never(event.action)
     return True

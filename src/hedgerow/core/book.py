@@ -15,7 +15,7 @@ from hedgerow.core.commands import Mode
 from hedgerow.core.config import NS_PER_S, BookConfig, LegConfig
 from hedgerow.core.drift import Witness
 from hedgerow.core.events import BalancesRead, Event, PortfolioSeen, PositionRead, ReadKind, RejectClass
-from hedgerow.core.holds import Alarm, Hold
+from hedgerow.core.holds import Alarm, Hold, HoldReason
 from hedgerow.core.ledger import Ledger
 from hedgerow.core.orders import proof_window_ns
 from hedgerow.core.target import Strategy, Target
@@ -354,6 +354,16 @@ class Book:
         price = self.state.ledgers[rule.hedge].last_price or self.state.ledgers[rule.lead].last_price
         return not self.legs[rule.hedge].instrument.is_orderable(abs(residual), price)
 
+    @property
+    def is_level(self) -> bool:
+        """Whether it is hedged, or the market now makes what is owed too small for any order of the hedge leg."""
+        if self.is_hedged:
+            return True
+        assert self.config.hedge is not None, self.config.book_id
+        hedge = self.config.hedge.hedge
+        mark = self.mark(hedge)
+        return mark is not None and not self.legs[hedge].instrument.is_orderable(abs(self.residual), mark)
+
     def residual_age_ns(self) -> int:
         """Return for how long the residual has been above the smallest order; 0 while hedged."""
         return self.now_ns - self.state.residual_since_ns if self.state.residual_since_ns else 0
@@ -375,11 +385,20 @@ class Book:
         """Return since when a residual counts as open, for a clock that closes both legs; now when it is new.
 
         The clock stands still while an order without a proof might have taken all of it, but never for longer than
-        such a proof takes, so that a venue that answers nothing is not waited for.
+        such a proof takes, so that a venue that answers nothing is not waited for. It begins anew when what was too
+        small to be ordered can be ordered.
         """
         state = self.state
         doubt_ns = state.doubt_ns + (self.now_ns - state.last_ts_ns if self.in_doubt else 0)
-        return (state.exposed_since_ns or self.now_ns) + self.bounded_doubt_ns(doubt_ns)
+        since_ns = self.now_ns if self.is_too_small() else state.exposed_since_ns or self.now_ns
+        return since_ns + self.bounded_doubt_ns(doubt_ns)
+
+    def is_too_small(self) -> bool:
+        """Return whether what is owed was last found too small for the hedge leg's venue, which refused nothing."""
+        rule = self.config.hedge
+        assert rule is not None, self.config.book_id
+        hold = self.state.holds.get(f"{rule.hedge}/")
+        return hold is not None and hold.reason is HoldReason.BELOW_MINIMUM and self.refusal(rule.hedge) is None
 
     def bounded_doubt_ns(self, doubt_ns: int) -> int:
         """Return the doubt, at most as long as the hedge leg's venue can take to prove an order."""

@@ -350,8 +350,13 @@ def _close_shortfall(book: Book, net: NetTarget, side: Side, free: Decimal, resu
     refusal = book.refusal(net.leg_id)
     if refusal is not None and refusal.side is not side:
         refusal = None
+    making = isinstance(net.style, Making)
+    if refusal is not None and refusal.reject_class is RejectClass.POST_ONLY and not making:
+        # What was refused would have made; this takes.
+        refusal = None
     if refusal is not None and book.now_ns < refusal.retry_ts_ns:
-        result.hold(refusal_hold(net.leg_id, "", refusal), by_price=False)
+        # A price that runs away turns it into a taking.
+        result.hold(refusal_hold(net.leg_id, "", refusal), by_price=making)
         return
     if book.config.sessions and _is_closed(book, net.leg_id, "", result):
         return

@@ -95,6 +95,9 @@ def _is_slept_through(book: Book, quote: Quote) -> bool:
     bid, ask = quote.bid, quote.ask
     if before is None or quote.ts_ns < before.ts_ns or bid is None or ask is None or not is_sane_quote(quote):
         return False
+    if before.bid is None or before.ask is None:
+        # What was promised while a side was missing says nothing of a whole market.
+        return False
     for wake in book.target.wake_prices or ():
         if book.legs[wake.leg_id].instrument.id == quote.instrument_id and not wake.spans(quote):
             return False

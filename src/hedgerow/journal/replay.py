@@ -17,6 +17,10 @@ from hedgerow.model.ids import BookId
 PROGRESS_EVERY = 10_000
 
 
+class NotInJournal(Exception):
+    """What was asked for is not in the journal, which is sound."""
+
+
 class Verified(msgspec.Struct, frozen=True):
     """A journal whose every record is in its place, unchanged and readable."""
 
@@ -68,11 +72,18 @@ def export(path: Path, out: BinaryIO, after_seq: int = 0, book_id: BookId | None
 
     Raises:
         JournalError: as `verify` says; the lines before the damage are written.
+        NotInJournal: it ends before `after_seq`, or has nothing of the book.
         OSError: `out` cannot be written.
     """
     encode = msgspec.json.Encoder().encode
     store = SqliteStore(path, read_only=True)
     try:
+        if after_seq > store.last_seq:
+            raise NotInJournal(f"{path} ends at record {store.last_seq}; there is no record {after_seq}")
+        if book_id is not None:
+            known = store.book_ids(store.last_seq)
+            if book_id not in known:
+                raise NotInJournal(f"{path} has no book {book_id}; there is {', '.join(known) or 'none'}")
         lines = 0
         for record in store.turns(after_seq, book_id):
             line = Exported(record.seq, record.epoch, record.version, record.hash.hex(), msgspec.Raw(record.body))

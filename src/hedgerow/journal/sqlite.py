@@ -654,8 +654,8 @@ class SqliteStore:
         words = " ".join(str(error).split())
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return JournalLocked(
-                f"{self.name} is in use by another process; stop that one (`hedgerow status` shows it),"
-                " or use another state folder"
+                f"{self.name} is in use by another process; stop that one (`hedgerow status` shows a node;"
+                " `journal verify`, `journal export` and `status` have it while they read), or use another state folder"
             )
         if code == sqlite3.SQLITE_FULL:
             return JournalFull(f"{self.name} {what}: the disk is full; free disk space, then start again")

@@ -23,7 +23,9 @@ QUEUE_LEN_MAX = 65_536
 GROUP_LEN_MAX = 4_096
 # `flush` leaves more than so many turns, and a disk whose commits take longer than this, to the thread.
 FLUSH_LEN_MAX = 64
-FLUSH_NS_MAX = 1_000_000
+FLUSH_NS_MAX = 2_000_000
+# One commit in so many counts: a disk that was slow once is quick again.
+COMMITS_COUNTED = 8
 
 
 class JournalWriter:
@@ -60,7 +62,7 @@ class JournalWriter:
         "One for each time that the thread is to look; put after what it is to find."
         self._is_closing = False
         self._commit_ns = 0
-        "How long the slowest of the latest commits took."
+        "How long the latest commits took, on average."
         self._room = threading.Event()
         self._was_low = store.is_low
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -201,7 +203,7 @@ class JournalWriter:
         self.durable_seq = store.write(
             [item for item in group if type(item) is tuple], [item for item in group if isinstance(item, Snapshot)]
         )
-        self._commit_ns = max(time.monotonic_ns() - started_ns, self._commit_ns * 7 // 8)
+        self._commit_ns += (time.monotonic_ns() - started_ns - self._commit_ns) // COMMITS_COUNTED
         self._room.set()
         if store.is_low and not self._was_low:
             self._was_low = True

@@ -49,6 +49,8 @@ from hedgerow.venues.gateway import Gateway
 BACKLOG_MAX = 256
 # Large enough to cost nothing, small enough that a start folds few turns: a second's worth of recovery, by far.
 SNAPSHOT_EVERY_TURNS = 2_000
+QUIET_SNAPSHOTS = 10
+"A quiet book's snapshot is renewed when it is this many times as many turns of the journal old."
 # A submit that waited this part of its lease does not leave: the lease runs from its decision.
 LEASE_PART = 2
 # A detail in the journal is a sentence, not a dump.
@@ -105,6 +107,7 @@ class _Running:
         gateways: Mapping[LegId, Gateway],
         doors: Mapping[LegId, Dispatch],
         refused: Callable[[OrderRejected], None],
+        turns_since_snapshot: int,
     ) -> None:
         self.book = book
         self.gateways = gateways
@@ -113,7 +116,9 @@ class _Running:
         "Takes the event of a submit that never left."
         self.timer: Timer | None = None
         self.armed_ns = 0
-        self.turns_since_snapshot = 0
+        self.turns_since_snapshot = turns_since_snapshot
+        self.snapshot_seq = 0
+        "Of the latest snapshot that this run saved."
 
 
 class Cycle:
@@ -149,10 +154,22 @@ class Cycle:
         self.is_broken = False
         "A book broke, or the journal did: nothing is stepped any more."
 
-    def add(self, book: Book, gateways: Mapping[LegId, Gateway], doors: Mapping[LegId, Dispatch]) -> None:
-        """Take a book whose first event, `BookStarted`, is about to be delivered."""
+    def add(
+        self,
+        book: Book,
+        gateways: Mapping[LegId, Gateway],
+        doors: Mapping[LegId, Dispatch],
+        turns_since_snapshot: int = 0,
+    ) -> None:
+        """Take a book whose first event, `BookStarted`, is about to be delivered.
+
+        Args:
+            turns_since_snapshot: how many turns of earlier runs the next start would have to fold.
+        """
         book_id = book.config.book_id
-        self._running[book_id] = _Running(book, gateways, doors, lambda event: self.deliver(book_id, event))
+        self._running[book_id] = _Running(
+            book, gateways, doors, lambda event: self.deliver(book_id, event), turns_since_snapshot
+        )
 
     @property
     def backlog_len(self) -> int:
@@ -284,8 +301,16 @@ class Cycle:
         self._pending.append(_Pending(seq, turn))
         running.turns_since_snapshot += 1
         if running.turns_since_snapshot >= self._snapshot_every_turns:
-            running.turns_since_snapshot = 0
-            self._journal.save_snapshot(turn.book_id, _encode_state(running.book.state))
+            self._save_snapshot(running, seq)
+            # A start reads from the oldest of the latest snapshots on: that of a quiet book must not stay far behind.
+            for other in self._running.values():
+                if seq - other.snapshot_seq >= self._snapshot_every_turns * QUIET_SNAPSHOTS:
+                    self._save_snapshot(other, seq)
+
+    def _save_snapshot(self, running: _Running, seq: int) -> None:
+        running.turns_since_snapshot = 0
+        running.snapshot_seq = seq
+        self._journal.save_snapshot(running.book.config.book_id, _encode_state(running.book.state))
 
     def _arm(self, running: _Running) -> None:
         due_ns = next_due_ns(running.book)

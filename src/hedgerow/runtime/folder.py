@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 STATE_FOLDER = ".hedgerow"
@@ -12,22 +14,35 @@ SOCKET_FILE = "api.sock"
 
 # A Unix socket's path must fit in `sockaddr_un`: 108 bytes on Linux, 104 on macOS, with the closing zero.
 SOCKET_PATH_MAX = 103
+# Linux names the open folders of a process here: a short way to a long path.
+OPEN_FOLDERS = Path("/proc/self/fd")
 
 
 class PathTooLong(Exception):
-    """The socket of a state folder would have a path that no socket can have."""
+    """A socket has a path by which it can be neither made nor reached here."""
 
 
 def socket_path(state: Path) -> Path:
-    """Return where the API of a state folder listens, as short as it can be written.
+    """Return where the API of a state folder listens."""
+    return (state / SOCKET_FILE).absolute()
+
+
+@contextmanager
+def socket_address(path: Path) -> Iterator[str]:
+    """Yield a name of a socket that is short enough to bind it or connect to it by, wherever this process stands.
 
     Raises:
-        PathTooLong: even so it is too long.
+        PathTooLong: there is none.
+        OSError: its folder cannot be opened.
     """
-    path = (state / SOCKET_FILE).absolute()
-    if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
-        return path
-    near = Path(os.path.relpath(path))
-    if len(os.fsencode(near)) <= SOCKET_PATH_MAX:
-        return near
-    raise PathTooLong(f"{path} has more than {SOCKET_PATH_MAX} bytes")
+    for name in (str(path), os.path.relpath(path)):
+        if len(os.fsencode(name)) <= SOCKET_PATH_MAX:
+            yield name
+            return
+    if not OPEN_FOLDERS.is_dir():
+        raise PathTooLong(f"{path} has more than {SOCKET_PATH_MAX} bytes")
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield str(OPEN_FOLDERS / str(folder) / path.name)
+    finally:
+        os.close(folder)

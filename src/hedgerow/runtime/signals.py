@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +19,8 @@ from hedgerow.model.ids import BookId
 from hedgerow.strategies import takes_signals
 
 POLL_S = 0.5
+# Clocks of machines that keep time differ by less.
+AHEAD_MAX_NS = 1_000_000_000
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -43,7 +45,7 @@ def read_signal(line: str, line_no: int, books: Mapping[BookId, Book], now_ns: i
     The request id comes from the line's number and text: read again after a restart, a file signals nothing twice.
 
     Raises:
-        BadSignal: not a time, or a book that does not run here or takes no signals.
+        BadSignal: not a time, one that is still to come, or a book that does not run here or takes no signals.
     """
     words = line.split()
     if len(words) < 2:
@@ -60,34 +62,63 @@ def read_signal(line: str, line_no: int, books: Mapping[BookId, Book], now_ns: i
     config = books[book_id].config
     if not takes_signals(config):
         raise BadSignal(f"{book_id} is a {config.policy} that enters without signals")
-    request_id = f"signals:{line_no}:{hashlib.sha256(line.encode()).hexdigest()[:12]}"
     made_ts_ns = (made - _EPOCH) // timedelta(microseconds=1) * 1_000
+    if made_ts_ns > now_ns + AHEAD_MAX_NS:
+        # Taken, it would be newer than every signal until then.
+        raise BadSignal(f"{words[0]} is still to come by the node's clock; Z is for UTC, another zone is +02:00")
+    request_id = f"signals:{line_no}:{hashlib.sha256(line.encode()).hexdigest()[:12]}"
     detail = " ".join(words[2:]) or "enter"
     command = OperatorCommanded(now_ns, Action.SIGNAL, "signals file", request_id, False, detail, made_ts_ns)
     return book_id, command
 
 
+class _Tail:
+    """What a growing file has that is new. One that was cut or replaced is read from its beginning."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._inode = 0
+        self.line_no = 0
+
+    def is_anew(self) -> bool:
+        """Return whether the file is another one than it was, or shorter, and begin with it if so. Raises OSError."""
+        found = self._path.stat()
+        is_anew = self._offset > 0 and (found.st_ino != self._inode or found.st_size < self._offset)
+        if is_anew:
+            self._offset = self.line_no = 0
+        self._inode = found.st_ino
+        return is_anew
+
+    def lines(self) -> Iterator[str]:
+        """Yield each line that ended since, without its end; `line_no` is its number, from 1. Raises OSError."""
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            text = file.read()
+        *ended, _ = text.split(b"\n")
+        for raw in ended:
+            self._offset += len(raw) + 1
+            self.line_no += 1
+            yield raw.decode("utf-8", "replace").strip()
+
+
 async def follow_signals(path: Path, node: Books, note: Callable[[str], None]) -> None:
     """Tell each complete line of a growing file to its book, until canceled. A line that is no signal is noted."""
-    offset = line_no = 0
+    tail, told = _Tail(path), ""
     while True:
         try:
-            with path.open("rb") as file:
-                file.seek(offset)
-                text = file.read()
+            if tail.is_anew():
+                note(f"signals   {path}: it was cut or replaced; read from its beginning")
+            for line in tail.lines():
+                if not line or line.startswith("#"):
+                    continue
+                try:
+                    node.operate(*read_signal(line, tail.line_no, node.books, node.now_ns()))
+                except BadSignal as problem:
+                    note(f"signals   {path}:{tail.line_no}: {problem}")
+            told = ""
         except OSError as error:
-            note(f"signals   {path}: {error.strerror}; read again in {POLL_S} s")
-            text = b""
-        for raw in text.splitlines(keepends=True):
-            if not raw.endswith(b"\n"):
-                break
-            offset += len(raw)
-            line_no += 1
-            line = raw.decode("utf-8", "replace").strip()
-            if not line or line.startswith("#"):
-                continue
-            try:
-                node.operate(*read_signal(line, line_no, node.books, node.now_ns()))
-            except BadSignal as problem:
-                note(f"signals   {path}:{line_no}: {problem}")
+            if told != str(error):
+                note(f"signals   {path}: {error.strerror}; read again every {POLL_S} s")
+            told = str(error)
         await asyncio.sleep(POLL_S)

@@ -24,8 +24,8 @@ from hedgerow.model.ids import BookId, LegId
 from hedgerow.model.instrument import Instrument
 from hedgerow.runtime.cycle import Cycle
 from hedgerow.runtime.dispatch import Dispatch
-from hedgerow.runtime.node import recover
 from hedgerow.runtime.portfolio import is_limited
+from hedgerow.runtime.recovery import recover
 from hedgerow.sim.faults import Fault
 from hedgerow.venues.gateway import Deliver, Gateway, Request
 
@@ -210,7 +210,8 @@ class Engine:
         """
         world = self._world
         self.store = SqliteStore(self._connection)
-        recovered = {plot.tag: recover(self.store, world.current_config(plot)) for plot in world.plots}
+        configs = [world.current_config(plot) for plot in world.plots]
+        recovered = dict(zip((plot.tag for plot in world.plots), recover(self.store, configs), strict=True))
         self.books = {plot.config.book_id: recovered[plot.tag].book for plot in world.plots}
         if world.rng.randrange(COMPARE_ONE_IN) == 0:
             self.compare_with_journal()
@@ -223,7 +224,7 @@ class Engine:
         self.writer = writer = SimWriter(self, world, self.store)
         self.cycle = Cycle(self.clock, writer, self._look_up, self, SNAPSHOT_EVERY_TURNS)
         for plot in world.plots:
-            self._open(plot)
+            self._open(plot, recovered[plot.tag].turns)
         for plot in world.plots:
             config = world.current_config(plot)
             self.cycle.deliver(
@@ -240,12 +241,13 @@ class Engine:
         self.cycle.tell_portfolio()
         self.clock.call_at(self.clock.now_ns() + NS_PER_S, self._tell_portfolio)
 
-    def _open(self, plot: Plot) -> None:
+    def _open(self, plot: Plot, turns_since_snapshot: int) -> None:
         book = self.books[plot.config.book_id]
         lines = self._world.lines[plot.tag]
         seat = Seat(self, plot, book)
         gateways: dict[LegId, Gateway] = {leg_id: SimGateway(seat, line) for leg_id, line in lines.items()}
-        self.cycle.add(book, gateways, {leg_id: Dispatch(self.clock, self._world.budget) for leg_id in gateways})
+        doors = {leg_id: Dispatch(self.clock, self._world.budget) for leg_id in gateways}
+        self.cycle.add(book, gateways, doors, turns_since_snapshot)
         for leg in plot.config.legs:
             if not leg.found:
                 gateways[leg.id].start(leg.id, lines[leg.id].instrument, lambda *_: None)

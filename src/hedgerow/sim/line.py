@@ -682,7 +682,11 @@ class Line:
         """The filters are others now; engines hear of it later."""
         self.instrument = instrument
         self._oracle.legs[self.leg_id] = instrument
-        self._later(delay_ns, self._tell, InstrumentChanged, instrument)
+        self._later(delay_ns, self._tell_filters)
+
+    def _tell_filters(self) -> None:
+        """What is read of the filters is what they are then: of two changes, the earlier is never told last."""
+        self._tell(InstrumentChanged, self.instrument)
 
     def tell_position_mode(self, agrees: bool) -> None:
         self._tell(PositionModeRead, self.leg_id, agrees, "" if agrees else "the account is in hedge mode")

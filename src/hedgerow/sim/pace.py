@@ -85,9 +85,10 @@ class Pace:
         order = self._orders.get(order_id)
         if order is None:
             return ""
-        if what == "OrderRejected" or (what == "OrderReported" and event["status"] != "open"):
+        is_open = what == "OrderReported" and event["status"] == "open"
+        if what == "OrderRejected" or (what == "OrderReported" and not is_open):
             self._open.discard(order_id)
-        if what not in ("OrderAccepted", "OrderRejected", "FillReceived"):
+        if what not in ("OrderAccepted", "OrderRejected", "FillReceived") and not is_open:
             return ""
         row = self._refusals.setdefault(order.key, deque(maxlen=REFUSALS_MAX))
         if what != "OrderRejected":

@@ -204,6 +204,16 @@ def _open_errors(params: CarryParams) -> list[ParamError]:
     if params.exit_basis_bps_max is not None and basis is not None and params.exit_basis_bps_max >= basis:
         help_ = "use less than entry_basis_bps_min"
         errors.append(ParamError("exit_basis_bps_max", "what is entered would be unwound at once", help_))
+    withdraw, exit_basis = params.withdraw_basis_bps, params.exit_basis_bps_max
+    if withdraw is not None and exit_basis is not None and exit_basis >= withdraw:
+        problem = (
+            f"{exit_basis} is not below withdraw_basis_bps {withdraw}: a resting entry would be unwound as it fills"
+        )
+        errors.append(ParamError("exit_basis_bps_max", problem, "exit < withdraw < entry: use less"))
+    deepest_bps = (params.ladder_levels - 1) * params.ladder_step_bps
+    if deepest_bps >= ONE / BPS:
+        problem = f"{params.ladder_levels} levels of {params.ladder_step_bps} bps reach down to a price of nothing"
+        errors.append(ParamError("ladder_step_bps", problem, "use a smaller step, or fewer levels"))
     exit_carry = params.exit_carry_bps_per_day_max
     for key in ("entry_funding_bps_per_day_min", "entry_carry_bps_per_day_min"):
         entry_min: Decimal | None = getattr(params, key)
@@ -278,7 +288,7 @@ class Carry:
         memory = remembered(book.state.memory)
         is_hedged = book.is_hedged
         net, memory, hedge_wake_ns = self._hedge(book, memory, is_hedged)
-        reason = hedge_reason(book, self._futures, is_level=is_hedged)
+        reason = hedge_reason(book, self._futures, is_level=book.is_level)
         standing = {order.slot: order for order in book.working(self._spot)}
         exits = self._exit(book, reason, standing)
         if self._params.mode is CarryMode.CLOSE:
@@ -362,16 +372,15 @@ class Carry:
             is_known = unmet.reason is HoldReason.NO_SIGNAL
             return self._unmet_promise(book) if standing is None and is_known else None
         basis_bps = self._entry_basis_bps(book)
-        if basis_bps is None:
-            return each.promise
-        return together(each.promise, basis_stays_above(*self._watched(book), basis_bps))
+        promise = together(each.promise, self._exit_promise(book))
+        return promise if basis_bps is None else together(promise, basis_stays_above(*self._watched(book), basis_bps))
 
     def _unmet_promise(self, book: Book) -> Promise:
         """Inside which prices the conditions of an entry stay unmet. Funding and loans are no matter of quotes."""
-        basis_bps = self._entry_basis_bps(book)
-        if self._funding_unmet(book) is not None or basis_bps is None:
+        if self._funding_unmet(book) is not None or self._is_income_gone(book):
             return ()
-        return basis_stays_below(*self._watched(book), basis_bps)
+        basis_bps = self._params.exit_basis_bps_max if self._unwinding(book) else self._entry_basis_bps(book)
+        return () if basis_bps is None else basis_stays_below(*self._watched(book), basis_bps)
 
     def _watched(self, book: Book) -> tuple[LegId, LegId, tuple[Quote | None, Quote | None]]:
         return self._futures, self._spot, (book.quote(self._futures), book.quote(self._spot))
@@ -429,7 +438,17 @@ class Carry:
             if _is_below(prices, basis_min):
                 numbers = (("basis_bps", _shown(_basis_bps(prices))), ("basis_bps_min", str(basis_min)))
                 return Reason(HoldReason.NO_SIGNAL, numbers)
-        return self._funding_unmet(book) or self._carry_unmet(book)
+        return self._funding_unmet(book) or self._carry_unmet(book) or self._unwinding(book)
+
+    def _unwinding(self, book: Book) -> Reason | None:
+        """Why what is entered would be unwound at once, or None."""
+        if not self._exits or self._exit_unmet(book) is not None:
+            return None
+        prices = self._taking_prices(book, Side.BUY)
+        basis = "unknown" if prices is None else _shown(_basis_bps(prices))
+        return Reason(
+            HoldReason.NO_SIGNAL, (("would_unwind", "at once"), ("basis_bps", basis), *self._told_income(book))
+        )
 
     def _funding_unmet(self, book: Book) -> Reason | None:
         """Why funding and loans alone rule an entry out, whatever the basis is, or None."""
@@ -524,7 +543,7 @@ class Carry:
         if memory.goal_net_qty is None:
             numbers = (("made_ts_ns", str(memory.signal_ts_ns)), ("age_s_max", str(self._params.signal_age_s_max)))
             return None, memory, Reason(HoldReason.STALE_SIGNAL, numbers), None
-        return memory.goal_net_qty, memory, None, wake_ns
+        return min(max_net_qty, memory.goal_net_qty), memory, None, wake_ns
 
     def _refused(self, book: Book) -> Reason | None:
         """Why the core lets no entry pass; until it does, a signal is not used up."""
@@ -585,8 +604,7 @@ class Carry:
         numbers: tuple[tuple[str, str], ...] = ()
         carry_max, basis_max = self._params.exit_carry_bps_per_day_max, self._params.exit_basis_bps_max
         if carry_max is not None:
-            income = self._income_bps(book)
-            if income is not None and income <= carry_max:
+            if self._is_income_gone(book):
                 return None
             numbers = (*self._told_income(book), ("carry_bps_per_day_max", str(carry_max)))
         if basis_max is not None:
@@ -597,6 +615,11 @@ class Carry:
                 return None
             numbers = (("basis_bps", _shown(_basis_bps(prices))), ("basis_bps_max", str(basis_max)), *numbers)
         return Reason(HoldReason.NO_SIGNAL, numbers)
+
+    def _is_income_gone(self, book: Book) -> bool:
+        """Whether funding and loans alone say that what is held is to be unwound."""
+        carry_max, income = self._params.exit_carry_bps_per_day_max, self._income_bps(book)
+        return carry_max is not None and income is not None and income <= carry_max
 
     def _why_not(self, book: Book, closes: bool, held: Decimal, unmet: Reason | None) -> tuple[Hold, ...]:
         """In close mode, why nothing is being sold; in open mode keeping the position is the wish."""

@@ -110,7 +110,7 @@ class Mirror:
 
     def target(self, book: Book) -> Target:
         nets = (NetTarget(self._hedge, book.hedge_target(), self._taking, Role.HEDGE),)
-        is_hedged = book.is_hedged
+        is_hedged = book.is_level
         force_close_ns = None
         if not is_hedged:
             force_close_ns = book.open_since_ns() + self._force_close_ns

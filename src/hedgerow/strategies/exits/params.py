@@ -113,6 +113,10 @@ def check(config: BookConfig, params: ExitsParams) -> list[ParamError]:
     if params.scale_out_rate is not None and profit is not None and params.scale_out_rate >= profit:
         problem = f"{params.scale_out_rate} is not below take_profit_rate {profit}, which closes all of it"
         errors.append(ParamError("scale_out_rate", problem, "use less than take_profit_rate"))
+    begins = params.trailing_from_rate
+    if params.trailing_rate is not None and profit is not None and begins >= profit:
+        problem = f"{begins} is not below take_profit_rate {profit}: trailing would never begin"
+        errors.append(ParamError("trailing_from_rate", problem, "use less, or take_profit_rate: none"))
     back, back_loss = params.buy_back_rate, params.buy_back_loss_rate
     if back is not None and back >= 1:
         errors.append(ParamError("buy_back_rate", f"{back} is no profit", "use less than 1, e.g. 0.2"))

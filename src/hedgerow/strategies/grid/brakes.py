@@ -93,7 +93,7 @@ def _measures(look: Look, full_qty: Decimal) -> list[Measure]:
     found = []
     if params.inventory_throttle is not None or params.inventory_gate is not None:
         bounds = params.inventory_throttle, params.inventory_gate
-        found.append(Measure("inventory", HoldReason.INVENTORY_LIMIT, held / full_qty, *bounds))
+        found.append(Measure("inventory", HoldReason.INVENTORY_LIMIT, held / full_qty if full_qty else ZERO, *bounds))
     if params.cost_throttle_bps is not None or params.cost_gate_bps is not None:
         found.append(_cost(look))
     if params.volatility_throttle_bps is not None or params.volatility_gate_bps is not None:

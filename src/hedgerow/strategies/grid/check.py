@@ -13,8 +13,8 @@ from hedgerow.model.instrument import Instrument, InstrumentKind
 from hedgerow.model.numbers import BPS
 from hedgerow.model.order import Side
 from hedgerow.strategies.grid.brakes import stops_below
-from hedgerow.strategies.grid.levels import Ladder, Misfit, frame_of, shown, spacing_of, worst_cases
-from hedgerow.strategies.grid.params import Direction, GridParams, Progression
+from hedgerow.strategies.grid.levels import Frame, Ladder, Misfit, frame_of, shown, spacing_of, worst_cases
+from hedgerow.strategies.grid.params import LEVELS_MIN, Direction, GridParams, Progression
 from hedgerow.strategies.params import ParamError
 from hedgerow.strategies.quoting import hedge_errors
 
@@ -111,13 +111,35 @@ def _brake_errors(params: GridParams) -> list[ParamError]:
         if value is not None and value > params.budget:
             problem = f"{value} is more than the budget {params.budget}"
             errors.append(ParamError(key, problem, "the stop must come before the money is gone"))
-    edge = params.low if stops_below(params) else params.high
-    if params.stop_price is not None and edge is not None:
-        is_inside = params.stop_price >= edge if stops_below(params) else params.stop_price <= edge
-        if is_inside:
-            problem = f"{params.stop_price} does not lie beyond the range, which ends at {edge}"
-            errors.append(ParamError("stop_price", problem, "inside, it would close what the ladder holds"))
     return errors
+
+
+def _stop_errors(params: GridParams, frame: Frame) -> list[ParamError]:
+    """Whether `stop_price` lies where the market comes to when it has left the range on the losing side."""
+    ends = _ends(params, frame)
+    if params.stop_price is None or ends is None:
+        return []
+    below = stops_below(params)
+    edge = ends[0] if below else ends[1]
+    if params.stop_price < edge if below else params.stop_price > edge:
+        return []
+    problem = f"{params.stop_price} does not lie beyond the range, which ends at {shown(edge)}"
+    where = {
+        Direction.LONG_ONLY: f"below support: use less than {shown(edge)}",
+        Direction.SHORT_ONLY: f"above resistance: use more than {shown(edge)}",
+        Direction.NEUTRAL: f"outside: use less than {shown(ends[0])}, or more than {shown(ends[1])}",
+    }[params.direction]
+    return [ParamError("stop_price", problem, where)]
+
+
+def _ends(params: GridParams, frame: Frame) -> tuple[Decimal, Decimal] | None:
+    """Support and resistance, as far as the config alone says where they are."""
+    if params.low is not None:
+        return params.low, params.high or frame.rung(frame.count)
+    if params.center is None or params.width_bps is None:
+        return None
+    half = params.center * params.width_bps * BPS / 2
+    return params.center - half, params.center + half
 
 
 def _ladder_errors(params: GridParams, instrument: Instrument) -> list[ParamError]:
@@ -127,6 +149,14 @@ def _ladder_errors(params: GridParams, instrument: Instrument) -> list[ParamErro
     except Misfit as misfit:
         return [ParamError(misfit.key, misfit.problem, misfit.help)]
     assert frame is not None, params
+    errors = _stop_errors(params, frame)
+    if frame.count < LEVELS_MIN:
+        problem = f"a spacing of {params.spacing_bps} bps leaves room for {frame.count} level"
+        errors.append(
+            ParamError("spacing_bps", problem, f"a grid has at least {LEVELS_MIN}: use less, or a wider range")
+        )
+    if errors:
+        return errors
     follows = params.low is None and params.center is None
     ladder = Ladder(params, _smooth(instrument) if follows else instrument, frame)
     levels = (*ladder.buys, *ladder.sells)
@@ -144,6 +174,13 @@ def _ladder_errors(params: GridParams, instrument: Instrument) -> list[ParamErro
                 most = f" to {instrument.max_qty}" if instrument.max_qty is not None else ""
                 help_ = f"{instrument.id} takes from {least}{most}: change the money, or the number of levels"
                 return [ParamError(_size_key(params, "budget"), problem, help_)]
+        largest = params.max_net_qty
+        if largest is not None and not any(
+            instrument.is_orderable(min(level.qty, largest), level.entry_price) for level in levels
+        ):
+            least = min(instrument.smallest_qty(level.entry_price) for level in levels)
+            problem = f"{largest} is less than one order, so that no entry could ever leave"
+            return [ParamError("max_net_qty", problem, f"{instrument.id} takes from {least}")]
     fees_bps = params.fee_bps * 2
     spacing = spacing_of(params, params.usual_atr_bps)
     if spacing is None:

@@ -211,6 +211,11 @@ def frame_of(params: GridParams, price: Decimal | None, atr_bps: Decimal | None)
         if is_arithmetic:
             return Frame(low, (high - low) / params.levels, params.levels, True)
         return Frame(low, ((high / low).ln() / params.levels).exp() - 1, params.levels)
+    least_bps = spacing_of(params, params.usual_atr_bps)
+    if high is not None and least_bps is not None and spacing_bps > least_bps:
+        # A spacing that follows the market grows no wider than the range: one level to enter, and one to exit.
+        widest_bps = (high - low) / ((low + high) / 2 if is_arithmetic else low) / BPS
+        spacing_bps = max(least_bps, min(spacing_bps, widest_bps.quantize(CENT, ROUND_FLOOR)))
     ratio = spacing_bps * BPS
     if is_arithmetic:
         middle = (low + high) / 2 if high is not None else low

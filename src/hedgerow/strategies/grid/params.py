@@ -10,6 +10,9 @@ import msgspec
 from hedgerow.model.words import Word
 from hedgerow.strategies.params import Param
 
+# What one level sells, no other one may buy back: that is no ladder.
+LEVELS_MIN = 2
+
 
 class Direction(Word):
     LONG_ONLY = "long_only"
@@ -84,7 +87,8 @@ class GridParams(msgspec.Struct, frozen=True, kw_only=True):
 
     progression: Annotated[Progression, Param("How levels follow one another.")] = Progression.GEOMETRIC
     levels: Annotated[
-        int | None, Param("How many levels; with a spacing as well, they must fit into the range.", min=1, max=500)
+        int | None,
+        Param("How many levels; with a spacing as well, they must fit into the range.", min=LEVELS_MIN, max=500),
     ] = None
     spacing_bps: Annotated[
         Decimal | None,

@@ -89,4 +89,4 @@ class Grid:
             return (), None
         book = look.book
         net = NetTarget(self._hedge, book.hedge_target(), self._taking, Role.HEDGE)
-        return (net,), hedge_reason(book, self._hedge, is_level=book.is_hedged)
+        return (net,), hedge_reason(book, self._hedge, is_level=book.is_level)

@@ -85,6 +85,10 @@ class PairLeg:
             return None
         return quote.bid if self.side is Side.BUY else quote.ask
 
+    def is_stopped_by(self, paid: Decimal, price: Decimal) -> bool:
+        """Whether what is opened at `paid` would be stopped at once by a market in which closing it gets `price`."""
+        return self._stop_factor is not None and (paid * self._stop_factor - price) * self.side.sign >= 0
+
     def is_stopped(self, book: Book) -> bool:
         price, stop = self.closing_price(book), self.stop_price(book)
         return price is not None and stop is not None and (stop - price) * self.side.sign >= 0

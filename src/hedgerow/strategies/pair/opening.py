@@ -46,6 +46,12 @@ class Opening:
                 spread_bps = ((quote.ask - quote.bid) / (quote.bid * BPS)).quantize(SHOWN_BPS)
                 shown = (("leg", str(leg.id)), ("spread_bps", str(spread_bps)), ("spread_bps_max", str(most)))
                 return Reason(HoldReason.NO_SIGNAL, shown)
+            paid, closing = (quote.ask, quote.bid) if leg.side is Side.BUY else (quote.bid, quote.ask)
+            if leg.is_stopped_by(paid, closing):
+                # Round after round would be stopped as soon as it stands.
+                spread_bps = ((quote.ask - quote.bid) / (quote.bid * BPS)).quantize(SHOWN_BPS)
+                limit = ("stop_loss_bps", str(self._params.stop_loss_bps))
+                return Reason(HoldReason.NO_SIGNAL, (("leg", str(leg.id)), ("spread_bps", str(spread_bps)), limit))
         assert long.ask is not None, long
         assert short.bid is not None, short
         basis_min = self._params.entry_basis_bps_min

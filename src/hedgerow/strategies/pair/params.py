@@ -117,7 +117,7 @@ def check(config: BookConfig, params: PairParams) -> list[ParamError]:
     if short.kind is InstrumentKind.SPOT:
         help_ = "use a perpetual or a margin account for the short leg"
         errors.append(ParamError("hedge", f"{short.id} is spot and cannot be sold short", help_))
-    return errors + _size_errors(params, long, short) + _limit_errors(config, params)
+    return errors + _size_errors(params, long, short) + _limit_errors(config, params) + _time_errors(params)
 
 
 def _size_errors(params: PairParams, long: Instrument, short: Instrument) -> list[ParamError]:
@@ -143,6 +143,15 @@ def _limit_errors(config: BookConfig, params: PairParams) -> list[ParamError]:
         for key, limit in limits.items()
         if params.notional is not None and limit is not None and params.notional > limit
     ]
+
+
+def _time_errors(params: PairParams) -> list[ParamError]:
+    """Return whether a round is left enough time to open: both limits count from its first fill on."""
+    hold_s, open_s = params.max_hold_s, params.open_timeout_s
+    if hold_s is None or hold_s > open_s:
+        return []
+    problem = f"{hold_s} is not above open_timeout_s {open_s}: a round would be closed while it still opens"
+    return [ParamError("max_hold_s", problem, f"use more than {open_s}, or a shorter open_timeout_s")]
 
 
 def takes_signals(params: PairParams) -> bool:
