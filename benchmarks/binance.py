@@ -2,7 +2,9 @@
 
 Ours is the product itself, `hedgerow run`, with the turn on disk in between; the other is ccxt.pro, `watch_my_trades`
 to `create_order` with its throttle off, which keeps no record. Each is a process of its own, reaches the emulator over
-TLS on loopback, and is measured there, by one clock.
+TLS on loopback, and is measured there, by one clock, where the encrypted bytes leave and come.
+
+Beside it, how long a frame of the private stream takes from its bytes to its events, by itself.
 
 `python -m benchmarks.binance CLIENT SAMPLES` measures one of them and prints one JSON object.
 """
@@ -28,7 +30,8 @@ from tests.judges.environment import Unavailable, judges_python
 
 ROOT = Path(__file__).parents[1]
 SAMPLES, QUICK_SAMPLES, WARM_UP = 400, 60, 20
-GOAL_P50_MS, GOAL_RATIO = 1.0, 1 / 3
+GOAL_P50_MS, GOAL_RATIO, GOAL_FRAME_US = 1.0, 1 / 3, 10.0
+FRAMES, FRAMES_QUICK = 50_000, 5_000
 FILL_QTY = Decimal("0.01")
 BID, ASK, LEAD_QTY = "60000", "60010", "10"
 # Binance takes 300 orders in ten seconds; the next fill comes once the last hedge is settled, and not sooner than that.
@@ -51,6 +54,23 @@ books:
 risk: {{max_notional: 100000000, max_residual: 1000000, orders_per_s: 1000}}
 """
 
+# A lead order that is filled in part, as each product tells it. Source: Binance docs, "Payload: Order Update" of spot,
+# "Event: Order Update" of USD-M, with every field that they show.
+SPOT_FRAME = (
+    '{"subscriptionId":0,"event":{"e":"executionReport","E":1799405658658,"s":"BTCUSDT","c":"hr-bench-1-1","S":"BUY",'
+    '"o":"LIMIT_MAKER","f":"GTC","q":"10.00000000","p":"60000.00000000","P":"0.00000000","F":"0.00000000","g":-1,"C":"",'
+    '"x":"TRADE","X":"PARTIALLY_FILLED","r":"NONE","i":4293153,"l":"0.01000000","z":"0.02000000","L":"60000.00000000",'
+    '"n":"0.00001000","N":"BTC","T":1799405658657,"t":77517,"v":3,"I":8641984,"w":false,"m":true,"M":true,'
+    '"O":1799405658657,"Z":"1200.00000000","Y":"600.00000000","Q":"0.00000000","W":1799405658657,"V":"NONE"}}'
+)
+UM_FRAME = (
+    '{"e":"ORDER_TRADE_UPDATE","E":1768879465651,"T":1768879465650,"o":{"s":"BTCUSDT","c":"hr-bench-1-2","S":"SELL",'
+    '"o":"MARKET","f":"GTC","q":"0.010","p":"0","ap":"60000.0","sp":"0","x":"TRADE","X":"FILLED","i":8886774,"l":"0.010",'
+    '"z":"0.010","L":"60000.0","N":"USDT","n":"0.24000000","T":1768879465650,"t":41,"b":"0","a":"0","m":false,"R":false,'
+    '"wt":"CONTRACT_PRICE","ot":"MARKET","ps":"BOTH","cp":false,"pP":false,"si":0,"ss":0,"rp":"0","V":"EXPIRE_MAKER",'
+    '"pm":"NONE","gtd":0,"er":"0"}}'
+)
+
 
 class Measured(msgspec.Struct, frozen=True):
     """One client's run."""
@@ -59,12 +79,13 @@ class Measured(msgspec.Struct, frozen=True):
 
 
 def run(quick: bool, samples: int = 0) -> Sequence[Number | Skipped]:
-    """Measure both, ours first."""
+    """Measure what a frame takes, then both clients, ours first."""
     count = samples or (QUICK_SAMPLES if quick else SAMPLES)
     ours = _measured("hedgerow", count)
     what = "fill frame to hedge bytes on the socket, Binance's emulator"
     durable, bare = f"{what}, turn durable between", f"{what}, ccxt.pro without throttle, nothing durable"
     numbers: list[Number | Skipped] = [
+        *frames(FRAMES_QUICK if quick else FRAMES),
         at_most("binance/p50", durable, "ms", statistics.median(ours), GOAL_P50_MS),
         at_most("binance/p99", durable, "ms", _p99(ours)),
     ]
@@ -82,6 +103,46 @@ def run(quick: bool, samples: int = 0) -> Sequence[Number | Skipped]:
     ]
 
 
+def frames(count: int) -> list[Number]:
+    """Measure how long the frame of a fill takes from its bytes to its events."""
+    from hedgerow.venues.wire.binance.frames import private_frame, told
+    from hedgerow.venues.wire.binance.kinds import Product
+
+    numbers = []
+    for product, text in ((Product.SPOT, SPOT_FRAME), (Product.UM, UM_FRAME)):
+        raw, seen, took_ns = text.encode(), _watch(product), []
+        for number in range(count):
+            started_ns = time.perf_counter_ns()
+            events = told(private_frame(raw), seen, number)
+            took_ns.append(time.perf_counter_ns() - started_ns)
+            assert len(events) == 2, events
+        what = f"frame of a fill to its events, {product.value}"
+        numbers.append(
+            at_most(f"binance/frame/{product.value}", what, "µs", statistics.median(took_ns) / 1e3, GOAL_FRAME_US)
+        )
+    return numbers
+
+
+def _watch(product: Any) -> Any:
+    from hedgerow.model.ids import AccountId, LegId, VenueId
+    from hedgerow.model.instrument import FeeCurrency, Instrument
+    from hedgerow.venues.wire.binance.kinds import INSTRUMENT_KINDS, Watch, instrument_id
+
+    venue_id = VenueId("binance")
+    instrument = Instrument(
+        instrument_id(venue_id, "BTCUSDT", product),
+        venue_id,
+        INSTRUMENT_KINDS[product],
+        "BTC",
+        "USDT",
+        Decimal("0.1"),
+        Decimal("0.001"),
+        Decimal("0.001"),
+        fee_currency=FeeCurrency.QUOTE if product.is_futures else FeeCurrency.RECEIVED,
+    )
+    return Watch(AccountId("binance/main"), LegId("lead"), instrument, "BTCUSDT", product)
+
+
 def _measured(client: str, count: int) -> tuple[float, ...]:
     return run_module("benchmarks.binance", [client, str(count)], Measured).samples_ms
 
@@ -91,33 +152,53 @@ def _p99(samples: Sequence[float]) -> float:
 
 
 class Sockets:
-    """Notes when a lead fill is written to a socket, and when the first bytes of a hedge are read from one."""
+    """Notes when a lead fill is written to a socket, and when the first bytes of a hedge were read from one.
+
+    Both are the encrypted bytes: what the emulator itself needs before and after is nobody's time.
+    """
 
     def __init__(self) -> None:
         self.filled_ns = 0
         self.hedged = asyncio.Event()
         self.hedged_ns = 0
+        self._is_filling = False
+        self._read_ns = 0
 
     def watch(self) -> None:
-        """Stand between the emulator's code and aiohttp, in this process."""
+        """Stand around TLS, in this process: outside of it are the times, inside is what they are times of."""
+        from asyncio.selector_events import _SelectorSocketTransport as Transport
+        from asyncio.sslproto import SSLProtocol
+
         from aiohttp import web
         from aiohttp.web_protocol import RequestHandler
 
-        send, read = web.WebSocketResponse.send_str, RequestHandler.data_received
+        send, write = web.WebSocketResponse.send_str, Transport.write
+        decrypt, read = SSLProtocol.buffer_updated, RequestHandler.data_received
 
         async def send_str(socket: web.WebSocketResponse, text: str, compress: int | None = None) -> None:
-            if '"e":"executionReport"' in text and '"x":"TRADE"' in text:
-                self.filled_ns = time.perf_counter_ns()
+            # A frame of this size is encrypted and written before anything else is.
+            self._is_filling = '"e":"executionReport"' in text and '"x":"TRADE"' in text
             await send(socket, text, compress)
+
+        def written(transport: Any, data: Any) -> None:
+            if self._is_filling:
+                self._is_filling, self.filled_ns = False, time.perf_counter_ns()
+            write(transport, data)
+
+        def buffer_updated(tls: SSLProtocol, size: int) -> None:
+            self._read_ns = time.perf_counter_ns()
+            decrypt(tls, size)
 
         def data_received(handler: RequestHandler[Any], data: bytes) -> None:
             if data.startswith(b"POST ") and b"/fapi/v1/order" in data[:64]:
-                self.hedged_ns = time.perf_counter_ns()
+                self.hedged_ns = self._read_ns
                 self.hedged.set()
             read(handler, data)
 
         web.WebSocketResponse.send_str = send_str  # type: ignore[method-assign]
         RequestHandler.data_received = data_received  # type: ignore[method-assign]
+        Transport.write = written
+        SSLProtocol.buffer_updated = buffer_updated
 
 
 async def measure(client: str, count: int, folder: Path) -> tuple[float, ...]:

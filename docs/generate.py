@@ -223,8 +223,24 @@ def faults() -> str:
 def mutants() -> str:
     from hedgerow.sim.mutants import MUTANTS
 
-    rows = [(f"`{mutant.name}`", mutant.row, mutant.sentence) for mutant in MUTANTS.values()]
-    return f"{len(rows)} mutants.\n\n" + table(("mutant", "row", "the mistake"), rows)
+    rows = [
+        (f"`{mutant.name}`", ", ".join(mutant.rows), mutant.sentence, " and ".join(mutant.found_by))
+        for mutant in MUTANTS.values()
+    ]
+    return f"{len(rows)} mutants.\n\n" + table(("mutant", "rows", "the mistake", "found by"), rows)
+
+
+def told_rows() -> str:
+    from hedgerow.sim.mutants import MUTANTS, all_told
+
+    rows = []
+    for row, told in sorted(all_told().items(), key=lambda each: ("GMCPEA".index(each[0][0]), int(each[0][1:]))):
+        names = "<br>".join(f"`{name.removesuffix('.txt')}`" for name in told)
+        killed = [
+            f"`{mutant.name}`" for mutant in MUTANTS.values() if row in mutant.rows and set(told) & set(mutant.told)
+        ]
+        rows.append((row, names, "<br>".join(killed)))
+    return table(("row", "told by", "mutants that it kills"), rows)
 
 
 def emulator_faults() -> str:
@@ -244,6 +260,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "errors": errors,
     "faults": faults,
     "mutants": mutants,
+    "told-rows": told_rows,
     "emulator-faults": emulator_faults,
 }
 

@@ -147,6 +147,21 @@ def test_a_system_that_cannot_name_long_paths_says_so(tmp_path: Path, monkeypatc
     assert refused.value.code == "HR-204"
 
 
+def test_a_folder_with_other_things_is_not_closed_to_others(tmp_path: Path) -> None:
+    """`--state /tmp` must not close /tmp; one that anybody may write is no place for a socket."""
+    (tmp_path / "theirs").touch()
+    tmp_path.chmod(0o755)
+    bind(tmp_path).close()
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
+
+    tmp_path.chmod(0o1777)
+    with pytest.raises(SocketUnusable, match="others can write there; name a folder of its own") as refused:
+        bind(tmp_path)
+    assert refused.value.code == "HR-205"
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o1777
+    tmp_path.chmod(0o700)
+
+
 def test_the_socket_of_a_dead_node_is_replaced(tmp_path: Path) -> None:
     """A killed process cannot clean up after itself."""
     dead = socket.socket(socket.AF_UNIX)

@@ -76,8 +76,9 @@ def test_each_fill_on_the_socket_is_hedged_on_the_socket(monkeypatch: pytest.Mon
     monkeypatch.setattr(binance, "judges_python", no_judges)
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{ROOT / 'src'}")
 
-    p50, p99, skipped = binance.run(quick=True, samples=5)
+    spot_frame, um_frame, p50, p99, skipped = binance.run(quick=True, samples=5)
 
+    assert (spot_frame.name, um_frame.name) == ("binance/frame/spot", "binance/frame/um")
     assert (p50.name, p99.name, skipped) == ("binance/p50", "binance/p99", Skipped("binance/ccxt", "not here"))
     assert isinstance(p50, Number)
     assert p50.value > 0

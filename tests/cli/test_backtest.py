@@ -38,6 +38,41 @@ def test_a_backtest_says_what_it_came_to(capsys: Captured) -> None:
     assert {"report.html", "result.json", "fills.csv"} <= {path.name for path in Path("out").iterdir()}
 
 
+def test_bars_tell_their_speed_in_time_of_the_market(capsys: Captured) -> None:
+    """A book is looked at between two bars as well, so that rows a second alone would say little."""
+    rows = [f"{1_700_000_000 + 60 * at},60000,60010,59990,60000,5" for at in range(5)]
+    Path("bars.csv").write_text("\n".join(["time,open,high,low,close,volume", *rows]))
+    assert run(["backtest", "grid.yaml", "--data", "a=bars.csv"]) == 0
+    assert " s of market a second)" in capsys.readouterr().err
+
+
+REAL = """
+accounts:
+  bin/spot: {venue: binance, kind: spot, mode: live, key: "env:K", secret: "env:S"}
+books:
+  btc:
+    policy: grid
+    legs: {lead: {account: bin/spot, symbol: BTCUSDT}}
+    budget: 10000
+    low: 59850
+    high: 60150
+    levels: 5
+"""
+
+
+def test_real_accounts_say_what_they_own_and_pay(capsys: Captured) -> None:
+    """A backtest asks no venue: without a balance nothing could fill, and without fees everything pays."""
+    Path("real.yaml").write_text(REAL)
+    asked = ["backtest", "real.yaml", "--data", "bin=a.ticks"]
+    assert run(asked) == 78
+    told = capsys.readouterr().err
+    assert "nothing says what bin/spot can pay with, and a backtest asks no venue" in told
+    assert "`balance: {USDT: 20000}`" in told
+    Path("real.yaml").write_text(REAL.replace("mode: live", "mode: live, balance: {USDT: 20000}"))
+    assert run(asked) == 0
+    assert "bin/spot pays no fees here" in capsys.readouterr().err
+
+
 def test_the_same_backtest_gives_the_same_bytes(capsys: Captured) -> None:
     """Same config, data and seed, same JSON; another seed is another one; and so it is when each row is stepped."""
     results = []
@@ -61,7 +96,21 @@ def test_the_same_backtest_gives_the_same_bytes(capsys: Captured) -> None:
         (["backtest", "grid.yaml", "--data", "a=none.ticks"], 66, "none.ticks"),
         (["backtest", "grid.yaml", "--data", "a=empty.csv"], 65, "empty.csv"),
         (["backtest", "grid.yaml", "--data", "a=one.ticks"], 65, "a backtest needs 2"),
+        (["backtest", "grid.yaml", "--data", "a=none.ticks", "--out", "a.ticks"], 66, "a.ticks: cannot be made"),
+        (["backtest", "grid.yaml", "--data", "a=none.ticks", "--out", "a.ticks/x"], 66, "name another --out"),
         (["sweep", "grid.yaml", "--data", "a=a.ticks"], 2, "no values were given"),
+        (
+            ["sweep", "grid.yaml", "--data", "a=none.ticks", "--set", "levels=4,5", "--out", "no/heat.html"],
+            66,
+            "no/heat.html: cannot be written",
+        ),
+        (
+            ["sweep", "grid.yaml", "--data", "a=a.ticks", "--set", "nogrid.levels=4,5"],
+            2,
+            "begin with btc, grid, risk or timing",
+        ),
+        (["sweep", "grid.yaml", "--data", "a=a.ticks", "--set", "levels=1..5:0"], 2, "see `hedgerow sweep --help`"),
+        (["sweep", "two.yaml", "--data", "a=a.ticks", "--set", "grid.levels=4,5"], 2, "name btc or more"),
         (["sweep", "grid.yaml", "--data", "a=a.ticks", "--set", "levels"], 2, "this is not KEY=VALUES"),
         (["sweep", "grid.yaml", "--data", "a=a.ticks", "--set", "levles=1,2"], 2, "did you mean 'levels'?"),
         (["sweep", "grid.yaml", "--data", "a=a.ticks", "--set", "gird.levels=1,2"], 2, "there is no 'gird'"),
@@ -77,6 +126,7 @@ def test_what_cannot_be_run_is_told_in_a_line(
 ) -> None:
     """Place, remedy and the documented exit code, and no traceback."""
     Path("empty.csv").write_text("")
+    Path("two.yaml").write_text(f"{GRID}{GRID[GRID.index('  btc:') :].replace('  btc:', '  more:')}")
     one = np.array([1], np.int64)
     write_ticks(Path("one.ticks"), tick=_TENTH, step=_TENTH, quotes=Quotes.top(one, one, one + 1, one, one))
     capsys.readouterr()

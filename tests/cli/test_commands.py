@@ -46,7 +46,10 @@ def test_every_command_has_its_help(capsys: Captured) -> None:
         (["freeze", "b1"], 5, "HR-201", "start one with `hedgerow run CONFIG`"),
         (["journal", "verify"], 66, "HR-301", "there is no journal"),
         (["journal", "export", "--json"], 2, "HR-002", "--out FILE"),
-        (["status", "--state", "x" * 300], 78, "HR-204", "more than 103 bytes"),
+        (["status", "--state", "x" * 300], 78, "HR-204", "too long for this disk"),
+        (["freeze", "--all", "--state", "x" * 300], 78, "HR-204", "use a shorter --state"),
+        (["status", "--state", "x" * 200], 5, "HR-201", "no node runs in xxx"),
+        (["journal", "export", "--after", "-5"], 2, "HR-002", "-5"),
         (["scenario", "nofile"], 66, "HR-402", "there is no file nofile"),
     ],
 )
@@ -220,7 +223,9 @@ def test_the_same_request_id_acts_once(capsys: Captured, tmp_path: Path) -> None
     capsys.readouterr()
 
 
-def test_flatten_shows_its_plan_and_ends_flat(capsys: Captured, tmp_path: Path) -> None:
+def test_flatten_shows_its_plan_and_ends_flat(
+    capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A book without a position is verified at the venues, then frozen."""
     desk = filled_desk()
     for leg_id in desk.config.legs:
@@ -229,11 +234,17 @@ def test_flatten_shows_its_plan_and_ends_flat(capsys: Captured, tmp_path: Path) 
     with served(desk, tmp_path / ".hedgerow") as node:
         assert run(["flatten", "b1"]) == 2
         assert node.operated == []
-        assert run(["flatten", "b1", "--yes"]) == 0
+        assert run(["flatten", "b1", "--yes", "--request-id", "nightly"]) == 0
 
-    told = capsys.readouterr()
-    assert "plan, reduce-only" in told.err
-    assert "b1 is now FROZEN (hedgerow resume b1)" in told.out
+        told = capsys.readouterr()
+        assert "plan, reduce-only" in told.err
+        assert "b1 is now FROZEN (hedgerow resume b1)" in told.out
+
+        # Asked again, it has happened: there is nothing to wait for.
+        monkeypatch.setattr("hedgerow.cli.operate.time.sleep", lambda _: pytest.fail("it waits"))
+        assert run(["flatten", "b1", "--yes", "--request-id", "nightly"]) == 0
+        assert len(node.operated) == 1
+    capsys.readouterr()
 
 
 def test_flatten_that_leaves_something_says_what(capsys: Captured, tmp_path: Path) -> None:
@@ -284,6 +295,17 @@ def test_an_interrupted_wait_says_that_the_node_goes_on(
     assert "b1 goes on flattening without this command" in capsys.readouterr().err
 
 
+def test_a_folder_that_was_deleted_is_named(capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell that stands in a folder that is gone is common after a clean-up."""
+    nowhere = tmp_path / "nowhere"
+    nowhere.mkdir()
+    monkeypatch.chdir(nowhere)
+    nowhere.rmdir()
+
+    assert run(["status"]) == 66
+    assert "HR-402 the current folder was deleted; go to another folder" in capsys.readouterr().err
+
+
 def test_signal_reaches_the_policy(capsys: Captured, tmp_path: Path) -> None:
     """An operator's entry is journaled like every other event."""
     with served(filled_desk(), tmp_path / ".hedgerow") as node:
@@ -307,6 +329,17 @@ def test_the_journal_is_verified_and_exported(capsys: Captured, tmp_path: Path) 
     assert json.loads(capsys.readouterr().out)["records"] == records
     assert len((tmp_path / "turns.jsonl").read_text(encoding="utf-8").splitlines()) == records
     assert run(["journal", "export", "--out", "no/such/place"]) == 66
+    for place in (path, Path(f"{path}-wal"), Path(f"{path}.anchor")):
+        assert run(["journal", "export", "--out", str(place)]) == 2
+        assert f"HR-406 {place} is a journal, or belongs to one" in capsys.readouterr().err
+    (tmp_path / "copy").write_bytes(path.read_bytes())
+    assert run(["journal", "export", "--out", "copy"]) == 2
+    capsys.readouterr()
+    assert run(["journal", "export", "--after", "99999"]) == 2
+    assert f"ends at record {records}; there is no record 99999" in capsys.readouterr().err
+    assert run(["journal", "export", "--book", "nobody"]) == 2
+    assert "has no book nobody; there is b1" in capsys.readouterr().err
+    assert run(["journal", "export", "--after", str(records), "--out", "none.jsonl"]) == 0
     if Path("/dev/full").exists():
         assert run(["journal", "export", "--out", "/dev/full"]) == 74
         assert "HR-305 /dev/full: No space left on device" in capsys.readouterr().err
@@ -422,7 +455,7 @@ def test_torture_runs_seeds_and_traces_one(capsys: Captured) -> None:
         (["run", str(ROOT / "examples" / "carry-tape.yaml"), "--tape", "sopt=."], 78, "did you mean 'spot'?"),
         (["run", str(ROOT / "examples" / "mirror.yaml"), "--speed", "0"], 2, "--speed"),
         (["run", "none.yaml", "--tape", "spot=a", "--tape", "spot=b"], 2, "venue spot has the tape a already"),
-        (["run", str(ROOT / "examples" / "mirror.yaml"), "--state", "x" * 200], 78, "HR-204"),
+        (["run", str(ROOT / "examples" / "mirror.yaml"), "--state", "x" * 300], 78, "HR-204"),
         (["run", str(ROOT / "examples" / "mirror.yaml"), "--state", "/dev/null/st"], 74, "/dev/null is no folder"),
     ],
 )

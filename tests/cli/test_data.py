@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -51,6 +52,17 @@ def test_data_for_programs(capsys: Captured) -> None:
     assert run(["data", "ls", "q.ticks", "--json"]) == 0
     (file,) = json.loads(capsys.readouterr().out)["files"]
     assert [gap["row"] for gap in file["gaps"]] == [3] and file == body["file"]
+
+
+def test_a_full_disk_names_the_file_that_was_to_be_made(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is that of --out, and of nothing else."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("hedgerow.market.importing.import_files", full)
+    assert run(["data", "import", "q.csv", "--out", "q.ticks"]) == 74
+    assert "HR-305 q.ticks: no space left on the disk" in capsys.readouterr().err
 
 
 def test_an_empty_folder_is_no_error(capsys: Captured) -> None:

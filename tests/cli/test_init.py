@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -28,6 +29,21 @@ def test_a_template_is_a_right_config(name: str, tmp_path: Path, capsys: pytest.
     assert lines[0] == "# yaml-language-server: $schema=./hedgerow.schema.json"
     assert f"hedgerow config check {path}" in "\n".join(lines) or f"hedgerow run {path}" in "\n".join(lines)
     assert json.loads((tmp_path / "hedgerow.schema.json").read_text(encoding="utf-8"))["type"] == "object"
+
+
+def test_a_full_disk_is_told_as_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another place on the same disk would not help."""
+
+    def full(path: Path, *_: object, **__: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_text", full)
+
+    assert run(["init", str(tmp_path / "my.yaml"), "--template", "grid"]) == 74
+    assert "HR-305" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

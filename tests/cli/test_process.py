@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import signal
 import stat
@@ -13,7 +15,9 @@ import pytest
 
 from hedgerow.api.codes import CODES
 from hedgerow.cli.errors import Failed, crash_into, told
+from hedgerow.core.commands import Mode
 from hedgerow.journal import errors
+from tests.api.running import filled_desk, served
 
 PROGRAM = "from hedgerow.cli import main; main()"
 
@@ -69,6 +73,67 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     process.stderr.close()
 
 
+def unread(*arguments: str, cwd: Path) -> int:
+    """Run a command whose results and notes nobody reads, and return its exit code."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ran = subprocess.run(
+            [sys.executable, "-c", PROGRAM, *arguments],
+            stdout=writing,
+            stderr=writing,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            cwd=cwd,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    return ran.returncode
+
+
+def test_a_halt_that_nobody_reads_halts_all_the_same(tmp_path: Path) -> None:
+    """`hedgerow halt --all --yes 2>&1 | grep -q …`, or a terminal that is gone: what was asked for is done."""
+    with served(filled_desk(), tmp_path / ".hedgerow") as node:
+        assert unread("halt", "--all", "--yes", cwd=tmp_path) == 0
+        assert node.desk.book.mode is Mode.HALTED
+
+
+def test_an_exit_code_is_the_same_when_nobody_reads(tmp_path: Path) -> None:
+    """A health check in a pipe is a health check."""
+    assert unread("status", cwd=tmp_path) == 5
+    with served(filled_desk(), tmp_path / ".hedgerow"):
+        assert unread("flatten", "b1", "--yes", "--timeout", "0", cwd=tmp_path) == 6
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_notes_that_do_not_fit_stop_nothing(tmp_path: Path) -> None:
+    """A log on a full disk must not keep a kill switch from working."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    with served(filled_desk(), tmp_path / ".hedgerow") as node, open("/dev/full", "w", encoding="utf-8") as full:
+        command = [sys.executable, "-c", PROGRAM, "halt", "--all", "--yes"]
+        nowhere = subprocess.DEVNULL
+        ran = subprocess.run(command, stdout=nowhere, stderr=full, env=environment, cwd=tmp_path, check=False)
+        assert ran.returncode == 0
+        assert node.desk.book.mode is Mode.HALTED
+
+
+def test_a_terminal_of_another_encoding_gets_what_it_can_show(tmp_path: Path) -> None:
+    """Text is escaped; JSON is UTF-8 wherever it goes."""
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "PYTHONIOENCODING": "ascii",
+    }
+    for arguments in (["init", "--template", "nö"], ["status", "--state", "nö", "--json"]):
+        ran = subprocess.run(
+            [sys.executable, "-c", PROGRAM, *arguments], capture_output=True, env=environment, cwd=tmp_path, check=False
+        )
+        assert ran.returncode in (2, 5)
+        assert b"Traceback" not in ran.stderr and b"HR-001" not in ran.stderr
+        assert b"n\\xf6" in ran.stderr
+        if ran.stdout:
+            assert "nö" in json.loads(ran.stdout)["detail"]
+
+
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
 def test_what_the_shell_closed_is_filled(closed: str) -> None:
     """Else the first file that is opened, which may be the journal, would get what is printed."""
@@ -115,6 +180,14 @@ def test_an_interrupt_is_told_and_exits_130(capsys: pytest.CaptureFixture[str]) 
     """Ctrl-C is the user's, not a failure."""
     assert told(KeyboardInterrupt(), ["status"]) == 128 + signal.SIGINT
     assert capsys.readouterr().err == "hedgerow: interrupted\n"
+
+
+def test_what_may_not_be_opened_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """A closed folder is no bug of ours."""
+    error = PermissionError(errno.EACCES, os.strerror(errno.EACCES), "closed/x.yaml")
+
+    assert told(error, ["init"]) == 66
+    assert capsys.readouterr().err.startswith("hedgerow: HR-402 closed/x.yaml: permission denied; check its path")
 
 
 def test_a_bug_leaves_a_crash_report_without_secrets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

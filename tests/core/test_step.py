@@ -463,6 +463,7 @@ def test_a_failed_read_is_unknown_not_empty() -> None:
             made.tell(ReadFailed(made.now_ns, leg_id, kind, "HTTP 500"))
 
     commands = made.wait(20 * S)
+    made.quote_all()
 
     assert submits(commands) == []
     assert holds(made)["lead/entry"] is HoldReason.RECONCILING

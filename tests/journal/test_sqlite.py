@@ -290,6 +290,19 @@ def test_a_second_store_in_the_same_process_is_refused(path: Path) -> None:
     opened(path).close()
 
 
+def test_a_journal_in_a_closed_place_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a read-only backup SQLite can make no file beside it; one that was closed in order needs none."""
+    started(path).close()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    before = sorted(path.parent.iterdir())
+
+    store = SqliteStore(path, read_only=True)
+
+    assert store.last_seq >= 0
+    assert sorted(path.parent.iterdir()) == before
+    store.close()
+
+
 def test_all_files_are_the_owners_alone(path: Path) -> None:
     """The log and the small files are as private as the journal."""
     store = SqliteStore(path, ballast_bytes=1 << 20)

@@ -10,6 +10,7 @@ from types import TracebackType
 from hedgerow.core.events import Event
 from hedgerow.emulators.binance.control import Trade
 from hedgerow.emulators.binance.customers import DEFAULT_KEY, DEFAULT_SECRET
+from hedgerow.emulators.binance.customers import Kind as Customers
 from hedgerow.emulators.binance.faults import Fault, Injected
 from hedgerow.emulators.binance.orders import Product
 from hedgerow.emulators.binance.server import Emulator
@@ -21,8 +22,9 @@ from hedgerow.venues.ccxt_account import CcxtAccount, Keys
 from hedgerow.venues.ccxt_gateway import Cadence, CcxtGateway
 from hedgerow.venues.wire.ccxt.rows import Kind
 from tests.venues.contract import LEG
+from tests.venues.emulated_bookings import EmulatedBookings
 
-QUICK = Cadence(ask_s=0.05, quote_s=0.2, wait_s_max=0.1, silent_s=0.2)
+QUICK = Cadence(ask_s=0.05, quote_s=0.2, wait_s_max=0.1, silent_s=0.2, funding_s=0.1)
 PATIENCE_S = 20
 BOARDS = {Kind.SPOT: Product.SPOT, Kind.SWAP: Product.USDM}
 
@@ -41,7 +43,7 @@ class CcxtStand:
 
     async def __aenter__(self) -> CcxtStand:
         await self.emulator.start()
-        clock = LoopClock(asyncio.get_running_loop(), origin_now(), self.errors.append)
+        clock = self._clock = LoopClock(asyncio.get_running_loop(), origin_now(), self.errors.append)
         self.account = CcxtAccount(
             AccountId("there/main"),
             "binance",
@@ -53,8 +55,9 @@ class CcxtStand:
         )
         await self.account.open()
         self.instrument: Instrument = self.account.market("BTC/USDT").instrument
-        self.gateway = CcxtGateway(self.account, QUICK)
-        self.gateway.start(LEG, self.instrument, self._deliver)
+        kind = Customers.SPOT if self._kind is Kind.SPOT else Customers.USDM
+        self._bookings = EmulatedBookings(self.emulator, kind, self._board, borrows=False)
+        await self.come_back(clock.now_ns())
         board = self.emulator.venue.floor.boards[self._board, "BTCUSDT"]
         quote = board.exchange.quote(board.id)
         self.bid, self.ask = quote.bids[0][0], quote.asks[0][0]
@@ -68,6 +71,28 @@ class CcxtStand:
         await self.emulator.stop()
         if error is None:
             assert self.errors == []
+
+    async def leave(self) -> None:
+        await self.gateway.stop()
+
+    async def come_back(self, since_ns: int) -> None:
+        self.told.clear()
+        self.gateway = CcxtGateway(self.account, QUICK)
+        self.gateway.start(LEG, self.instrument, self._deliver)
+        self.gateway.catch_up(since_ns)
+
+    def now_ns(self) -> int:
+        return self._clock.now_ns()
+
+    @property
+    def booked(self) -> int | None:
+        return self._bookings.count
+
+    async def book(self) -> None:
+        await self._bookings.book()
+
+    async def book_past(self, count: int) -> None:
+        self._bookings.book_past(count)
 
     def _deliver(self, leg_id: LegId, event: Event) -> None:
         assert leg_id == LEG, event

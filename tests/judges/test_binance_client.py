@@ -377,3 +377,98 @@ def test_futures_streams(lab: Lab, kind: str, place: str) -> None:
         assert [(each.X, float(each.z)) for each in updates] == [("NEW", 0.0), ("PARTIALLY_FILLED", 0.2)]
 
     lab.run(story())
+
+
+# kind -> how the client calls what is done with a conditional order, and where the id of one to query is told.
+CONDITIONAL = {
+    "usdm": (
+        "new_algo_order",
+        "query_algo_order",
+        "current_all_algo_open_orders",
+        "query_all_algo_orders",
+        "cancel_algo_order",
+        "cancel_all_algo_open_orders",
+    ),
+    "portfolio": (
+        "new_um_algo_order",
+        "query_current_um_open_algo_order",
+        "query_all_current_um_open_algo_orders",
+        "query_um_algo_order_history",
+        "cancel_um_algo_order",
+        "cancel_all_um_algo_open_orders",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", CONDITIONAL)
+def test_conditional_orders_of_futures_in_the_clients_types(lab: Lab, kind: str) -> None:
+    """Placed, found, listed, canceled one and all; and one that trades."""
+
+    async def story() -> None:
+        trader = Trader(lab, kind)
+        place, find, list_open, history, cancel, cancel_all = (getattr(trader.rest, name) for name in CONDITIONAL[kind])
+        stop = {**BTC, "algo_type": "CONDITIONAL", "side": "BUY", "type": "STOP_MARKET", "quantity": 0.1}
+        placed = [
+            await trader.ask(place, **stop, trigger_price=price, client_algo_id=f"judge-{price}")
+            for price in (60_100, 61_000, 62_000, 63_000)
+        ]
+        found = await trader.ask(find, algo_id=placed[0].algo_id)
+        lab.trade("usdm", "60100", "0.001", "BUY")
+        await trader.ask(cancel, algo_id=placed[1].algo_id)
+        listed = await trader.ask(list_open, **BTC)
+        await trader.ask(cancel_all, **BTC)
+        ended = {row.algo_id: row.algo_status for row in await trader.ask(history, **BTC)}
+
+        assert (found.algo_status, float(found.trigger_price)) == ("NEW", 60_100)
+        assert [row.algo_id for row in listed] == [row.algo_id for row in placed[2:]]
+        assert [ended[row.algo_id] for row in placed] == ["FINISHED", "CANCELED", "CANCELED", "CANCELED"]
+        trades = lab.truth(kind, "usdm")["trades"]
+        assert [(trade["client_order_id"], trade["qty"]) for trade in trades] == [("judge-60100", "0.1")]
+
+    lab.run(story())
+
+
+def test_the_stream_tells_of_conditional_orders(lab: Lab) -> None:
+    """In the client's own types: new, triggered, finished. Its portfolio kin has such a type, and does not find it."""
+
+    async def story() -> None:
+        trader = Trader(lab, "usdm")
+        key = (await trader.ask(trader.rest.start_user_data_stream)).listen_key
+        streams = trader.streams("usdm")
+        await streams.create_connection()
+        told: asyncio.Queue[Any] = asyncio.Queue()
+        stream = await streams.user_data(key)
+        stream.on("message", told.put_nowait)
+        stop = {**BTC, "algo_type": "CONDITIONAL", "side": "BUY", "type": "STOP_MARKET", "quantity": 0.1}
+        await trader.ask(trader.rest.new_algo_order, **stop, trigger_price=60_100)
+        lab.trade("usdm", "60100", "0.001", "BUY")
+        updates: list[Any] = []
+        while len(updates) < 3:
+            event = (await told.get()).actual_instance
+            if type(event).__name__ == "AlgoUpdate":
+                updates.append(event.o)
+        await streams.close_connection()
+
+        assert [each.X for each in updates] == ["NEW", "TRIGGERED", "FINISHED"]
+
+    lab.run(story())
+
+
+@pytest.mark.parametrize(("kind", "product"), [each for each in LIVES if each[1] == "spot"], ids=lambda word: word)
+def test_a_stop_of_spot_waits_and_trades(lab: Lab, kind: str, product: str) -> None:
+    """Placed, found while it waits, found when it has traded, in the client's own types."""
+
+    async def story() -> None:
+        trader = Trader(lab, kind)
+        place, find, *_ = (getattr(trader.rest, name) for name in LIVES[kind, product])
+        stop = {**BTC, "side": "BUY", "type": "STOP_LOSS", "quantity": 0.1, "stop_price": 60_100}
+        placed = await trader.ask(place, **stop, new_client_order_id="hr-judge-1-1")
+        waiting = await trader.ask(find, **BTC, orig_client_order_id="hr-judge-1-1")
+        lab.trade("spot", "60100", "0.001", "BUY")
+        done = await trader.ask(find, **BTC, orig_client_order_id="hr-judge-1-1")
+
+        assert placed.order_id == waiting.order_id == done.order_id
+        assert (waiting.status, waiting.is_working, float(waiting.stop_price)) == ("NEW", False, 60_100)
+        assert (done.status, done.is_working) == ("FILLED", True)
+
+    lab.run(story())

@@ -240,8 +240,8 @@ BY_NAME: list[tuple[Product, Ours, str, dict[str, object]]] = [
             {Product.UM: "fapiPrivatePutOrder", Product.PM_UM: "papiPutUmOrder"},
         ),
         (
-            lambda build: build.interest("USDT", SINCE_MS, STAMP),
-            {"asset": "USDT", "startTime": SINCE_MS, "size": 100},
+            lambda build: build.interest("USDT", SINCE_MS, SINCE_MS + 1, 2, STAMP),
+            {"asset": "USDT", "startTime": SINCE_MS, "endTime": SINCE_MS + 1, "current": 2, "size": 100},
             {Product.MARGIN: "sapiGetMarginInterestHistory", Product.PM_MARGIN: "papiGetMarginMarginInterestHistory"},
         ),
         (

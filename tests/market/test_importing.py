@@ -18,7 +18,7 @@ from hedgerow.market.importing import Imported, duration_text, import_files, is_
 from hedgerow.market.rules import VenueRules
 from hedgerow.market.sources import Recipe, found
 from hedgerow.market.tape import Tape, Traded, play
-from hedgerow.market.ticks import NO_ASK, NO_BID, DataError, DataMissing, Kind, TickFile
+from hedgerow.market.ticks import NO_ASK, NO_BID, RATE_STEP, DataError, DataMissing, Kind, TickFile
 from hedgerow.model.ids import InstrumentId, VenueId
 from hedgerow.model.instrument import Instrument, InstrumentKind
 from tests.market.test_tape import SNAPSHOT, depth, ticker, trade, write
@@ -248,7 +248,7 @@ def test_no_digit_is_lost(tmp_path_factory: pytest.TempPathFactory, rows: list[t
         (BARS + "yesterday,1,1,1,1,1\n", "in.csv:2: has 'yesterday' where a time must be"),
         (
             BARS + "".join(f"{1640995200 + at},1,1,1,1,1\n" for at in (0, 60, 120, 150)),
-            "in.csv:5: has a bar that begins 30 s after the one before, where bars are 1 min long",
+            "in.csv:5: has a bar that begins 30 s after the one before, which is no whole number of bars of 1 min",
         ),
         (QUOTES + "1640995200,11,10,1,1\n", "in.csv:2: has a bid of 11 above its ask of 10"),
         (TRADES + "1640995200,11,10,up,1\n", "in.csv:2: has 'up' as side"),
@@ -417,3 +417,105 @@ def test_a_recorded_market_is_kept_level_by_level(tmp_path: Path, venue: str) ->
         row += 1
     assert (row, trades) == (ticks.rows, ticks.trade_rows)
     assert np.all(np.diff(ticks.quotes.ts_ns) >= 0)
+
+
+def told(ticks: TickFile) -> list[tuple[int, Decimal, int]]:
+    """Return (when it was told, rate, when it is paid) of the funding, in s from 2022 on."""
+    start_ns = 1_640_995_200 * 10**9
+    columns = (ticks.funding.ts_ns.tolist(), ticks.funding.rate.tolist(), ticks.funding.due_ns.tolist())
+    return [((ts - start_ns) // 10**9, rate * RATE_STEP, (due - start_ns) // 10**9) for ts, rate, due in zip(*columns, strict=True)]
+
+
+PAID_BARS = "time,open,high,low,close,funding\n"
+
+
+def test_funding_of_bars_is_paid_at_its_row(tmp_path: Path) -> None:
+    """An empty cell tells of none, and the file says for how many times there is some."""
+    rows = [f"2022-01-01T{hour}:00:00Z,1,1,1,1,{rate}\n" for hour, rate in (("00", "0.0001"), ("08", ""), ("16", "-3e-5"))]
+    ticks, notes = imported(source(tmp_path, PAID_BARS + "".join(rows)))
+
+    assert told(ticks) == [(0, D("0.0001"), 0), (57_600, D("-0.00003"), 57_600)]
+    assert notes == ("funding is told for 2 times",)
+
+
+def test_funding_comes_from_a_file_of_its_own(tmp_path: Path) -> None:
+    """A venue's list of what was paid is imported together with prices, also with the names that Binance gives it."""
+    bars = source(tmp_path, BARS + "1640995200000,1,1,1,1,5\n1640998800000,1,1,1,1,5\n")
+    paid = source(tmp_path, "calc_time,funding_interval_hours,last_funding_rate\n1640995200003,8,0.0001\n", "paid.csv")
+
+    ticks, _ = import_files([bars, paid], tmp_path / "out.ticks", UTC)
+
+    assert (ticks.rows, told(ticks)) == (2, [(0, D("0.0001"), 0)])
+    with pytest.raises(DataError, match="would have funding alone; import it together with prices"):
+        import_files([paid], tmp_path / "other.ticks", UTC)
+
+
+def test_a_rate_in_each_row_needs_the_time_at_which_it_is_paid(tmp_path: Path) -> None:
+    """Otherwise it would be paid with each row; with `funding_time`, what changes is kept as it was told."""
+    head = "time,bid,ask,bid_qty,ask_qty,funding_rate,funding_timestamp\n"
+    rows = "".join(
+        f"{1_640_995_200 + at},10,11,1,1,{rate},1640995260\n" for at, rate in ((0, "1e-4"), (1, "1e-4"), (2, "2e-4"))
+    )
+
+    ticks, _ = imported(source(tmp_path, head + rows))
+    assert told(ticks) == [(0, D("0.0001"), 60), (2, D("0.0002"), 60)]
+
+    (tmp_path / "out.ticks").unlink()
+    untold = source(tmp_path, (head + rows).replace("funding_timestamp", "other"))
+    said = problem(untold)
+    assert said.endswith(
+        "in.csv:3: has a funding 1 s after that of row 2, where venues pay once an hour at most; leave the cells between"
+        " empty, or name the column that says when it is paid: funding_time"
+    )
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("5", "has '5' as funding, where a part of the notional must be: 0.0001 is 1 bp"),
+        ("nan", "has 'nan' as funding, where a part of the notional must be: 0.0001 is 1 bp"),
+        ("x", "has 'x' as funding, where a part of the notional must be: 0.0001 is 1 bp"),
+    ],
+)
+def test_a_rate_that_no_venue_pays_is_named_with_its_row(cell: str, said: str, tmp_path: Path) -> None:
+    """A percentage read as a rate would be a fortune."""
+    rows = f"2022-01-01T00:00:00Z,1,1,1,1,\n2022-01-01T08:00:00Z,1,1,1,1,{cell}\n"
+
+    assert problem(source(tmp_path, PAID_BARS + rows)).endswith(f"in.csv:3: {said}")
+
+
+def test_funding_is_not_paid_before_it_is_told(tmp_path: Path) -> None:
+    """A time before the row's own is another column's, or another unit's."""
+    head = "time,open,high,low,close,funding,funding_time\n"
+    rows = "1640995200,1,1,1,1,1e-4,1640995199\n1640998800,1,1,1,1,,\n"
+
+    assert "in.csv:2: has the funding_time 1640995199, which is before the row's own time" in problem(
+        source(tmp_path, head + rows)
+    )
+
+
+def test_mark_price_frames_tell_of_funding(tmp_path: Path) -> None:
+    """Recorded with the receive time at which the rate was seen, once for each change of it."""
+    start_ns = 1_640_995_200 * 10**9
+
+    def mark(at_s: int, rate: str) -> str:
+        due_ms = (1_640_995_200 + 3_600) * 1_000
+        body = f'{{"e":"markPriceUpdate","E":1,"s":"BTCUSDT","p":"10.5","i":"10","P":"10","r":"{rate}","T":{due_ms}}}'
+        return f'{start_ns + at_s * 10**9} {{"stream":"btcusdt@markPrice","data":{body}}}\n'
+
+    def top(at_s: int, number: int) -> str:
+        body = f'{{"u":{number},"s":"BTCUSDT","b":"10","B":"1","a":"11","A":"1"}}'
+        return f'{start_ns + at_s * 10**9} {{"stream":"btcusdt@bookTicker","data":{body}}}\n'
+
+    lines = [mark(0, "0.0001"), top(1, 1), mark(2, "0.0001"), mark(3, "0.00012"), top(4, 2), mark(5, ""), top(6, 3)]
+    ticks, _ = imported(source(tmp_path, "".join(lines), "in.frames"))
+
+    assert told(ticks) == [(0, D("0.0001"), 3_600), (3, D("0.00012"), 3_600)]
+
+
+def test_a_file_without_funding_is_as_it_always_was(tmp_path: Path) -> None:
+    """The table is an addition: files from before it open, and one that has none has no column of it."""
+    ticks, _ = imported(source(tmp_path, BARS + "1640995200,1,1,1,1,5\n1640995260,1,1,1,1,5\n"))
+
+    assert not [column.name for column in ticks.header.columns if column.name.startswith("funding")]
+    assert len(ticks.funding.ts_ns) == 0

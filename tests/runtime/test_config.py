@@ -134,6 +134,10 @@ def test_an_error_shows_its_line_and_its_remedy() -> None:
         ("max_notional: 25000", "max_notional: -1", "greater_than", "greater than 0 (got -1)"),
         ("max_notional: 25000", "max_notional: 10", "contradiction", "no entry could ever leave"),
         ("max_notional: 25000", "max_notionl: 25000", "extra_forbidden", "did you mean 'max_notional'?"),
+        ("max_notional: 25000", "max_order_notional: 10", "contradiction", "no entry could ever leave"),
+        ("max_notional: 25000", "max_notional: 1e15", "beyond", "from 1e-12 to 1e15"),
+        ("    qty: 0.05\n", "    qty: 0.05\n    ratio: -1e-30\n", "beyond", "too small to compute with"),
+        ("max_net_qty: 0.2", "max_net_qty: 0.0000000000001", "param", "too large or too small"),
         ("ack_timeout_ms: 1500", "ack_timeout_ms: 2s", "integer", "write 2000"),
         ("ack_timeout_ms: 1500", "ack_timeout_s: 2", "extra_forbidden", "did you mean 'ack_timeout_ms'?"),
         ("ack_timeout_ms: 1500", "ask_first_ms: 9000", "contradiction", "is above ask_spacing_ms_max 5000"),
@@ -180,6 +184,7 @@ def test_a_mistake_is_told_with_its_remedy(old: str, new: str, kind: str, words:
         ("simA: {instruments: {XYZ-PERP: {tick: 1}}}", "missing", "missing step, multiplier"),
         ("simA: {instruments: {XYZ-PERP: {tick: 1, step: 1}}}", "missing", "missing multiplier"),
         ("simA: {requests_per_s: 10, reserve: 10}", "contradiction", "leaves none for entries"),
+        ("simA: {latency_ms: 1000}", "contradiction", "2000 ms there and back, and after ack_timeout_ms 1500"),
         ("simA: {tape: nowhere.gz}", "missing_tape", "there is no tape /nowhere/nowhere.gz"),
         ("simX: {latency_ms: 1}", "unknown_venue", "no account is at venue 'simX'"),
     ],
@@ -276,6 +281,12 @@ def test_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:
             load(path)
 
 
+@pytest.mark.parametrize(("name", "start"), [("deep.yaml", "a: "), ("deep.toml", "a = ")])
+def test_a_file_nested_too_deeply_is_no_config(name: str, start: str) -> None:
+    """Whatever is in it, it is told in a line."""
+    assert "nested too deeply" in report(start + "[" * 3_000, name)
+
+
 def test_a_tape_named_on_the_command_line_needs_its_venue(tmp_path: Path) -> None:
     """A tape that feeds nothing is a typo."""
     path = tmp_path / "hedgerow.yaml"
@@ -284,7 +295,7 @@ def test_a_tape_named_on_the_command_line_needs_its_venue(tmp_path: Path) -> Non
     tape.touch()
 
     assert load(path, tapes={"simA": tape}).venues[0].tape == tape
-    with pytest.raises(ConfigError, match="there is no venue 'simC'"):
+    with pytest.raises(ConfigError, match="there is no venue 'simC'\n --> the command line\n  help: "):
         load(path, tapes={"simC": tape})
 
 

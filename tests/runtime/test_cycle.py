@@ -63,6 +63,21 @@ def test_nothing_leaves_before_its_turn_is_durable() -> None:
     assert (hedge.role, hedge.qty) == (Role.HEDGE, D("0.05"))
 
 
+def test_a_hedge_need_not_wait_for_what_else_comes_at_the_same_time() -> None:
+    """Its fill is stepped, durable and answered before the next event is looked at."""
+    world = quoting()
+    world.disk.is_stuck = world.disk.is_quick = True
+    sent = len(world.sent)
+
+    world.hit()
+    world.run(200 * MS)
+
+    (hedge,) = [request for request in world.sent[sent:] if isinstance(request, SubmitOrder)]
+    assert (hedge.role, hedge.qty) == (Role.HEDGE, D("0.05"))
+    # The answers to it brought no hedge, and nothing hurries for them.
+    assert world.disk.backlog_len > 0
+
+
 def test_a_submit_that_waited_for_the_disk_past_half_its_lease_does_not_leave() -> None:
     """The lease runs from the decision: the venue could take it later than the book believes possible."""
     world = quoting()
@@ -155,6 +170,23 @@ def test_a_journal_that_is_about_to_fail_stops_entries_and_nothing_else() -> Non
     assert world.book.in_slot(LEAD, "entry") is None
     assert any(isinstance(turn.event, JournalFailed) for _, turn in world.turns)
     assert world.held(LEAD) + world.held(HEDGE) == 0
+
+
+def test_a_broken_journal_leaves_no_exit_that_nobody_would_hedge() -> None:
+    """What rests on the lead leg would fill while nobody runs; it is canceled whatever it is for."""
+    world = quoting()
+    world.hit()
+    world.run(5 * S)
+    resting = [order for order in world.book.working(LEAD) if order.slot]
+    assert {order.role for order in resting} == {Role.ENTRY, Role.EXIT}
+    sent = len(world.sent)
+    world.disk.is_broken = True
+
+    world.cycle.deliver(BOOK, OperatorCommanded(world.clock.now_ns(), Action.FREEZE))
+    world.run(S)
+
+    canceled = {request.order_id for request in world.sent[sent:] if isinstance(request, CancelOrder)}
+    assert canceled == {order.id for order in resting}
 
 
 @pytest.mark.parametrize("snapshot_every_turns", [3, 1_000_000])

@@ -14,12 +14,18 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from hedgerow.emulators.binance.conditions import Condition
 from hedgerow.emulators.binance.control import Advance, Filters, Halt, Permissions
-from hedgerow.emulators.binance.customers import DEFAULT_KEY, DEFAULT_SECRET, default_customers
+from hedgerow.emulators.binance.customers import DEFAULT_KEY, DEFAULT_SECRET, Kind, default_customers
+from hedgerow.emulators.binance.desk import Wanted
 from hedgerow.emulators.binance.faults import Fault, Injected
 from hedgerow.emulators.binance.orders import Product
 from hedgerow.emulators.binance.server import Emulator
+from hedgerow.model.ids import AccountId
+from hedgerow.model.order import Side
+from hedgerow.runtime import key_watch
 from hedgerow.runtime.access import NoSecret, secret_of
 from hedgerow.runtime.config import ConfigError, NodeConfig, load_text
 from hedgerow.runtime.live import LiveRefused, VenueUnusable, check_up, guard, run_live
@@ -59,6 +65,8 @@ def config(state: Path, url: str | None, symbol: str = "BTCUSDT", mode: str = "e
 
 
 Prepare = Callable[[Emulator], None]
+# Kept, or the collector may end them half-way.
+WAITING: set[asyncio.Task[None]] = set()
 
 
 def checked(
@@ -143,6 +151,45 @@ def test_hedge_mode_is_refused(tmp_path: Path) -> None:
 
     assert (found.account_id, found.check, found.verdict) == ("binance/usdm", "position mode", Verdict.WRONG)
     assert "one-way" in found.next_step
+
+
+def _isolate(emulator: Emulator) -> None:
+    emulator.venue.desks["main", Kind.USDM, Product.USDM].isolated.add("BTCUSDT")
+
+
+def test_conditional_orders_of_somebody_else_are_told(tmp_path: Path) -> None:
+    """They trade beside the book when their price comes; nothing that a book does shows them before."""
+
+    def prepare(emulator: Emulator) -> None:
+        venue = emulator.venue
+        wanted = Wanted(symbol="BTCUSDT", side=Side.SELL, type="MARKET", time_in_force="GTC", qty=Decimal("0.01"))
+        spot, usdm = venue.desks["main", Kind.SPOT, Product.SPOT], venue.desks["main", Kind.USDM, Product.USDM]
+        spot.place(replace(wanted, type="STOP_LOSS", condition=Condition(Decimal(50_000), is_above=False)))
+        stop = Condition(Decimal(51_000), is_above=False)
+        venue.algos[usdm.account_id].place("STOP_MARKET", wanted, stop, closes_position=False)
+
+    async def work() -> list[Finding]:
+        async with Emulator(is_still=True) as emulator:
+            prepare(emulator)
+            return [finding async for finding in check_up(config(tmp_path, emulator.url))]
+
+    found = {each.account_id: each for each in asyncio.run(work()) if each.check == "conditional orders"}
+
+    assert {each.verdict for each in found.values()} == {Verdict.TOLD}
+    assert found[AccountId("binance/spot")].text.endswith("STOP_LOSS SELL 0.01 at 50000")
+    assert found[AccountId("binance/usdm")].text.endswith("STOP_MARKET SELL 0.01 at 51000")
+
+
+def test_isolated_margin_is_refused(tmp_path: Path) -> None:
+    """There a hedge leg is liquidated while its account has funds."""
+    (found,) = bad(checked(tmp_path, _isolate))
+
+    assert (found.account_id, found.check, found.verdict) == ("binance/usdm", "margin", Verdict.WRONG)
+    assert "isolated margin" in found.text
+    assert "set it to cross" in found.next_step
+    with running(_isolate) as url, pytest.raises(VenueUnusable, match="isolated margin") as refused:
+        run_live(config(tmp_path, url), None, io.StringIO(), io.StringIO(), seconds=1)
+    assert refused.value.verdict is Verdict.WRONG
 
 
 def test_a_wrong_key_and_a_wrong_secret_are_told_apart_from_a_venue_that_is_down(
@@ -244,6 +291,61 @@ def test_a_carry_enters_is_hedged_and_goes_on_after_a_restart(tmp_path: Path) ->
         again = io.StringIO()
         assert run_live(found, None, io.StringIO(), again, seconds=1) == 0
         assert "recover   journal seq 0;" not in again.getvalue()
+
+
+def _once_running(emulator: Emulator, does: Callable[[], None]) -> None:
+    """Do something once both accounts listen: the checks of the start are over then."""
+
+    async def work() -> None:
+        def listening() -> int:
+            return sum(bool(each.users or each.subscriptions) for each in emulator.venue.streams.connections)
+
+        while listening() < 2:  # noqa: ASYNC110 - what is waited for happens inside the emulator, which signals nobody.
+            await asyncio.sleep(0.02)
+        does()
+
+    WAITING.add(asyncio.create_task(work()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (Permissions(account="main", can_withdraw=True), "the key may withdraw"),
+        (Permissions(account="main", can_trade=False), "the key may not trade here"),
+        (Permissions(account="main", is_revoked=True), "the key was refused: 401 -2015"),
+    ],
+    ids=["withdrawals", "no trading", "revoked"],
+)
+def test_a_key_that_changes_while_a_book_runs_freezes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Permissions, words: str
+) -> None:
+    """The checks of the start hold for the start alone: what a key may do is asked again every hour."""
+    monkeypatch.setattr(key_watch, "EVERY_S", 0.5)
+    monkeypatch.setattr(key_watch, "CONFIRM_S", 0)
+    out, err = io.StringIO(), io.StringIO()
+
+    with running(
+        lambda emulator: _once_running(emulator, lambda: _done(emulator.control.set_permissions(change)))
+    ) as url:
+        run_live(config(tmp_path, url), None, out, err, seconds=5)
+
+    assert f"btc frozen: freeze by node:key, binance/spot: {words}" in out.getvalue()
+    assert err.getvalue().count(f"ALARM     binance/spot: {words}") == 1
+
+
+def test_a_key_that_will_lose_its_right_to_trade_is_told_a_week_before(tmp_path: Path) -> None:
+    """Binance lets keys that are bound to no address trade for some months."""
+
+    def prepare(emulator: Emulator) -> None:
+        ends_ms = emulator.clock.now_ms() + 3 * binance_checks.DAY_MS + 60_000
+        emulator.control.set_permissions(Permissions(account="main", trading_ends_ms=ends_ms))
+
+    found = [each for each in checked(tmp_path, prepare) if each.check == "expiry"]
+
+    assert {(each.verdict, each.text) for each in found} == {
+        (Verdict.TOLD, "the key loses its right to trade in 3 day(s)")
+    }
 
 
 # Real money.

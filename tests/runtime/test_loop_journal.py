@@ -36,3 +36,33 @@ def test_a_round_is_durable_right_after_it() -> None:
     assert max(durable) == writer.durable_seq == 3
     assert journal.backlog_len == 0
     assert errors == []
+
+
+def test_a_hedge_does_not_wait_for_the_end_of_its_round_but_only_once_in_each() -> None:
+    """The first is durable at once; a burst is not paid for with a commit each."""
+    store = SqliteStore(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False))
+    store.start_epoch()
+    errors: list[JournalError] = []
+    ready: list[Callable[[], None]] = []
+    durable: list[int] = []
+    writer = JournalWriter(store, durable.append, errors.append)
+    journal = LoopJournal(writer, ready.append, durable.append)
+
+    journal.hurry()
+    assert durable == []
+    journal.append(plain_turn(1))
+    journal.hurry()
+    assert durable == [1]
+    journal.append(plain_turn(2))
+    journal.hurry()
+    assert durable == [1]
+    ready.pop()()
+    assert durable[-1] == 2
+    journal.append(plain_turn(3))
+    journal.hurry()
+    assert durable[-1] == 3
+    ready.pop()()
+    writer.close()
+
+    assert ready == []
+    assert errors == []

@@ -10,16 +10,20 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hedgerow.core.commands import Mode, Turn
-from hedgerow.core.events import Action, OperatorCommanded
+from hedgerow.core.commands import Mode, SubmitOrder, Turn
+from hedgerow.core.events import Action, OperatorCommanded, OrderRejected, RejectClass
 from hedgerow.journal.errors import JournalLocked
 from hedgerow.journal.sqlite import SqliteStore
 from hedgerow.market.tape import TapeError
 from hedgerow.model.ids import BookId
+from hedgerow.runtime import recovery
 from hedgerow.runtime.config import load_text
-from hedgerow.runtime.node import EXIT_DIED, EXIT_DONE, Node, Service, recover, stopped_from
+from hedgerow.runtime.node import EXIT_DIED, EXIT_DONE, EXIT_RESIDUAL, Node, Service, stopped_from
 from hedgerow.runtime.node_config import NodeConfig
+from hedgerow.runtime.recovery import recover
 from hedgerow.runtime.simulated import VenuesForgetful, run_node
+from hedgerow.venues.gateway import Request
+from hedgerow.venues.sim_gateway import SimGateway
 from tests.api.running import filled_desk, write_journal
 from tests.runtime.worlds import CONFIG
 
@@ -48,7 +52,7 @@ class Ran:
         )
         store = SqliteStore(config.journal, read_only=True)
         self.turns = [record.turn for record in store.turns()]
-        self.book = recover(store, config.books[0]).book
+        self.book = recover(store, config.books)[0].book
         store.close()
 
     def operations(self) -> list[tuple[Action, str]]:
@@ -113,8 +117,9 @@ def test_an_operators_halt_is_left_alone(config: NodeConfig) -> None:
     assert again.book.mode is Mode.HALTED
 
 
-def test_a_second_node_on_the_same_journal_is_refused(config: NodeConfig) -> None:
+def test_a_second_node_on_the_same_journal_is_refused(config: NodeConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two engines would hedge every fill twice."""
+    monkeypatch.setattr(recovery, "READERS_S", 0)
     config.state.mkdir()
     store = SqliteStore(config.journal)
 
@@ -235,5 +240,46 @@ def test_a_tape_that_breaks_off_stops_the_node_in_order_and_is_told(config: Node
         Ran(msgspec.structs.replace(config, venues=venues, markets=()), seconds=600)
 
     store = SqliteStore(config.journal, read_only=True)
-    assert not any(recover(store, config.books[0]).book.live.values())
+    assert not any(recover(store, config.books)[0].book.live.values())
     store.close()
+
+
+TWO = (
+    CONFIG
+    + """
+  poor-mirror:
+    policy: mirror
+    tag: poor
+    legs:
+      lead:  {account: simA/second, symbol: BTC-PERP}
+      hedge: {account: simB/poor, symbol: BTC-PERP}
+    qty: 0.05
+    max_net_qty: 0.1
+"""
+).replace(
+    "books:",
+    "  simA/second: {venue: sim, balance: {USD: 50000}}\n  simB/poor: {venue: sim, balance: {USD: 3100}}\nbooks:",
+)
+
+
+def test_a_book_that_cannot_be_hedged_keeps_no_other_book_from_stopping(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hedge that is refused again and again takes all the time of a stop; the exits of the other book must go."""
+    config, send = load_text(TWO, "test.yaml", tmp_path, tmp_path / "state"), SimGateway.send
+
+    def refuse(gateway: SimGateway, request: Request) -> None:
+        if gateway.account_id == "simB/poor" and isinstance(request, SubmitOrder):
+            refused = RejectClass.INSUFFICIENT_MARGIN, "-2019", "Margin is insufficient."
+            gateway._deliver(OrderRejected(gateway._clock.now_ns(), request.order_id, *refused))
+        else:
+            send(gateway, request)
+
+    monkeypatch.setattr(SimGateway, "send", refuse)
+    ran = Ran(config, seconds=20)
+
+    assert ran.code == EXIT_RESIDUAL
+    assert "poor-mirror: residual" in ran.err.getvalue()
+    assert "could not be proven gone" not in ran.err.getvalue()
+    assert not any(ran.book.live.values()), "every order of the sound book is proven gone"
+    assert ran.book.is_hedged

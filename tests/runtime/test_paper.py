@@ -22,10 +22,11 @@ from hedgerow.model.reach import Reach
 from hedgerow.runtime.access import Access
 from hedgerow.runtime.config import load_text
 from hedgerow.runtime.front import Front
-from hedgerow.runtime.node import EXIT_DONE, ReachChanged
+from hedgerow.runtime.node import EXIT_DONE
 from hedgerow.runtime.node_config import NodeConfig
 from hedgerow.runtime.outlet import Outlet
 from hedgerow.runtime.paper import NoPaper, on_paper, price_addresses, run_paper
+from hedgerow.runtime.recovery import ReachChanged
 from hedgerow.runtime.simulated import run_node, run_venues
 from hedgerow.venues.sim_venues import SimVenues
 from hedgerow.venues.transport.http import Http

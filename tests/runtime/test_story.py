@@ -5,7 +5,7 @@ from __future__ import annotations
 from hedgerow.core.config import NS_PER_MS, NS_PER_S
 from hedgerow.model.ids import VenueId
 from hedgerow.runtime.story import Line, Story, duration, told
-from tests.runtime.worlds import HEDGE, World
+from tests.runtime.worlds import CONFIG, HEDGE, World
 from tests.venues.clockwork import START_NS, S
 
 
@@ -44,6 +44,21 @@ def test_a_dead_venue_is_told_as_a_wait_with_its_reason_and_then_as_recovered() 
     (hedge,) = [line.text for line in lines if line.what == "hedge"]
     assert hedge.endswith("recovered")
     assert [line.what for line in lines if line.what in ("link", "ALARM")][:2] == ["link", "ALARM"]
+
+
+def test_a_remainder_is_no_wait_while_the_rest_is_hedged() -> None:
+    """A fee in base leaves less than a step at every fill; told as a wait, it would hide the waits that matter."""
+    spot = CONFIG.replace("simA/main, symbol: BTC-PERP", "simA/main, symbol: BTC-USD")
+    world = World(config=f"{spot}venues: {{simA: {{instruments: {{BTC-USD: {{fee_currency: received}}}}}}}}\n")
+    world.run(S)
+    world.hit()
+    world.run(S)
+
+    fill, hedge = lines_of(world)
+
+    assert (fill.what, hedge.what) == ("fill", "hedge")
+    assert hedge.text.endswith("10.2 ms")
+    assert [hold.reason.value for hold in world.book.state.holds.values() if hold.leg_id == HEDGE] == ["below_minimum"]
 
 
 def test_a_lost_fill_is_told_as_found() -> None:

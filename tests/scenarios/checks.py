@@ -113,7 +113,7 @@ def e03_a_misspelt_key_or_a_missing_section_refuses_to_start() -> None:
     """E3: the line is named, and nothing is held quietly by a rule that was never read."""
     _refused(CONFIG.replace("force_close_s", "force_close"), ":12:5", "did you mean 'force_close_s'?")
     _refused(CONFIG.replace("    legs:", "    lges:"), ":7:5", "did you mean 'legs'?")
-    _refused(CONFIG[: CONFIG.index("books:")], "hedgerow.yaml", "missing key 'books'")
+    _refused(CONFIG[: CONFIG.index("books:")], "hedgerow.yaml:1:1", "missing key 'books'")
 
 
 def _refused(text: str, place: str, words: str) -> str:

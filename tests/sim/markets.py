@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hedgerow.market.ticks import NO_ASK, NO_BID, Ints, Quotes, TickFile, Trades, write_ticks
+from hedgerow.market.ticks import NO_ASK, NO_BID, Bars, Gap, Ints, Quotes, TickFile, Trades, write_ticks
 from hedgerow.model.ids import InstrumentId
 from hedgerow.runtime.config import load_text
 from hedgerow.runtime.node_config import NodeConfig
@@ -100,6 +100,7 @@ books:
     stop_loss_bps: 2
     take_profit_bps: 2
     max_hold_s: 3
+    open_timeout_s: 2
 """
 )
 # Most levels are too far from the mark, and come near it now and then.
@@ -113,6 +114,28 @@ CONFIGS = {
     "grid far": GRID_FAR,
     "pair": PAIR,
 }
+
+EXITS = """
+accounts:
+  a/main: {venue: sim, balance: {USD: 500000}, positions: {BTC-PERP: {qty: 0.5, price: 60000}}}
+  b/main: {venue: sim, balance: {USD: 500000}, positions: {BTC-PERP: {qty: -0.7, price: 60000}}}
+books:
+  btc:
+    policy: exits
+    legs:
+      long:  {account: a/main, symbol: BTC-PERP, adopt: true}
+      other: {account: b/main, symbol: BTC-PERP, adopt: true}
+    take_profit_rate: 1.0008
+    stop_loss_rate: 0.999
+    trailing_rate: 0.9995
+    scale_out_rate: 1.0003
+    slippage_bps_max: 1
+    stale_order_s: 2
+"""
+# The market reaches the stop after some fills: flat and frozen from there on.
+GRID_STOPPED = GRID.replace("low: 59850", "stop_price: 59840\n    low: 59850")
+BOOKS = {**CONFIGS, "exits": EXITS, "grid stopped": GRID_STOPPED}
+"Those, and books that hold something before they begin."
 
 
 def config_of(text: str) -> NodeConfig:
@@ -167,6 +190,36 @@ def markets(config: NodeConfig, folder: Path, seed: int, rows: int) -> dict[Inst
     """Return a market of its own for each instrument of a config; the seed decides depth and whether others trade."""
     return {
         instrument_id: market(folder / f"{at}.ticks", seed * 10 + at, rows, 1 + seed % 3, trades=seed % 4 != 3)
+        for at, instrument_id in enumerate(traded(config))
+    }
+
+
+def bar_market(path: Path, seed: int, rows: int, interval_s: int) -> TickFile:
+    """Return random bars, some of them missing, and some without a volume."""
+    rng = np.random.default_rng(seed)
+    interval_ns = interval_s * 1_000 * MS
+    place = np.cumsum(np.where(rng.random(rows) < 0.05, rng.integers(2, 9, rows), 1))
+    ts_ns = START_NS + (place - place[0]) * interval_ns
+    close = PRICE * 10 + np.cumsum(rng.integers(-150, 151, rows) * (rng.random(rows) < 0.5))
+    opened = np.concatenate([close[:1], close[:-1]]) + rng.integers(-5, 6, rows)
+    up, down = (rng.integers(0, 200, rows) * (rng.random(rows) < 0.4) for _ in range(2))
+    high, low = np.maximum(opened, close) + up, np.minimum(opened, close) - down
+    volume = rng.integers(0, 9_000, rows) * (rng.random(rows) < 0.9)
+    after = np.flatnonzero(np.diff(place) > 1) + 1
+    return write_ticks(
+        path,
+        tick=Decimal("0.1"),
+        step=Decimal("0.001"),
+        bars=Bars(ts_ns, opened, high, low, close, volume.astype(np.int64)),
+        interval_ns=interval_ns,
+        gaps=tuple(Gap(int(row) + 1, int(ts_ns[row - 1]), int(ts_ns[row])) for row in after),
+    )
+
+
+def bar_markets(config: NodeConfig, folder: Path, seed: int, rows: int) -> dict[InstrumentId, TickFile]:
+    """Return bars of its own for each instrument of a config; the seed decides how long they are."""
+    return {
+        instrument_id: bar_market(folder / f"{at}.ticks", seed * 10 + at, rows, (7, 5, 12, 3)[seed % 4])
         for at, instrument_id in enumerate(traded(config))
     }
 

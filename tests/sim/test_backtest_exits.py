@@ -13,25 +13,8 @@ from hedgerow.market.ticks import Quotes, TickFile, write_ticks
 from hedgerow.model.ids import InstrumentId
 from hedgerow.sim.backtest.run import backtest, traded
 from hedgerow.sim.result import encoded
-from tests.sim.markets import config_of, markets
+from tests.sim.markets import EXITS, config_of, markets
 
-WATCHED = """
-accounts:
-  a/main: {venue: sim, balance: {USD: 500000}, positions: {BTC-PERP: {qty: 0.5, price: 60000}}}
-  b/main: {venue: sim, balance: {USD: 500000}, positions: {BTC-PERP: {qty: -0.7, price: 60000}}}
-books:
-  btc:
-    policy: exits
-    legs:
-      long:  {account: a/main, symbol: BTC-PERP, adopt: true}
-      other: {account: b/main, symbol: BTC-PERP, adopt: true}
-    take_profit_rate: 1.0008
-    stop_loss_rate: 0.999
-    trailing_rate: 0.9995
-    scale_out_rate: 1.0003
-    slippage_bps_max: 1
-    stale_order_s: 2
-"""
 STOCK = """
 accounts:
   brk/main: {venue: sim, balance: {USD: 10000}, positions: {SPY: {qty: 10, price: 498}}}
@@ -46,7 +29,7 @@ S = 1_000_000_000
 @pytest.mark.parametrize("seed", range(6))
 def test_skipping_changes_nothing(seed: int, tmp_path: Path) -> None:
     """What is passed over by the wake prices leaves the same result, byte for byte, as stepping each row."""
-    config = config_of(WATCHED)
+    config = config_of(EXITS)
     data = markets(config, tmp_path, seed, 400)
 
     skipped, stepped = (backtest(config, data, seed=seed, skips=skips) for skips in (True, False))
@@ -59,7 +42,7 @@ def test_skipping_changes_nothing(seed: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", range(6, 18))
 def test_skipping_changes_nothing_in_many_markets(seed: int, tmp_path: Path) -> None:
     """The same over longer markets, of one to three levels, with and without trades."""
-    config = config_of(WATCHED)
+    config = config_of(EXITS)
     data = markets(config, tmp_path, seed, 3_000)
 
     skipped, stepped = (backtest(config, data, seed=seed, skips=skips) for skips in (True, False))

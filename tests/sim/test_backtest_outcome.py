@@ -18,6 +18,7 @@ from hedgerow.sim.backtest.marks import Marks, swing
 from hedgerow.sim.backtest.outcome import book_result
 from hedgerow.sim.backtest.record import Recorder
 from hedgerow.sim.backtest.run import backtest
+from hedgerow.sim.report import facts
 from hedgerow.sim.result import encoded
 from tests.sim.markets import CARRY, GRID, MIRROR, MS, PRICE, START_NS, config_of, market, markets
 
@@ -118,6 +119,42 @@ def test_the_residual_of_a_grid_is_that_of_its_open_lots(tmp_path: Path) -> None
 
     assert any(held.values())
     assert book.pnl.residual == residual
+
+
+# Each lead fill leaves a remainder below the hedge's step, and some are below it altogether.
+FINE = MIRROR.replace("qty: 0.05", "qty: 0.0017") + """
+venues: {a: {instruments: {BTC-PERP: {kind: spot, base: BTC, quote: USD, step: 0.0001, fee_currency: base}}}}
+"""
+
+
+def test_a_remainder_that_waits_for_more_is_no_slow_hedge(tmp_path: Path) -> None:
+    """What is below the hedge's smallest order is counted apart: no engine could have hedged it sooner."""
+    config = config_of(FINE)
+    (book,) = backtest(config, markets(config, tmp_path, 1, 400)).books
+    hedges = [fill for fill in book.fills if fill.latency_ns is not None]
+
+    carried = [fill for fill in hedges if fill.carried_ns]
+    longest_ns = max(each.to_ts_ns - each.from_ts_ns for each in book.unhedged)
+    assert len(hedges) > 4
+    assert carried
+    assert max(fill.latency_ns or 0 for fill in hedges) <= longest_ns
+    for fill in hedges:
+        cause = book.fills[fill.cause - 1]
+        assert cause.ts_ns + fill.carried_ns + (fill.latency_ns or 0) == fill.ts_ns
+    told = next(fact for fact in facts(book) if fact.key == "hedge_p99_ns").note
+    assert told.startswith(f"from when a fill could be hedged; {len(carried)} began with a remainder below an order")
+
+
+def test_fills_of_both_sides_offset_one_another(tmp_path: Path) -> None:
+    """A hedge's cause is what it really offsets: what a later fill of the other side took back is owed no more."""
+    config = config_of(FINE)
+    (book,) = backtest(config, markets(config, tmp_path, 2, 400)).books
+
+    sides = {fill.side for fill in book.fills if fill.leg_id == "lead"}
+    assert len(sides) == 2
+    for fill in book.fills:
+        if fill.latency_ns is not None:
+            assert book.fills[fill.cause - 1].side is not fill.side
 
 
 def quiet(path: Path, hours: int) -> TickFile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from hedgerow.sim import mutants, torture
 
@@ -17,12 +18,31 @@ def test_a_mistake_is_found_within_a_few_seeds(name: str) -> None:
     assert hunt.killed, hunt
 
 
-@pytest.mark.parametrize("name", [mutant.name for mutant in mutants.MUTANTS.values() if mutant.stories])
-def test_a_mistake_that_a_story_tells_is_found_by_it(name: str) -> None:
-    """A story that holds with the mistake in proves nothing, and a patch that no longer fits breaks the hunt."""
-    hunt = mutants.hunt_mutant(name)
+@pytest.mark.parametrize(
+    ("name", "told"), [(mutant.name, told) for mutant in mutants.MUTANTS.values() for told in mutant.told]
+)
+def test_a_mistake_is_found_wherever_it_is_told(name: str, told: str) -> None:
+    """A story that holds with the mistake in proves nothing, and a patch that no longer fits breaks the hunt.
 
-    assert hunt.killed, hunt
+    That each story and check holds without a mistake, their own tests show.
+    """
+    with mutants.MUTANTS[name].active():
+        assert mutants.problem(told), f"{told} holds with {name} put back"
+
+
+def test_a_mistake_must_be_found_in_stories_and_in_worlds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One story that does not see it, or worlds that do not, is a survivor; so is a story that fails without it."""
+    found = mutants.MUTANTS["no_dedupe"]
+    elsewhere = "M11_seven_lots_are_seven_lots.txt"
+    monkeypatch.setitem(mutants.MUTANTS, "unseen", replace(found, stories=(*found.stories, elsewhere)))
+    monkeypatch.setitem(mutants.MUTANTS, "harmless", replace(found, patches=()))
+
+    assert mutants.hunt_mutant("no_dedupe", seeds_max=30).rule != "story"
+    assert not mutants.hunt_mutant("unseen", seeds_max=30).killed
+    assert not mutants.hunt_mutant("no_dedupe", seeds_max=0).killed
+    assert not mutants.hunt_mutant("harmless", seeds_max=1).killed
+    with found.active():
+        assert not mutants.hunt_mutant("no_dedupe", seeds_max=1).killed
 
 
 def test_nothing_of_a_mistake_stays() -> None:
@@ -48,7 +68,7 @@ def test_each_mistake_replaces_something_that_is_there() -> None:
 
 def test_there_are_enough_of_them() -> None:
     """The list grows with each incident and never shrinks below what was promised."""
-    assert len(mutants.MUTANTS) >= 25
+    assert len(mutants.MUTANTS) >= 60
 
 
 def test_the_report_says_what_json_readers_need() -> None:

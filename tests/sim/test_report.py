@@ -16,7 +16,18 @@ import msgspec
 import pytest
 
 from hedgerow.sim import report
-from hedgerow.sim.report import duration, facts, fills_csv, html, money, percentile, replace_file, save
+from hedgerow.sim.report import (
+    check_file,
+    check_folder,
+    duration,
+    facts,
+    fills_csv,
+    html,
+    money,
+    percentile,
+    replace_file,
+    save,
+)
 from hedgerow.sim.result import BacktestResult, ResultError, load_result
 from tests.sim.results import empty_book, full_book, full_result
 
@@ -85,6 +96,7 @@ def test_fills_are_exact_rows() -> None:
         "venue_made": "False",
         "cause": "1",
         "latency_ns": "40000000",
+        "carried_ns": "0",
     }
 
 
@@ -109,6 +121,30 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     assert not list((tmp_path / "out").glob(".*"))
     with pytest.raises(ResultError, match="it is not a file"):
         replace_file(Path("/dev/null"), b"")
+
+
+def test_a_place_is_tried_before_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is there stays as it is, nothing is left behind, and each way to fail is told as it would be afterwards."""
+    saved = save(full_result(), tmp_path / "out")
+    check_folder(tmp_path / "out")
+    check_folder(tmp_path / "new" / "folder")
+    assert load_result(saved.json) == full_result()
+    assert not list((tmp_path / "new" / "folder").iterdir())
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(ResultError, match="cannot be made.*name another --out"):
+            check_folder(place)
+    with pytest.raises(ResultError, match="No such file or directory; name another place"):
+        check_file(tmp_path / "nowhere" / "heat.html")
+    with pytest.raises(ResultError, match="cannot be"):
+        check_folder(Path("/proc/out"))
+
+    def full(path: Path, body: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        check_folder(tmp_path / "out")
 
 
 def test_a_full_disk_is_no_bad_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

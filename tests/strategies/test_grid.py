@@ -186,7 +186,14 @@ BAD: dict[str, tuple[dict[str, str], str, str]] = {
         "59500 does not lie beyond the range, which ends at 59400",
     ),
     "a short ladder's stop inside it": (
-        {"low": "", "high": "", "center": "60000", "width_bps": "200", "direction": "short_only", "stop_price": "60600"},
+        {
+            "low": "",
+            "high": "",
+            "center": "60000",
+            "width_bps": "200",
+            "direction": "short_only",
+            "stop_price": "60600",
+        },
         "stop_price",
         "60600 does not lie beyond the range, which ends at 60600",
     ),
@@ -617,6 +624,7 @@ def test_a_grid_needs_no_hedge_leg(tmp_path: Path) -> None:
     [
         (("budget: 500", "budget: 600"), "simA/main owns 500 USD, less than 600", 9),
         (("levels: 8", "levels: 200"), "level 200 would be 0.000", 9),
+        (("levels: 8", "levels: 8\nrisk: {max_notional: 10}"), "more than risk.max_notional 10", 9),
         (("levels: 8", "levels: 8\n    spacing_bps: 100"), "level 7 would have no exit level", 12),
         (("budget: 500", "budget: 500\n    leverage: 10\n    low: 50000"), "liquidation at about", 10),
         (("levels: 8", "levls: 8"), "unknown key 'levls'", 12),

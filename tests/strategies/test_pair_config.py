@@ -33,6 +33,7 @@ def test_the_legs_are_long_and_short(tmp_path: Path) -> None:
         ("kind: perp, step: 0.01", "kind: margin, step: 0.01", "margin and has no leverage to set"),
         ("base: SOL, quote: USDC", "base: ETH, quote: USDC", "simA:SOLUSDT is SOL and simB:SOL_USDC is ETH"),
         ("notional: 25 ", "notional: 75 ", "notional: 75 is above risk.max_residual 50"),
+        ("max_residual: 50}", "max_order_notional: 20}", "notional: 25 is above risk.max_order_notional 20"),
         ("notional: 25 ", "notional: 25\n    qty: 1 ", "is set beside qty"),
         ("stop_loss_bps: 80 ", "stop_loss_pct: 0.8 ", "stop_loss_pct"),
         ("max_hold_s: 60", "max_hold_s: -60", "max_hold_s"),

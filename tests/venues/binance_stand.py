@@ -11,7 +11,7 @@ import msgspec
 
 from hedgerow.core.events import Event
 from hedgerow.emulators.binance.control import StreamOrder, Trade
-from hedgerow.emulators.binance.customers import DEFAULT_KEY, DEFAULT_SECRET
+from hedgerow.emulators.binance.customers import DEFAULT_KEY, DEFAULT_SECRET, Kind
 from hedgerow.emulators.binance.orders import Product as EmulatedProduct
 from hedgerow.emulators.binance.server import Emulator
 from hedgerow.model.ids import AccountId, LegId, VenueId
@@ -26,6 +26,7 @@ from hedgerow.venues.transport.stream import Pace
 from hedgerow.venues.wire.binance.kinds import LIVE_HOSTS, TESTNET_HOSTS, AccountKind, Product
 from hedgerow.venues.wire.binance.signing import signer_of
 from tests.venues.contract import LEG
+from tests.venues.emulated_bookings import EmulatedBookings
 
 SYMBOL = "BTCUSDT"
 VENUE = VenueId("binance")
@@ -74,9 +75,10 @@ class BinanceStand:
         listing = await self.venue.listing(self._product, SYMBOL)
         self.instrument: Instrument = listing.instrument
         await self.account.open()
-        self.gateway = BinanceGateway(self.account)
-        self.gateway.start(LEG, self.instrument, self._deliver)
-        board = self.emulator.venue.floor.boards[self._board, SYMBOL]
+        kind, borrows = Kind(self._kind.value), self._product.is_margin
+        self._bookings = EmulatedBookings(self.emulator, kind, self.board, borrows=borrows)
+        await self.come_back(self.clock.now_ns())
+        board = self.emulator.venue.floor.boards[self.board, SYMBOL]
         quote = board.exchange.quote(board.id)
         self.bid, self.ask = quote.bids[0][0], quote.asks[0][0]
         return self
@@ -91,8 +93,20 @@ class BinanceStand:
         if error is None:
             assert self.errors == []
 
+    async def leave(self) -> None:
+        await self.gateway.stop()
+
+    async def come_back(self, since_ns: int) -> None:
+        self.told.clear()
+        self.gateway = BinanceGateway(self.account)
+        self.gateway.start(LEG, self.instrument, self._deliver)
+        self.gateway.catch_up(since_ns)
+
+    def now_ns(self) -> int:
+        return self.clock.now_ns()
+
     @property
-    def _board(self) -> EmulatedProduct:
+    def board(self) -> EmulatedProduct:
         return EmulatedProduct.USDM if self._product.is_futures else EmulatedProduct.SPOT
 
     def _deliver(self, leg_id: LegId, event: Event) -> None:
@@ -107,7 +121,17 @@ class BinanceStand:
                 await self._news.wait()
 
     async def take(self, price: Decimal, qty: Decimal) -> None:
-        self.emulator.control.trade(Trade(product=self._board, symbol=SYMBOL, price=price, qty=qty, side="SELL"))
+        self.emulator.control.trade(Trade(product=self.board, symbol=SYMBOL, price=price, qty=qty, side="SELL"))
 
     async def cut(self) -> None:
         self.emulator.control.order_streams(StreamOrder(do="cut"))
+
+    @property
+    def booked(self) -> int | None:
+        return self._bookings.count
+
+    async def book(self) -> None:
+        await self._bookings.book()
+
+    async def book_past(self, count: int) -> None:
+        self._bookings.book_past(count)

@@ -16,7 +16,9 @@ from hedgerow.core.events import (
     CancelOutcome,
     Event,
     FillReceived,
+    FundingPaid,
     Heartbeat,
+    InterestCharged,
     LeverageAnswered,
     LinkDown,
     LinkUp,
@@ -35,7 +37,7 @@ from hedgerow.core.events import (
 from hedgerow.model.ids import ClientOrderId, LegId
 from hedgerow.model.instrument import Instrument, InstrumentKind
 from hedgerow.model.order import OrderStatus, OrderType, Role, Side, TimeInForce
-from hedgerow.venues.gateway import Gateway
+from hedgerow.venues.gateway import Teller
 
 D = Decimal
 E = TypeVar("E", bound=Event)
@@ -53,7 +55,7 @@ class Stand(Protocol):
     "Everything that was delivered, oldest first."
 
     @property
-    def gateway(self) -> Gateway: ...
+    def gateway(self) -> Teller: ...
 
     async def until(self, is_true: Callable[[], bool]) -> None:
         """Let time pass until something is so; fail when it does not come to be."""
@@ -66,6 +68,29 @@ class Stand(Protocol):
     async def cut(self) -> None:
         """Cut the private stream for a moment."""
         ...
+
+    @property
+    def booked(self) -> int | None:
+        """How much funding or interest the venue has booked so far; None where it books none."""
+        ...
+
+    async def book(self) -> None:
+        """Let the venue book some once more, if something is held."""
+        ...
+
+    async def book_past(self, count: int) -> None:
+        """Let the venue have booked some so many times more, one a second up to now."""
+        ...
+
+    async def leave(self) -> None:
+        """Stop the gateway, as the end of its node does."""
+        ...
+
+    async def come_back(self, since_ns: int) -> None:
+        """Start another gateway, that is to tell what was booked since then, and forget what was told."""
+        ...
+
+    def now_ns(self) -> int: ...
 
 
 Rule = Callable[[Stand], Awaitable[None]]
@@ -312,6 +337,96 @@ async def a_leverage_is_set_and_read_back(stand: Stand) -> None:
     assert (await heard(stand, PositionRead)).leverage == 7
 
 
+def bookings(stand: Stand) -> list[str]:
+    """Return the id of every booking that was told."""
+    found = [event for event in stand.told if isinstance(event, FundingPaid | InterestCharged)]
+    return [event.funding_id if isinstance(event, FundingPaid) else event.interest_id for event in found]
+
+
+async def told_once(stand: Stand, count: int) -> None:
+    """Return once so many bookings were told; fail when one was told twice.
+
+    Where no stream tells of them, whoever asks what is held is told of them first.
+    """
+    stand.gateway.send(Read(LEG, ReadKind.POSITION))
+    await stand.until(lambda: len(bookings(stand)) >= count)
+    assert len(set(bookings(stand))) == len(bookings(stand)) == count
+
+
+async def short(stand: Stand) -> int:
+    """Sell what the account does not have, and return how much was booked once all of that was told."""
+    stand.gateway.send(submit(stand, "1", sells=True))
+    await heard(stand, FillReceived)
+    await stand.book()
+    assert stand.booked
+    await told_once(stand, stand.booked)
+    return stand.booked
+
+
+async def what_is_booked_while_the_stream_is_down_is_told_once_after_it(stand: Stand) -> None:
+    """A frame that was lost is money, and never comes again."""
+    if stand.booked is None:
+        return
+    before = await short(stand)
+    links_up = len([event for event in stand.told if isinstance(event, LinkUp)])
+
+    await stand.cut()
+    await stand.book()
+
+    await heard(stand, LinkUp, links_up + 1)
+    await told_once(stand, before + 1)
+    await stand.book()
+    await told_once(stand, before + 2)
+
+
+async def what_is_booked_while_no_node_runs_is_told_once_after_the_start(stand: Stand) -> None:
+    """Funding does not wait for anybody to listen."""
+    if stand.booked is None:
+        return
+    before = await short(stand)
+    seen_ns = stand.now_ns()
+    await stand.leave()
+    await stand.book()
+    await stand.book()
+
+    await stand.come_back(seen_ns)
+
+    await told_once(stand, 2)
+    await stand.book()
+    await told_once(stand, 3)
+    assert stand.booked == before + 3
+
+
+async def what_was_booked_before_is_never_told(stand: Stand) -> None:
+    """What an account paid before the book was there is not the book's."""
+    if stand.booked is None:
+        return
+    await short(stand)
+    await stand.leave()
+    await stand.book_past(20)
+
+    await stand.come_back(stand.now_ns())
+    stand.gateway.send(Read(LEG, ReadKind.POSITION))
+    await heard(stand, PositionRead)
+    assert bookings(stand) == []
+
+    await stand.book()
+    await told_once(stand, 1)
+
+
+async def more_bookings_than_a_page_are_all_told(stand: Stand) -> None:
+    """A venue shows a page at a time; whoever was away for long needs all of them."""
+    if stand.booked is None:
+        return
+    before = await short(stand)
+    await stand.leave()
+    await stand.book_past(1_001)
+
+    await stand.come_back(stand.now_ns() - 3_600 * 1_000_000_000)
+
+    await told_once(stand, before + 1_001)
+
+
 RULES: tuple[Rule, ...] = (
     an_order_that_rests_is_accepted_and_read_as_open,
     an_order_that_takes_is_told_with_fills_that_add_up,
@@ -330,4 +445,8 @@ RULES: tuple[Rule, ...] = (
     prices_and_signs_of_life_are_told_unasked,
     a_lost_stream_is_told_and_what_it_missed_is_read,
     a_leverage_is_set_and_read_back,
+    what_is_booked_while_the_stream_is_down_is_told_once_after_it,
+    what_is_booked_while_no_node_runs_is_told_once_after_the_start,
+    what_was_booked_before_is_never_told,
+    more_bookings_than_a_page_are_all_told,
 )

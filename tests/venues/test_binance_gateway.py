@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
+from msgspec.structs import replace
 
 from hedgerow.core.commands import QueryOrder, Read
 from hedgerow.core.events import (
@@ -18,6 +19,7 @@ from hedgerow.core.events import (
     InstrumentChanged,
     LinkDown,
     LinkUp,
+    OpenOrdersRead,
     OrderAccepted,
     OrderNotFound,
     OrderRejected,
@@ -29,16 +31,30 @@ from hedgerow.core.events import (
     RejectClass,
     TradesRead,
 )
-from hedgerow.emulators.binance.control import Advance, Deposit, Filters, Foreign, Funding, Liquidate, StreamOrder
+from hedgerow.emulators.binance.algos import of_request
+from hedgerow.emulators.binance.conditions import Condition
+from hedgerow.emulators.binance.control import (
+    Advance,
+    Deposit,
+    Filters,
+    Foreign,
+    Funding,
+    Halt,
+    Liquidate,
+    StreamOrder,
+    Trade,
+)
 from hedgerow.emulators.binance.customers import Kind
+from hedgerow.emulators.binance.desk import Wanted
 from hedgerow.emulators.binance.faults import HTTP_FAULTS, STREAM_FAULTS, Fault, Injected
 from hedgerow.emulators.binance.orders import Product as EmulatedProduct
 from hedgerow.emulators.binance.server import Emulator
 from hedgerow.model.ids import ClientOrderId
-from hedgerow.model.order import Side
+from hedgerow.model.order import OrderStatus, Side, TimeInForce
 from hedgerow.venues import binance_gateway, binance_venue
 from hedgerow.venues.binance_account import BAD_FRAMES_MAX
 from hedgerow.venues.transport import http
+from hedgerow.venues.transport.line import Line
 from hedgerow.venues.wire.binance.kinds import AccountKind, Product
 from tests.venues.binance_stand import SYMBOL, BinanceStand, taken
 from tests.venues.contract import LEG, deep, heard, submit
@@ -100,6 +116,45 @@ def test_no_fault_of_an_answer_makes_a_lie_or_a_second_order(fault: Fault, monke
             assert times == 0
         elif all_of(stand, OrderAccepted):
             assert times == 1
+
+    played(story)
+
+
+def test_an_order_has_left_when_send_returns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hedge must not stand behind whatever else the loop has to do; its answer may."""
+    left: list[bytes] = []
+    send = Line.send
+
+    def noted(line: Line, raw: bytes) -> None:
+        left.append(raw)
+        send(line, raw)
+
+    async def story(stand: BinanceStand) -> None:
+        stand.gateway.send(submit(stand, "1", price=deep(stand)))
+        await heard(stand, OrderAccepted)
+        monkeypatch.setattr(Line, "send", noted)
+        order = submit(stand, "2", price=deep(stand))
+
+        stand.gateway.send(order)
+
+        (raw,) = [raw for raw in left if raw.startswith(b"POST ")]
+        assert order.order_id.encode() in raw
+        await stand.until(lambda: order.order_id in [event.order_id for event in all_of(stand, OrderAccepted)])
+
+    played(story)
+
+
+def test_nothing_is_delivered_before_send_returns() -> None:
+    """Whoever sends is in the middle of something; what never left comes as an event like any other outcome."""
+
+    async def story(stand: BinanceStand) -> None:
+        order = replace(submit(stand, "1", price=deep(stand)), time_in_force=TimeInForce.DAY)
+        before = list(stand.told)
+
+        stand.gateway.send(order)
+
+        assert stand.told == before
+        assert (await heard(stand, OrderRejected)).order_id == order.order_id
 
     played(story)
 
@@ -325,6 +380,26 @@ def test_what_others_do_in_the_account_is_told_and_never_ours() -> None:
     played(story)
 
 
+def test_a_liquidation_that_no_stream_told_of_is_known_for_what_it_is() -> None:
+    """The list of trades bears no names; asked for by its number it has one. Taken for a hand's it stays unhedged."""
+
+    async def story(stand: BinanceStand) -> None:
+        stand.gateway.send(submit(stand, "1"))
+        await heard(stand, FillReceived)
+        stand.emulator.control.inject(Injected(kind=Fault.LOST_FRAME, frame="ORDER_TRADE_UPDATE", count=10))
+        stand.emulator.control.liquidate(Liquidate(account="main", kind=Kind.USDM, symbol=SYMBOL))
+        stand.gateway.send(Read(LEG, ReadKind.TRADES))
+        fill = (await heard(stand, TradesRead)).fills[-1]
+        stand.gateway.send(QueryOrder(ClientOrderId(""), LEG, fill.venue_order_id))
+        await stand.until(lambda: any(each.venue_made for each in all_of(stand, OrderReported)))
+
+        assert fill.order_id is None
+        (report,) = (each for each in all_of(stand, OrderReported) if each.venue_made)
+        assert report.venue_order_id == fill.venue_order_id
+
+    played(story)
+
+
 def test_the_position_mode_is_read_when_somebody_changed_how_the_account_trades() -> None:
     """In that mode every order of ours would open beside what it should close."""
 
@@ -334,3 +409,72 @@ def test_the_position_mode_is_read_when_somebody_changed_how_the_account_trades(
         assert (await heard(stand, PositionModeRead)).agrees
 
     played(story)
+
+
+# Conditional orders: ours never, somebody else's now and then.
+
+HELD_AT = [
+    (AccountKind.SPOT, Product.SPOT),
+    (AccountKind.MARGIN, Product.MARGIN),
+    (AccountKind.USDM, Product.UM),
+    (AccountKind.PORTFOLIO, Product.PM_UM),
+    (AccountKind.PORTFOLIO, Product.PM_MARGIN),
+]
+
+
+def _place_stop(stand: BinanceStand, kind: AccountKind, name: str) -> None:
+    """Let the account's owner place a stop that buys 0.01 when the market trades at 61,000."""
+    venue = stand.emulator.venue
+    desk = venue.desks["main", Kind(kind.value), stand.board]
+    wanted: dict[str, Any] = {
+        "symbol": SYMBOL,
+        "side": Side.BUY,
+        "time_in_force": "GTC",
+        "qty": D("0.01"),
+        "client_order_id": name,
+    }
+    if desk.account_id in venue.algos:
+        condition = of_request(Side.BUY, "STOP_MARKET", D(61_000), by_mark=False, back=D(0))
+        market = Wanted(type="MARKET", **wanted)
+        venue.algos[desk.account_id].place("STOP_MARKET", market, condition, closes_position=False)
+    else:
+        desk.place(Wanted(type="STOP_LOSS", condition=Condition(D(61_000), True), **wanted))
+    venue.settle()
+
+
+@pytest.mark.parametrize(("kind", "product"), HELD_AT, ids=lambda word: str(word.value))
+def test_a_conditional_order_of_somebody_else_is_seen_and_never_ours(kind: AccountKind, product: Product) -> None:
+    """While it waits it is no order of ours and no riddle; when it trades the fill is told under its own name."""
+
+    async def story(stand: BinanceStand) -> None:
+        _place_stop(stand, kind, "by-hand")
+        stand.gateway.send(Read(LEG, ReadKind.OPEN_ORDERS))
+        listed = await heard(stand, OpenOrdersRead)
+        stand.emulator.control.trade(
+            Trade(product=stand.board, symbol=SYMBOL, price=D(61_000), qty=D("0.001"), side="BUY")
+        )
+        fill = (await heard(stand, FillReceived)).fill
+
+        assert {row.order_id for row in listed.orders} == (set() if product.is_futures else {"by-hand"})
+        assert (fill.order_id, fill.side, fill.qty, fill.venue_made) == ("by-hand", Side.BUY, D("0.01"), False)
+        assert all_of(stand, FrameQuarantined) == []
+        assert all_of(stand, ReadFailed) == []
+
+    played(story, kind, product)
+
+
+def test_a_stop_that_is_not_taken_when_it_wakes_is_told_as_rejected() -> None:
+    """A word that only conditional orders bring."""
+
+    async def story(stand: BinanceStand) -> None:
+        _place_stop(stand, AccountKind.SPOT, "by-hand")
+        stand.emulator.control.halt(Halt(product=stand.board, symbol=SYMBOL))
+        stand.emulator.control.trade(
+            Trade(product=stand.board, symbol=SYMBOL, price=D(61_000), qty=D("0.001"), side="BUY")
+        )
+        stand.emulator.venue.settle()
+        await stand.until(lambda: any(event.status is OrderStatus.REJECTED for event in all_of(stand, OrderReported)))
+
+        assert all_of(stand, FrameQuarantined) == []
+
+    played(story, AccountKind.SPOT, Product.SPOT)

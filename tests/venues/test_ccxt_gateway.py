@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import decimal
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from hedgerow.core.events import CancelOutcome, RejectClass
-from hedgerow.model.ids import AccountId, ClientOrderId, VenueId, VenueOrderId
+from hedgerow.core.events import CancelOutcome, FundingPaid, RejectClass
+from hedgerow.model.ids import AccountId, ClientOrderId, LegId, VenueId, VenueOrderId
 from hedgerow.model.instrument import InstrumentKind
 from hedgerow.model.order import Fill, OrderStatus, Side
 from hedgerow.model.reach import Reach
 from hedgerow.runtime.clock import LoopClock, origin_now
-from hedgerow.venues.ccxt_account import CcxtAccount, Keys, Unsupported
+from hedgerow.venues.ccxt_account import CcxtAccount, Done, Keys, Unsupported
+from hedgerow.venues.ccxt_funding import CcxtFunding
 from hedgerow.venues.ccxt_trades import BEHIND_MS, Reading, read_trades
 from hedgerow.venues.outcomes import EXISTS, UNKNOWN
 from hedgerow.venues.transport.http import NotSent
@@ -26,6 +27,7 @@ from hedgerow.venues.wire.ccxt.outcomes import Left, is_not_found, of_cancel, of
 from hedgerow.venues.wire.ccxt.rows import Kind
 from hedgerow.venues.wire.payload import BadPayload
 from hedgerow.venues.wire.request import Lane
+from tests.venues.clockwork import VirtualClock
 
 D = Decimal
 NOW_MS = 1_790_000_000_000
@@ -240,6 +242,76 @@ def test_the_trades_of_the_cursors_own_moment_are_told_once() -> None:
 def test_a_cursor_without_trades_follows_the_time_at_a_distance() -> None:
     """Exchanges look no further than some days from where they are asked to begin."""
     assert read({}, str(NOW_MS - 3 * 86_400_000)).cursor == str(NOW_MS - BEHIND_MS)
+
+
+# Funding.
+
+
+class Funded:
+    """Stands for an account: payments, given out in pages."""
+
+    def __init__(self, exchange: str, *paid_ms: int) -> None:
+        self.exchange = exchange
+        self.clock = VirtualClock()
+        self.paid_ms = paid_ms
+        self.asked: list[int] = []
+
+    def can(self, method: str) -> bool:
+        return method == "fetchFundingHistory"
+
+    async def ask(self, lane: Lane, ask: Callable[[Any], Awaitable[Any]]) -> Done:
+        return Done(await ask(self), 0)
+
+    async def fetch_funding_history(self, symbol: str, since_ms: int, limit: int) -> list[rows.Row]:
+        self.asked.append(since_ms)
+        found = [each for each in self.paid_ms if each >= since_ms][:limit]
+        return [{"id": None, "symbol": symbol, "timestamp": each, "amount": "-0.5"} for each in found]
+
+
+def funding_told(account: Funded, since_ms: int) -> list[FundingPaid]:
+    """Return what is told of funding since a time."""
+    told: list[FundingPaid] = []
+
+    async def play() -> None:
+        def take(leg_id: LegId, event: object) -> None:
+            assert isinstance(event, FundingPaid)
+            told.append(event)
+
+        funding = CcxtFunding(account, MARKET, LegId("hedge"), take, 0)  # type: ignore[arg-type]
+        funding.catch_up(since_ms * 1_000_000)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        await funding.stop()
+
+    asyncio.run(play())
+    return told
+
+
+def test_funding_is_told_once_page_by_page_and_from_the_time_on() -> None:
+    """Whatever came before is not the book's; whatever came after is, however many pages."""
+    account = Funded("binance", *range(NOW_MS, NOW_MS + 2_500))
+
+    told = funding_told(account, NOW_MS + 99)
+
+    assert [each.funding_id for each in told] == [f"{MARKET.symbol}@{NOW_MS + n}" for n in range(100, 2_500)]
+    assert {each.net_quote for each in told} == {D("-0.5")}
+
+
+def test_funding_whose_sign_is_not_known_is_not_told() -> None:
+    """On some exchanges what ccxt calls the amount is a fee: plus is paid."""
+    account = Funded("bybit", NOW_MS)
+
+    assert funding_told(account, NOW_MS - 5) == []
+    assert account.asked == []
+
+
+@pytest.mark.parametrize(("change", "problem"), [({"symbol": "ETH/USDT:USDT"}, "not of"), ({"amount": 0.5}, "exact")])
+def test_a_payment_that_cannot_be_read_is_none(change: dict[str, Any], problem: str) -> None:
+    """Binary fractions are not what was paid."""
+    row = {"symbol": MARKET.symbol, "timestamp": NOW_MS, "amount": "0.25"}
+    assert rows.funding_of(row, MARKET) == (NOW_MS, D("0.25"))
+    with pytest.raises(BadPayload, match=problem):
+        rows.funding_of(row | change, MARKET)
 
 
 # ccxt itself, made harmless.

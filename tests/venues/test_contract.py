@@ -23,7 +23,7 @@ BINANCE = [
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-@pytest.mark.parametrize("kind", [InstrumentKind.PERP, InstrumentKind.SPOT])
+@pytest.mark.parametrize("kind", [InstrumentKind.PERP, InstrumentKind.SPOT, InstrumentKind.MARGIN])
 def test_the_simulated_gateway_keeps(rule: Rule, kind: InstrumentKind) -> None:
     """What policies are developed against behaves like what they will trade on."""
     asyncio.run(_played_simulated(rule, kind))

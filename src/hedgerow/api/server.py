@@ -26,7 +26,7 @@ from hedgerow.core.events import Action, OperatorCommanded
 from hedgerow.core.explain import explain
 from hedgerow.journal.errors import JournalError
 from hedgerow.model.ids import BookId
-from hedgerow.runtime.folder import PathTooLong, socket_address, socket_path
+from hedgerow.runtime.folder import JOURNAL_FILE, STATE_FOLDER, PathTooLong, socket_address, socket_path
 from hedgerow.strategies import takes_signals
 
 BODY_BYTES_MAX = 64 * 1024
@@ -203,8 +203,7 @@ def bind(state: Path) -> socket.socket:
         SocketUnusable: another node serves it, or the folder cannot be used.
     """
     try:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        state.chmod(0o700)
+        _make_own(state)
         path = socket_path(state)
         _clear(path)
         bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -225,6 +224,17 @@ def bind(state: Path) -> socket.socket:
     except OSError as error:
         raise SocketUnusable("HR-205", f"{state}: {error.strerror or error}") from error
     return bound
+
+
+def _make_own(state: Path) -> None:
+    """Make a state folder, closed to others. One that has something else in it is not ours to close."""
+    is_new = not state.exists()
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if is_new or (state / JOURNAL_FILE).exists() or not any(state.iterdir()):
+        state.chmod(0o700)
+    elif state.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        help_ = f"name a folder of its own, e.g. --state {state / STATE_FOLDER}"
+        raise SocketUnusable("HR-205", f"{state} has other things in it, and others can write there; {help_}")
 
 
 def _clear(path: Path) -> None:

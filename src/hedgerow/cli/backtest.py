@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from hedgerow.cli.errors import Failed
-from hedgerow.cli.market_data import data_option, fitting, opened, pairs, progress, venues_of
+from hedgerow.cli.market_data import check_owned, data_option, fitting, opened, pairs, progress, venues_of
 from hedgerow.cli.show import json_option, note, print_json, table
 
 
@@ -34,10 +34,14 @@ def backtest_command(
     from hedgerow.runtime.config import load
 
     found = load(Path(config), recorded=venues_of(named))
+    check_owned(found)
+    from hedgerow.market.ticks import Kind
     from hedgerow.sim.backtest.run import backtest
-    from hedgerow.sim.report import facts, save
+    from hedgerow.sim.report import check_folder, facts, save
     from hedgerow.sim.result import encoded
 
+    if out:
+        check_folder(Path(out))
     with tempfile.TemporaryDirectory(prefix="hedgerow-") as folder:
         data = fitting(found, opened(named, Path(folder)))
         begun_s = time.monotonic()
@@ -47,8 +51,11 @@ def backtest_command(
     for text in result.notes:
         note(f"note      {text}")
     market_s = (result.to_ts_ns - result.from_ts_ns) // 1_000_000_000
-    rate = result.rows / max(took_s, 1e-9)
-    note(f"backtest  {result.rows:,} rows, {market_s:,} s of market in {took_s:.1f} s ({rate:,.0f} rows/s)")
+    rates = f"{result.rows / max(took_s, 1e-9):,.0f} rows/s"
+    if any(file.kind is Kind.BARS for file in data.values()):
+        # Between two bars a book is looked at all the same, so rows alone say little.
+        rates += f", {market_s / max(took_s, 1e-9):,.0f} s of market a second"
+    note(f"backtest  {result.rows:,} rows, {market_s:,} s of market in {took_s:.1f} s ({rates})")
     if out:
         saved = save(result, Path(out))
         note(f"report    {saved.html}")

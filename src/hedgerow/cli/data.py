@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,7 +95,12 @@ def import_command(
     told = dict(_pair(text, COLUMNS) for text in columns)
     recipe = Recipe(venue, symbol, depth, told, zone, unit, tick, step, qty, mend, gap_s)
     with progress("import") as shown:
-        ticks, notes = import_files(sources, Path(out), recipe, lambda done, total, _rows: shown(done, total))
+        try:
+            ticks, notes = import_files(sources, Path(out), recipe, lambda done, total, _rows: shown(done, total))
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise OSError(error.errno, error.strerror, out) from None
     for text in notes:
         note(text)
     if as_json:

@@ -19,6 +19,7 @@ import click
 
 from hedgerow import __version__
 from hedgerow.api.codes import CODES, Exit
+from hedgerow.cli.show import print_json
 from hedgerow.runtime.folder import STATE_FOLDER
 
 # A crash report goes to people who help; what looks like a secret must not travel with it.
@@ -124,6 +125,8 @@ def _known(error: BaseException) -> Failed | None:
         return Failed("HR-204", str(error))
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
         return Failed("HR-204", f"{error.filename or 'a path'} is too long for this disk")
+    if isinstance(error, PermissionError):
+        return Failed("HR-402", f"{error.filename}: {(error.strerror or 'not permitted').lower()}")
     if isinstance(error, FileNotFoundError) and _is_nowhere():
         return Failed("HR-402", "the current folder was deleted", "go to another folder, and try again")
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
@@ -161,7 +164,7 @@ def _tell(failed: Failed, as_json: bool) -> int:
         }
         # The output may be what failed.
         with contextlib.suppress(OSError):
-            sys.stdout.write(json.dumps(body, ensure_ascii=False) + "\n")
+            print_json(json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace"))
             sys.stdout.flush()
     # A config's report has its own form and remedies, over many lines; an error of a journal names its remedy.
     if "\n" in failed.detail:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -82,5 +83,7 @@ def _write(path: Path, text: str) -> None:
         half.replace(path)
     except OSError as error:
         half.unlink(missing_ok=True)
+        if error.errno == errno.ENOSPC:
+            raise OSError(error.errno, error.strerror, str(path)) from None
         told = f"{path} cannot be written: {error.strerror}"
         raise Failed("HR-402", told, "name a file in a folder of yours") from None

@@ -60,6 +60,18 @@ def fitting(config: NodeConfig, files: dict[str, TickFile]) -> dict[InstrumentId
         raise Failed("HR-002", str(unfit)) from None
 
 
+def check_owned(config: NodeConfig) -> None:
+    """See that the config says what real accounts own and pay: a backtest asks no venue."""
+    real = [account for account in config.accounts if account.access is not None]
+    poor = [account.id for account in real if not any(account.balances.values())]
+    if poor:
+        told = f"nothing says what {' and '.join(poor)} can pay with, and a backtest asks no venue"
+        raise Failed("HR-101", told, "give each its `balance`, e.g. `balance: {USDT: 20000}`, and its `fees`")
+    for account in real:
+        if not account.fees.maker and not account.fees.taker:
+            note(f"note      {account.id} pays no fees here; add e.g. `fees: {{maker_bps: 2, taker_bps: 5}}`")
+
+
 def opened(named: list[tuple[str, str]], folder: Path) -> dict[str, TickFile]:
     """Return the data of each name, imported into `folder` where it is no tick file."""
     from hedgerow.sim.backtest import files

@@ -50,7 +50,7 @@ def freeze_command(
 @click.command("resume")
 @books_argument
 @all_option
-@click.option("--accept-drift", is_flag=True, help="What the venue shows beyond our fills is foreign from now on.")
+@click.option("--accept-drift", is_flag=True, help="What the venue shows beyond our fills is foreign, what it shows less is given up.")
 @id_option
 @json_option
 @state_option

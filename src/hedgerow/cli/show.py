@@ -44,8 +44,9 @@ def state_option(command: F) -> F:
 
 
 def print_json(text: bytes) -> None:
-    """Print one object."""
-    sys.stdout.write(text.decode() + "\n")
+    """Print one object: UTF-8, as JSON is, whatever the terminal's encoding."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text + b"\n")
 
 
 def note(text: str) -> None:

@@ -12,7 +12,7 @@ import click
 
 from hedgerow.api.codes import Exit
 from hedgerow.cli.errors import Failed
-from hedgerow.cli.market_data import data_option, fitting, opened, pairs, progress, venues_of
+from hedgerow.cli.market_data import check_owned, data_option, fitting, opened, pairs, progress, venues_of
 from hedgerow.cli.show import duration, json_option, note, print_json, signed, table
 
 if TYPE_CHECKING:
@@ -57,14 +57,18 @@ def sweep_command(
     from hedgerow.runtime.config import load
     from hedgerow.runtime.config_text import read_text
     from hedgerow.sim.backtest import heat, sweep
+    from hedgerow.sim.report import check_file, replace_file
 
     found = load(Path(config), recorded=venues_of(named))
+    check_owned(found)
     source = read_text(Path(config))
     try:
         axes = tuple(sweep.axis(text) for text in sets)
         paths = tuple(sweep.paths_of(source.tree, axes))
     except sweep.BadSet as bad:
         raise Failed("HR-002", str(bad)) from None
+    if out:
+        check_file(Path(out))
     rows: list[Row] = []
     interrupted = False
     with tempfile.TemporaryDirectory(prefix="hedgerow-") as folder:
@@ -89,8 +93,6 @@ def sweep_command(
     quote = found.books[0].legs[0].instrument.quote
     whole = sweep.Sweep(found.name.rpartition("/")[2], found.sha, seed or found.seed, quote, axes, asked, tuple(rows))
     if out:
-        from hedgerow.sim.report import replace_file
-
         replace_file(Path(out), heat.page(whole).encode())
         note(f"heat map  {out}")
     if as_json:

@@ -270,8 +270,11 @@ def apply_commands(book: Book, commands: tuple[Command, ...]) -> None:
     state = book.state
     book.raised.clear()
     book.look_ups.clear()
+    book.given_up.clear()
     book.parked_now.clear()
     book.booked_now.clear()
+    # Before this turn's orders work: with nothing working, what is held as too small is all that is owed.
+    was_small = state.exposed_since_ns != 0 and state.config.hedge is not None and book.is_too_small()
     for command in commands:
         match command:
             case SubmitOrder():
@@ -283,10 +286,10 @@ def apply_commands(book: Book, commands: tuple[Command, ...]) -> None:
             case HoldStarted():
                 state.holds[command.hold.key] = command.hold
             case HoldChanged():
-                _apply_hold_end(book, command.hold.key)
+                _apply_hold_end(book, command.hold.key, was_small)
                 state.holds[command.hold.key] = command.hold
             case HoldEnded():
-                _apply_hold_end(book, command.key)
+                _apply_hold_end(book, command.key, was_small)
                 del state.holds[command.key]
             case AlarmRaised():
                 state.alarms[command.alarm.key] = command.alarm
@@ -325,10 +328,10 @@ def apply_commands(book: Book, commands: tuple[Command, ...]) -> None:
         _apply_residual(book)
 
 
-def _apply_hold_end(book: Book, key: str) -> None:
+def _apply_hold_end(book: Book, key: str, was_small: bool) -> None:
     """What was too small to be hedged can be hedged: from now on it counts as open."""
     rule = book.config.hedge
-    if rule is not None and book.state.exposed_since_ns and key == f"{rule.hedge}/" and book.is_too_small():
+    if rule is not None and was_small and book.state.exposed_since_ns and key == f"{rule.hedge}/":
         book.state.exposed_since_ns = book.now_ns
 
 
@@ -1089,7 +1092,11 @@ def _apply_resume(book: Book, event: OperatorCommanded, by: str) -> None:
         return
     for ledger in state.ledgers.values():
         if ledger.drift_net_qty != 0:
-            ledger.foreign_net_qty = (ledger.foreign_net_qty or ZERO) + ledger.drift_net_qty
+            held, drift = ledger.position.net_qty, ledger.drift_net_qty
+            # Of a shared position nobody knows from which book it was taken.
+            if held * drift < ZERO and not book.legs[ledger.leg_id].shared:
+                book.given_up[ledger.leg_id] = drift if abs(drift) <= abs(held) else -held
+            ledger.foreign_net_qty = (ledger.foreign_net_qty or ZERO) + drift
             book.witness(ledger.leg_id).forget()
             ledger.drift_net_qty = ZERO
             state.alarms.pop(f"{AlarmKind.DRIFT.value}/{ledger.leg_id}", None)

@@ -150,6 +150,8 @@ class Book:
         "Venue order id of a nameless trade -> when the venue was last asked whose it is."
         self.look_ups: list[Fill] = []
         "Parked fills of forgotten orders, to be looked up in the journal."
+        self.given_up: dict[LegId, Decimal] = {}
+        "What other hands took of a position, signed, and the operator accepts at this event."
         self.parked_now: list[Fill] = []
         "Fills that the event at hand parked."
         self.booked_now: list[Fill] = []
@@ -364,6 +366,12 @@ class Book:
         mark = self.mark(hedge)
         return mark is not None and not self.legs[hedge].instrument.is_orderable(abs(self.residual), mark)
 
+    @property
+    def follows_mark(self) -> bool:
+        """Whether another price of the hedge leg may change what `is_level` says."""
+        rule = self.config.hedge
+        return rule is not None and self.legs[rule.hedge].instrument.min_notional > ZERO and not self.is_hedged
+
     def residual_age_ns(self) -> int:
         """Return for how long the residual has been above the smallest order; 0 while hedged."""
         return self.now_ns - self.state.residual_since_ns if self.state.residual_since_ns else 0
@@ -398,7 +406,9 @@ class Book:
         rule = self.config.hedge
         assert rule is not None, self.config.book_id
         hold = self.state.holds.get(f"{rule.hedge}/")
-        return hold is not None and hold.reason is HoldReason.BELOW_MINIMUM and self.refusal(rule.hedge) is None
+        if hold is None or hold.reason is not HoldReason.BELOW_MINIMUM or self.live[rule.hedge]:
+            return False
+        return self.refusal(rule.hedge) is None
 
     def bounded_doubt_ns(self, doubt_ns: int) -> int:
         """Return the doubt, at most as long as the hedge leg's venue can take to prove an order."""

@@ -148,10 +148,11 @@ class PolicyNoted(_Command, frozen=True):
 
 
 class PositionAdopted(_Command, frozen=True):
-    """The book takes over what the account held, because its config says so."""
+    """The book takes over what the account held, because its config says so, or lets go of what others took of it."""
 
     leg_id: LegId
     net_qty: Decimal
+    "Of the change, signed."
     price: Decimal
     "The venue's average price, or the mark where it has none."
 

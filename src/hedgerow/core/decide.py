@@ -105,6 +105,8 @@ def decide(book: Book, event: Event) -> Decision:
         notes += reconcile.witnessed(book, event)
     if type(event) in (PositionRead, LeverageAnswered) and not book.is_insane:
         notes += _pin_leverage(book, event)
+    if book.given_up:
+        notes += reconcile.given_up(book)
     if book.unassigned and type(event) in (PositionRead, QuoteReceived):
         notes += reconcile.assign(book)
     notes += _mode_of_its_own(book, event)

@@ -399,7 +399,7 @@ class OperatorCommanded(_Event, frozen=True):
     request_id: str = ""
     "The same request twice has one effect; empty when there is none."
     accept_drift: bool = False
-    "With RESUME: what the venue shows beyond our fills is foreign from now on."
+    "With RESUME: what the venue shows beyond our fills is foreign from now on; what it shows less is given up."
     detail: str = ""
     "With SIGNAL: the policy's own words, e.g. `enter`."
     made_ts_ns: int = 0

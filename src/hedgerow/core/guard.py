@@ -11,11 +11,13 @@ from hedgerow.core.commands import Mode
 from hedgerow.core.config import NS_PER_MS, NS_PER_S
 from hedgerow.core.events import PortfolioSeen
 from hedgerow.core.exposure import DOLLARS, Totals, added, hedged_times, totals
-from hedgerow.core.holds import AlarmKind, Hold, HoldReason
+from hedgerow.core.holds import WITHDRAWS, AlarmKind, Hold, HoldReason
 from hedgerow.core.target import Resting, WakePrice
+from hedgerow.model.ids import LegId
 from hedgerow.model.instrument import InstrumentKind
 from hedgerow.model.numbers import BPS, ZERO
 from hedgerow.model.order import Role, Side
+from hedgerow.model.session import session_at
 
 # Far beyond any limit; more digits than these are not worth rounding.
 LONGEST_BPS = Decimal("1e9")
@@ -55,18 +57,41 @@ def refusal_of_entries(book: Book) -> Refused | None:
     for leg_id, ledger in state.ledgers.items():
         if ledger.drift_net_qty != ZERO:
             return Refused(HoldReason.DRIFT, (("leg", leg_id), ("drift", str(ledger.drift_net_qty))))
+    first: Refused | None = None
     if state.links_down or state.alarms or book.unreconciled or book.unpinned or book.unassigned:
-        refused = _refusal_by_link_or_alarm(book)
-        if refused is not None:
-            return refused
+        first = _refusal_by_link_or_alarm(book)
+        if first is not None and first.reason in WITHDRAWS:
+            return first
+    if state.config.sessions and state.config.hedge is not None:
+        closed = _closed_beside_open(book)
+        if closed is not None:
+            return closed
     oldest_ns = book.now_ns - state.config.limits.stale_ms * NS_PER_MS
     for leg_id, leg in book.legs.items():
         quote = book.quotes.get(leg.instrument.id)
         if quote is None or not (quote.bids or quote.asks):
-            return Refused(HoldReason.NO_MARK_PRICE, (("leg", leg_id),))
-        if quote.ts_ns < oldest_ns:
+            first = first or Refused(HoldReason.NO_MARK_PRICE, (("leg", leg_id),))
+        elif quote.ts_ns < oldest_ns:
+            # It takes back what stands, so no other reason may stand before it.
             return Refused(HoldReason.STALE_PRICE, (("leg", leg_id), ("limit_ms", str(state.config.limits.stale_ms))))
-    return None
+    return first
+
+
+def _closed_beside_open(book: Book) -> Refused | None:
+    """Why nothing may be entered on one leg while the other one's venue is closed: it could not follow until it opens.
+
+    Where all are closed, the planner sends nothing anyway.
+    """
+    closed = [leg_id for leg_id in book.legs if is_closed(book, leg_id)]
+    if not closed or len(closed) == len(book.legs):
+        return None
+    return Refused(HoldReason.MARKET_CLOSED, (("leg", closed[0]),))
+
+
+def is_closed(book: Book, leg_id: LegId) -> bool:
+    """Return whether the leg's venue is between two sessions."""
+    sessions = book.config.sessions.get(book.legs[leg_id].instrument.venue_id)
+    return sessions is not None and session_at(sessions, book.now_ns) is None
 
 
 def _refusal_by_link_or_alarm(book: Book) -> Refused | None:

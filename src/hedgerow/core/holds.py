@@ -286,6 +286,7 @@ WITHDRAWS = frozenset(
         HoldReason.HALTED,
         HoldReason.POSITION_MODE,
         HoldReason.JOURNAL_FAILED,
+        HoldReason.MARKET_CLOSED,
     }
 )
 

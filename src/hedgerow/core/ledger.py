@@ -161,7 +161,8 @@ class Ledger(msgspec.Struct):
         return changed or old > 0
 
     def adopt(self, net_qty: Decimal, price: Decimal, leg: LegConfig) -> None:
-        """Take over a position that the book did not trade."""
+        """Take over a position that the book did not trade, or let go of what other hands took of it: signed."""
+        self._close_lots(net_qty, price, leg.instrument.multiplier)
         self.position = self.position.moved(net_qty, price, leg.instrument.multiplier)
         self.last_price = price
 

@@ -110,6 +110,22 @@ def _adopted_later(book: Book, read: PositionRead, change: Decimal) -> list[Comm
     return [PositionAdopted(read.leg_id, change, price), *ended]
 
 
+def given_up(book: Book) -> list[Command]:
+    """Let go of what other hands took of a position: it is no obligation any more, and the hedge leg follows."""
+    commands: list[Command] = []
+    for leg_id, net_qty in book.given_up.items():
+        ledger = book.ledger(leg_id)
+        price = book.mark(leg_id) or ledger.last_price
+        if _has_unclear(book, leg_id):
+            # It may be a fill of our own that is not known yet: as foreign it heals when that comes, given up it would
+            # be hedged twice.
+            continue
+        if price is not None:
+            foreign = (ledger.foreign_net_qty or ZERO) - net_qty
+            commands += [ForeignNoted(leg_id, foreign), PositionAdopted(leg_id, net_qty, price)]
+    return commands
+
+
 def is_shown(book: Book, leg_id: LegId, asked_ts_ns: int) -> bool:
     """Return whether a position that was asked for then shows all that this book traded on the leg."""
     if book.ledger(leg_id).fills == 0 and not book.live[leg_id]:

@@ -7,7 +7,6 @@ is stopped here, where all events pass.
 from __future__ import annotations
 
 from decimal import Decimal
-from itertools import chain
 
 from hedgerow.core.events import (
     Balance,
@@ -33,6 +32,8 @@ from hedgerow.model.order import Fill
 LARGEST = Decimal("1e12")
 SMALLEST = Decimal("1e-12")
 LOWEST = -LARGEST
+# What others offer is added to nothing: coins of a ten-millionth of a dollar have levels of more than `LARGEST`.
+LARGEST_LEVEL = Decimal("1e18")
 
 
 def is_sane(event: Event) -> bool:
@@ -85,11 +86,14 @@ def _is_fill(fill: Fill) -> bool:
 
 
 def _are_levels(levels: tuple[Level, ...]) -> bool:
-    return all(map(_is_positive, chain.from_iterable(levels)))
+    return all(map(_is_level, levels))
 
 
-def _is_positive(value: Decimal) -> bool:
-    return value.is_finite() and SMALLEST <= value <= LARGEST
+def _is_level(level: Level) -> bool:
+    price, qty = level
+    if not (price.is_finite() and SMALLEST <= price <= LARGEST):
+        return False
+    return qty.is_finite() and SMALLEST <= qty <= LARGEST_LEVEL
 
 
 def _is_amount(value: Decimal) -> bool:

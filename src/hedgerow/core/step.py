@@ -21,7 +21,7 @@ from hedgerow.core.sanity import is_sane_quote
 from hedgerow.core.target import Strategy
 from hedgerow.model.market import Quote
 from hedgerow.model.order import OrderStatus, Role
-from hedgerow.model.session import next_session
+from hedgerow.model.session import next_session, session_at
 
 
 class Stepped(msgspec.Struct, frozen=True):
@@ -95,7 +95,7 @@ def _is_slept_through(book: Book, quote: Quote) -> bool:
     bid, ask = quote.bid, quote.ask
     if before is None or quote.ts_ns < before.ts_ns or bid is None or ask is None or not is_sane_quote(quote):
         return False
-    if before.bid is None or before.ask is None:
+    if before.bid is None or before.ask is None or before.is_absurd:
         # What was promised while a side was missing says nothing of a whole market.
         return False
     for wake in book.target.wake_prices or ():
@@ -150,6 +150,9 @@ def _due_ns(book: Book) -> list[int]:
         # What is held back by a venue's hours leaves when it opens.
         following = next_session(sessions, book.now_ns)
         due += [following.open_ns] if following is not None else []
+        # What rests on the other leg is withdrawn when it closes.
+        open_now = session_at(sessions, book.now_ns) if book.config.hedge is not None else None
+        due += [open_now.close_ns] if open_now is not None else []
     for order_id in book.unclear:
         order = book.state.orders[order_id]
         if order.status is OrderStatus.SUBMITTING:

@@ -7,6 +7,7 @@ tail of records that no commit can have acknowledged.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import struct
 import threading
@@ -169,6 +170,9 @@ class SqliteStore:
                     f"{self.name} is empty, but it was written before; restore it from a copy with `-wal` and `.anchor`"
                 )
             mode = "ro" if self._read_only else "rw"
+            if self._read_only and _size(Path(f"{path}-wal")) == 0 and not os.access(path.parent, os.W_OK):
+                # Closed in order, and in a place where SQLite can keep no notes beside it: nobody writes it either.
+                mode += "&immutable=1"
             uri = f"{path.absolute().as_uri()}?mode={mode}"
             return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=0)
         except (OSError, sqlite3.Error) as error:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
-from hedgerow.market.answers import OrderRequest, PositionSide, TradeReport
+from hedgerow.market.answers import FundingReport, InterestReport, OrderRequest, PositionSide, TradeReport
 from hedgerow.market.exchange import SimExchange
 from hedgerow.market.state import VenueOrder
 from hedgerow.model.ids import AccountId, InstrumentId, VenueId
@@ -60,6 +60,8 @@ class SavedExchange(msgspec.Struct, frozen=True):
     next_trade_ids: dict[InstrumentId, int]
     venue_trades: int
     accounts: dict[AccountId, SavedAccount]
+    funding: dict[AccountId, list[FundingReport]] = {}
+    interest: dict[AccountId, list[InterestReport]] = {}
 
 
 def save(exchange: SimExchange) -> SavedExchange:

@@ -25,6 +25,7 @@ from hedgerow.market.ticks import (
     Bars,
     DataError,
     DataMissing,
+    Funding,
     Gap,
     Ints,
     Quotes,
@@ -70,7 +71,9 @@ def import_files(
         DataMissing: a source cannot be read, or `out` not be written.
     """
     ready = [opened(path, recipe) for path in found(sources)]
-    kinds = {source.kind for source in ready}
+    kinds = {source.kind for source in ready} - {"funding"}
+    if not kinds:
+        raise DataError(out, "would have funding alone; import it together with prices of the same instrument")
     if len(kinds) > 1 and kinds != {"quotes", "trades"}:
         mixed = " and ".join(sorted(kinds))
         raise DataError(out, f"cannot hold {mixed} together; import them into files of their own")
@@ -95,7 +98,7 @@ class _Import:
         self._bytes_done = 0
         self._rows = 0
         self._notes: list[str] = []
-        self._is_bars = sources[0].kind == "bars"
+        self._is_bars = any(source.kind == "bars" for source in sources)
         self._depth = max(source.depth for source in sources)
         deep = 2 * (self._depth - 1)
         if self._is_bars:
@@ -107,6 +110,8 @@ class _Import:
             self._main = _Spool(folder / "quotes", width, prices, qtys, recipe)
         self._trades = _Spool(folder / "trades", 7, [3], [4], recipe)
         "Behind time, file and line: price, qty, row, side."
+        self._paid: list[tuple[int, int, int]] = []
+        "(when it was told, rate, when it is paid) of the funding."
 
     def run(self) -> Imported:
         try:
@@ -132,6 +137,10 @@ class _Import:
             for kind in sorted({source.kind for source in self._sources}, reverse=True)
         ]
         for file, item in heapq.merge(*streams, key=lambda row: row[1].ts_ns) if len(streams) > 1 else streams[0]:
+            if item.funding is not None:
+                self._paid.append((item.ts_ns, *item.funding))
+            if not item.numbers:
+                continue
             if item.is_trade:
                 price, qty, side = item.numbers
                 self._trades.add([item.ts_ns, file, item.line, price, qty, self._main.rows, side])
@@ -225,12 +234,21 @@ class _Import:
             quotes=quotes,
             trades=trades,
             bars=bars,
+            funding=self._funding(),
             interval_ns=interval_ns,
             gaps=gaps[:GAPS_KEPT_MAX],
             sources=tuple(source.path.name for source in self._sources),
             is_derived=is_derived,
         )
         return Imported(ticks, tuple(self._notes))
+
+    def _funding(self) -> Funding | None:
+        if not self._paid:
+            return None
+        funding = Funding(*np.array(self._paid, np.int64).T)
+        times = len(np.unique(funding.due_ns))
+        self._notes.append(f"funding is told for {times:,} time{'s' if times > 1 else ''}")
+        return funding
 
     def _interval_ns(self, main: Ints) -> int:
         """Return the length of the bars: the time that most often lies between two of them."""
@@ -243,7 +261,7 @@ class _Import:
             raise DataError(
                 self._sources[main[row, 1]].path,
                 f"has a bar that begins {duration_text(int(apart[row - 1]))} after the one before,"
-                f" where bars are {duration_text(interval_ns)} long",
+                f" which is no whole number of bars of {duration_text(interval_ns)}",
                 int(main[row, 2]),
             )
         return interval_ns

@@ -16,11 +16,11 @@ from typing import NamedTuple
 import msgspec
 
 from hedgerow.market.exchange import SimExchange
-from hedgerow.market.moments import LAST_NS, MomentError, Moments, zone_named
+from hedgerow.market.moments import LAST_NS, NS_PER_S, MomentError, Moments, zone_named
 from hedgerow.market.rows import PARQUET_MAGIC, ZIP_MAGIC, CsvRows, ParquetRows, beginning, size_of
 from hedgerow.market.rules import VenueRules
 from hedgerow.market.tape import Tape, Traded, play
-from hedgerow.market.ticks import MAGIC, DataError, DataMissing
+from hedgerow.market.ticks import MAGIC, RATE_STEP, DataError, DataMissing
 from hedgerow.model.ids import InstrumentId, VenueId
 from hedgerow.model.instrument import Instrument, InstrumentKind
 from hedgerow.model.market import Level
@@ -73,7 +73,7 @@ class Recipe(msgspec.Struct, frozen=True):
 COLUMNS = {
     "time": (
         "tsns time timestamp ts datetime date opentime transacttime tsevent eventtime timens timems tradetime starttime"
-        " localtimestamp"
+        " localtimestamp calctime fundingtime"
     ),
     "open": "open o openprice",
     "high": "high h highprice",
@@ -90,13 +90,20 @@ COLUMNS = {
     "bid_qty": "bidqty bidsize bestbidqty bestbidsize bidamount bidvolume bidsz00 bidquantity bids[0].amount",
     "ask_qty": "askqty asksize bestaskqty bestasksize askamount askvolume asksz00 askquantity asks[0].amount",
     "symbol": "symbol ticker instrument instrumentid",
+    "funding": "funding fundingrate lastfundingrate",
+    "funding_time": "fundingtime nextfundingtime fundingtimestamp calctime",
 }
 # What one row of each kind must have.
 _NEEDED: dict[str, tuple[str, ...]] = {
     "bars": ("time", "open", "high", "low", "close"),
     "quotes": ("time", "bid", "ask"),
     "trades": ("time", "price", "qty"),
+    "funding": ("time", "funding"),
 }
+# No venue lets a rate go further; what lies beyond is a percentage, or a yearly rate.
+FUNDING_MAX = Decimal("0.05")
+# Venues that pay most often do so every hour; their times are off by some seconds now and then.
+FUNDING_APART_NS = 3_540 * NS_PER_S
 # Tardis names level 3 `bids[2].price`, Databento `bid_px_02`.
 _DEEP = re.compile(r"(bid|ask)s?(?:\[(\d+)\]\.?(price|amount|size|qty)|(px|sz)(\d\d))")
 _BUYS = frozenset({"buy", "b", "bid", "1", "+1", "long"})
@@ -117,7 +124,9 @@ class Item(NamedTuple):
     "What a later row must be above, or it repeats this one; None where rows have no identity."
     numbers: list[int]
     """Of a quote: bid, ask, their qtys, the deeper bids and asks, their qtys; of a trade: price, qty, side; of a bar:
-    open, high, low, close, volume."""
+    open, high, low, close, volume. Empty: the row tells of funding alone."""
+    funding: tuple[int, int] | None = None
+    "(rate, when it is paid) as the row tells it."
 
 
 class Frames:
@@ -149,9 +158,16 @@ class Frames:
         exchange = SimExchange(_VENUE, [_INSTRUMENT], VenueRules(), 0)
         # The same prices and qtys come again and again, and each costs more to convert than to remember.
         prices, qtys = _Memo(PRICE_DIGITS), _Memo(QTY_DIGITS)
+        told = 0
         for event in self._tape:
             if event.ts_ns >= LAST_NS:
                 raise DataError(self.path, f"has the receive time {event.ts_ns}, which is none in ns", self._tape.line)
+            for rate in self._tape.rates[told:]:
+                told += 1
+                # The venue's clock says when it is paid, and another one when it was told.
+                if rate.due_ns > rate.ts_ns:
+                    paid = _rate(format(rate.rate, "f")), rate.due_ns
+                    yield Item(rate.ts_ns, self._tape.line, False, None, [], paid)
             if isinstance(event, Traded):
                 sign = 1 if event.aggressor is Side.BUY else -1
                 trade = [scaled(event.price, PRICE_DIGITS), scaled(event.qty, QTY_DIGITS), sign]
@@ -202,8 +218,11 @@ class Table:
         self.notes = []
         moments = Moments(zone_named(self._recipe.zone) if self._recipe.zone else None, self._recipe.unit)
         rows = self._wanted()
+        self._paid = _Paid(self._places, self._recipe)
         try:
-            if self.kind == "bars":
+            if self.kind == "funding":
+                yield from self._fundings(moments, rows)
+            elif self.kind == "bars":
                 yield from self._bars(moments, rows)
             elif self.kind == "quotes":
                 yield from self._quotes(moments, rows, depth)
@@ -244,7 +263,7 @@ class Table:
                 raise _BadCell("has a high or low that does not hold its other prices")
             traded, was_cut = (0, False) if volume is None else _volume(cells[volume])
             is_cut = is_cut or was_cut
-            yield Item(ts_ns, line, False, ts_ns, [*numbers, traded])
+            yield Item(ts_ns, line, False, ts_ns, [*numbers, traded], self._paid.told(cells, ts_ns, line))
         if is_cut:
             self.notes.append(f"{self.path}: volumes were cut to {QTY_DIGITS} decimals")
 
@@ -272,7 +291,14 @@ class Table:
                 deep_qtys += [qty for _, qty in found] + padding[len(found) :]
             if all(top_qtys) and top[0] > top[1]:
                 raise _BadCell(f"has a bid of {cells[sides[0][0]]} above its ask of {cells[sides[1][0]]}")
-            yield Item(ts_ns, line, False, None, [*top, *top_qtys, *deep, *deep_qtys])
+            paid = self._paid.told(cells, ts_ns, line)
+            yield Item(ts_ns, line, False, None, [*top, *top_qtys, *deep, *deep_qtys], paid)
+
+    def _fundings(self, moments: Moments, rows: Iterator[tuple[int, list[str]]]) -> Iterator[Item]:
+        time = self._places["time"]
+        for line, cells in rows:
+            ts_ns = moments.ts_ns(cells[time])
+            yield Item(ts_ns, line, False, None, [], self._paid.told(cells, ts_ns, line))
 
     def _trades(self, moments: Moments, rows: Iterator[tuple[int, list[str]]]) -> Iterator[Item]:
         places = self._places
@@ -302,6 +328,59 @@ class Table:
 
 class _BadCell(ValueError):
     """A cell that cannot be. The text is without file and row."""
+
+
+class _Paid:
+    """Reads what the rows of a file tell of funding: a rate, and when it is paid, else at the row's time.
+
+    An empty cell tells nothing. Without times of their own, rates may not stand closer than venues pay them: one that
+    is repeated in each row would be paid with each row.
+    """
+
+    def __init__(self, places: dict[str, int], recipe: Recipe) -> None:
+        self._rate_at = places.get("funding")
+        due_at = places.get("funding_time")
+        self._due_at = None if due_at == places["time"] else due_at
+        self._moments = Moments(zone_named(recipe.zone) if recipe.zone else None, recipe.unit)
+        self._last: tuple[int, int] | None = None
+        self._last_line = 0
+
+    def told(self, cells: list[str], ts_ns: int, line: int) -> tuple[int, int] | None:
+        """Return (rate, when it is paid), if the row tells something new."""
+        if self._rate_at is None or not cells[self._rate_at].strip():
+            return None
+        due_ns = ts_ns if self._due_at is None else self._moments.ts_ns(cells[self._due_at])
+        if due_ns < ts_ns:
+            raise _BadCell(f"has the funding_time {cells[self._due_at or 0]}, which is before the row's own time")
+        paid = _rate(cells[self._rate_at]), due_ns
+        if self._last is not None and 0 < abs(due_ns - self._last[1]) < FUNDING_APART_NS:
+            apart_s = abs(due_ns - self._last[1]) // NS_PER_S
+            remedy = "" if self._due_at is not None else ", or name the column that says when it is paid: funding_time"
+            raise _BadCell(
+                f"has a funding {apart_s} s after that of row {self._last_line}, where venues pay once an hour at most;"
+                f" leave the cells between empty{remedy}"
+            )
+        if paid == self._last:
+            return None
+        self._last, self._last_line = paid, line
+        return paid
+
+
+def _rate(text: str) -> int:
+    """Return a funding rate in RATE_STEP.
+
+    Raises:
+        _BadCell: it is none that a venue pays.
+    """
+    try:
+        rate = Decimal(text.strip())
+    except InvalidOperation:
+        rate = Decimal("NaN")
+    if not rate.is_finite() or abs(rate) > FUNDING_MAX:
+        raise _BadCell(f"has '{text.strip()}' as funding, where a part of the notional must be: 0.0001 is 1 bp")
+    steps = rate / RATE_STEP
+    # Rates come from divisions: digits beyond these are no money.
+    return int(steps.to_integral_value())
 
 
 Source = Frames | Table
@@ -378,7 +457,7 @@ def _kind(rows: CsvRows | ParquetRows, places: dict[str, int]) -> str:
         raise DataError(rows.path, f"has no head; say which column is what, as in {example}", 1)
     # The kind of which least is missing is the one that was meant.
     kind, missing = min(
-        ((kind, [name for name in needed if name not in places]) for kind, needed in _NEEDED.items()),
+        ((kind, [name for name in _NEEDED[kind] if name not in places]) for kind in ("bars", "quotes", "trades")),
         key=lambda pair: len(pair[1]),
     )
     names = ", ".join(missing)

@@ -22,6 +22,7 @@ from hedgerow.model.ids import InstrumentId
 from hedgerow.model.market import Level
 from hedgerow.model.order import Side
 
+NS_PER_MS = 1_000_000
 # Depth updates kept while the snapshot is awaited. Binance sends at most one per 100 ms (spot) or about 20 a second
 # (USD-M), and a snapshot is asked for within seconds.
 WAITING_MAX = 10_000
@@ -72,6 +73,16 @@ class Traded(msgspec.Struct, frozen=True):
     aggressor: Side
 
 
+class RateTold(msgspec.Struct, frozen=True):
+    """The venue told the coming funding of a perpetual."""
+
+    ts_ns: int
+    rate: Decimal
+    "Of the notional; + means longs pay."
+    due_ns: int
+    "When it is paid, by the venue's clock."
+
+
 MarketEvent = TopUpdated | LevelsUpdated | Traded | BookSnapshot
 
 
@@ -111,6 +122,10 @@ class _Data(msgspec.Struct):
     buyer_is_maker: bool = msgspec.field(name="m", default=False)
     market: str = msgspec.field(name="X", default="MARKET")
     "USD-M: `MARKET`, or what else the venue booked there, such as the insurance fund."
+    rate: str = msgspec.field(name="r", default="")
+    "USD-M mark prices: the funding rate as it is now; empty for what has none, such as dated futures."
+    due_ms: int = msgspec.field(name="T", default=0)
+    "USD-M mark prices: when it is paid."
 
 
 class _Frame(_Data):
@@ -145,6 +160,8 @@ class Tape:
         self.instrument_id = instrument_id
         self.line = 0
         "The line of the frame that was read last."
+        self.rates: list[RateTold] = []
+        "What mark-price frames told of funding, each change of it, since the latest iteration began."
         self._file: BinaryIO | None = None
         first = next(self._frames(), None)
         if first is None:
@@ -152,10 +169,14 @@ class Tape:
 
     def __iter__(self) -> Iterator[MarketEvent]:
         follower = _Follower(self.instrument_id)
+        self.rates.clear()
         line = 0
         for line, ts_ns, frame in self._frames():
             self.line = line
             try:
+                data = frame if frame.data is None else frame.data
+                if data.event == "markPriceUpdate" and data.rate:
+                    self._note_rate(ts_ns, data)
                 yield from follower.events(ts_ns, frame)
             except _Disorder as disorder:
                 raise TapeError(self.path, line, str(disorder)) from None
@@ -167,6 +188,13 @@ class Tape:
     def position(self) -> int:
         """Return how many bytes of the file the latest iteration has read."""
         return 0 if self._file is None or self._file.closed else self._file.tell()
+
+    def _note_rate(self, ts_ns: int, data: _Data) -> None:
+        rate, due_ns = Decimal(data.rate), data.due_ms * NS_PER_MS
+        if not rate.is_finite():
+            raise ValueError(data.rate)
+        if not self.rates or (rate, due_ns) != (self.rates[-1].rate, self.rates[-1].due_ns):
+            self.rates.append(RateTold(ts_ns, rate, due_ns))
 
     def _frames(self) -> Iterator[tuple[int, int, _Frame]]:
         line = 0

@@ -39,6 +39,8 @@ NO_BID = 0
 "What `bid` says while nobody bids: below every price."
 NO_ASK = 1 << 62
 "What `ask` says while nobody offers: above every price, and far enough from the largest int64 to add to."
+RATE_STEP = Decimal("1e-12")
+"What one counts for in a funding rate."
 
 
 class DataError(Exception):
@@ -155,6 +157,17 @@ class Bars(msgspec.Struct, frozen=True, eq=False):
     "In steps; 0 where the source told none."
 
 
+class Funding(msgspec.Struct, frozen=True, eq=False):
+    """What a perpetual's longs pay to its shorts, each time that the source told something new."""
+
+    ts_ns: Ints
+    "When it was told, never falling."
+    rate: Ints
+    "Of the notional, in RATE_STEP; + means longs pay."
+    due_ns: Ints
+    "When it is paid, not before it was told. Of several rows with the same time the last one counts."
+
+
 Numbers = npt.NDArray[Any]
 "One column, of either type."
 
@@ -179,6 +192,7 @@ class TickFile:
         self.quotes = Quotes(*self._table("quotes", Quotes))
         self.trades = Trades(*self._table("trades", Trades))
         self.bars = Bars(*self._table("bars", Bars))
+        self.funding = Funding(*self._table("funding", Funding))
 
     @classmethod
     def open(cls, path: Path | str) -> TickFile:
@@ -317,7 +331,7 @@ class TickFile:
             levels.append((self.price(deep_price), self.qty(deep_qty)))
         return tuple(levels)
 
-    def _table(self, name: str, table: type[Quotes | Trades | Bars]) -> list[Numbers]:
+    def _table(self, name: str, table: type[Quotes | Trades | Bars | Funding]) -> list[Numbers]:
         """Return the columns of a table in the order of its fields; empty ones for a table that the file has not."""
         return [
             self._columns[f"{name}.{field}"]
@@ -353,6 +367,7 @@ def write_ticks(
     quotes: Quotes | None = None,
     trades: Trades | None = None,
     bars: Bars | None = None,
+    funding: Funding | None = None,
     interval_ns: int = 0,
     gaps: tuple[Gap, ...] = (),
     sources: tuple[str, ...] = (),
@@ -365,7 +380,7 @@ def write_ticks(
     """
     assert (quotes is None) != (bars is None), path
     columns: dict[str, Numbers] = {}
-    for name, table in (("quotes", quotes), ("trades", trades), ("bars", bars)):
+    for name, table in (("quotes", quotes), ("trades", trades), ("bars", bars), ("funding", funding)):
         if table is not None:
             columns |= {f"{name}.{field}": getattr(table, field) for field in table.__struct_fields__}
     main = quotes.ts_ns if quotes is not None else bars.ts_ns if bars is not None else None

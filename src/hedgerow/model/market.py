@@ -8,6 +8,9 @@ import msgspec
 
 from hedgerow.model.ids import InstrumentId
 
+# A bid of less than half the ask is a print that cannot be, or a market that nobody makes.
+WIDEST = 2
+
 Level = tuple[Decimal, Decimal]
 "(price, qty) of one price level."
 
@@ -39,6 +42,12 @@ class Quote(msgspec.Struct, frozen=True, omit_defaults=True):
         if not self.bids or not self.asks or self.bids[0][0] > self.asks[0][0]:
             return None
         return (self.bids[0][0] + self.asks[0][0]) / 2
+
+    @property
+    def is_absurd(self) -> bool:
+        """Return whether its sides are further apart than those of any market: one of them cannot be."""
+        bid, ask = self.bid, self.ask
+        return bid is not None and ask is not None and ask > bid * WIDEST
 
 
 class BorrowRate(msgspec.Struct, frozen=True):

@@ -21,8 +21,9 @@ from hedgerow.model.session import Sessions
 from hedgerow.runtime.config_access import LEASE_MS, SIM, VISIBILITY_MS, access_of, provisional_of
 from hedgerow.runtime.config_funds import needs, shortages
 from hedgerow.runtime.config_problems import param_text
+from hedgerow.runtime.config_rates import strains
 from hedgerow.runtime.config_shape import FileShape, InstrumentShape, RiskShape, TimingShape, VenueShape
-from hedgerow.runtime.config_text import KeyPath, Problem, did_you_mean, dotted
+from hedgerow.runtime.config_text import TAPE_OPTION, KeyPath, Problem, did_you_mean, dotted
 from hedgerow.runtime.dispatch import RESERVE_PERCENT, Budget
 from hedgerow.runtime.node_config import AccountConfig, MarketConfig, VenueConfig
 from hedgerow.runtime.presets import START_PRICES, preset
@@ -35,6 +36,8 @@ LEAD, HEDGE = LegId("lead"), LegId("hedge")
 SIZE_PARAMS = ("qty", "entry_qty")
 # The synthetic depth of one price level is worth this much, quote, where the config does not say.
 LEVEL_NOTIONAL = Decimal(50_000)
+# A word, then what may have been meant as a date, a right and a strike.
+_LIKE_OPTION = re.compile(r"[A-Z][A-Z.]{0,5}[0-9]{4,8}[A-Z][0-9]+")
 
 
 class Meaning:
@@ -66,13 +69,15 @@ class Meaning:
         self._check_tags()
         self._check_sharing()
         self._check_funds()
+        self._check_rates()
+        self._check_latencies()
         self.venues = [self._venue(venue_id, folder, tapes) for venue_id in sorted(self._venue_ids)]
         for name in tapes:
             if name not in self._venue_ids:
                 self._wrong(
                     "unknown_venue",
                     f"--tape {name}: there is no venue '{name}'",
-                    (),
+                    TAPE_OPTION,
                     did_you_mean(name, self._venue_ids),
                 )
         self.markets = self._markets()
@@ -127,7 +132,7 @@ class Meaning:
             instrument = self._instrument(venue_of(name), symbol)
             if instrument is None:
                 told = f"{dotted(path)}: nothing is known of '{symbol}'"
-                help_ = f"list it: venues.{venue_of(name)}.instruments.{symbol}"
+                help_ = _option_help(symbol) or f"list it: venues.{venue_of(name)}.instruments.{symbol}"
                 self._wrong("unknown_symbol", told, path, help_, at_key=True)
             elif position.qty % instrument.step != 0:
                 told = f"{dotted(path)}: {position.qty} is off the step {instrument.step}"
@@ -142,7 +147,7 @@ class Meaning:
         if tape is None and shape.tape is not None:
             tape = folder / shape.tape
         if tape is not None and not tape.is_file():
-            path: KeyPath = ("venues", venue_id, "tape") if venue_id not in tapes else ()
+            path: KeyPath = ("venues", venue_id, "tape") if venue_id not in tapes else TAPE_OPTION
             what = f"{tape} is no file" if tape.exists() else f"there is no tape {tape}"
             start = "the current folder" if venue_id in tapes else "the config's folder"
             self._wrong("missing_tape", f"{venue_id}: {what}", path, f"paths start from {start}")
@@ -357,7 +362,8 @@ class Meaning:
                 path: KeyPath = ("books", name, key, index)
                 if word not in WORDS and preset(word).kind not in KINDS:
                     told = f"{dotted(path[:-1])}: '{word}' is no symbol of a stock or an option"
-                    self._wrong("unknown_symbol", told, path, "e.g. all, stock, option, SPY or SPY261120C00600000")
+                    help_ = _option_help(word) or "e.g. all, stock, option, SPY or SPY261120C00600000"
+                    self._wrong("unknown_symbol", told, path, help_)
                 elif key != "watch" and not _is_covered(word, shape.watch):
                     told = f"{dotted(path[:-1])}: {word} is not watched"
                     self._wrong("contradiction", told, path, "add it to `watch`, or take it out here")
@@ -421,7 +427,8 @@ class Meaning:
         if instrument is None:
             if shape.symbol not in venue.instruments:
                 help_ = (
-                    did_you_mean(shape.symbol, venue.instruments)
+                    _option_help(shape.symbol)
+                    or did_you_mean(shape.symbol, venue.instruments)
                     or f"list it: venues.{venue_id}.instruments.{shape.symbol}"
                 )
                 told = f"{dotted(path)}: venue {venue_id} has no symbol '{shape.symbol}'"
@@ -546,7 +553,8 @@ class Meaning:
                 help_ = f"{leg.id} takes orders from {leg.min_notional} {leg.quote} on"
                 self._wrong("below_minimum", told, path, help_, at_key=True)
         own = self._shape.books[book.book_id].risk.model_fields_set
-        for key, limit in (("max_notional", book.limits.max_notional), ("max_residual", book.limits.max_residual)):
+        for key in ("max_notional", "max_residual", "max_order_notional"):
+            limit: Decimal | None = getattr(book.limits, key)
             if limit is not None and notional / 2 > limit:
                 where: KeyPath = (*path, "risk", key) if key in own else ("risk", key)
                 order = f"one order of {size} {lead.base} (about {notional.normalize():f})"
@@ -567,6 +575,32 @@ class Meaning:
                 self._wrong("funds", f"{dotted(path)}: {short.text}", path, short.help, at_key=True)
             else:
                 self.warnings.append(f"{dotted(path)}: {short.text}; {short.help}")
+
+    def _check_rates(self) -> None:
+        """Whether the accounts' request budgets let out what the books may send."""
+        per_s = {each: self._venue_shape(each).requests_per_s for each in self._venue_ids}
+        for strain in strains(self.books, per_s):
+            path: KeyPath = ("venues", strain.venue_id, "requests_per_s")
+            if "requests_per_s" not in self._venue_shape(strain.venue_id).model_fields_set:
+                path = ("books", strain.book_id)
+            if strain.is_wrong:
+                self._wrong("contradiction", f"{dotted(path)}: {strain.text}", path, strain.help, at_key=len(path) == 2)
+            else:
+                self.warnings.append(f"{dotted(path)}: {strain.text}; {strain.help}")
+
+    def _check_latencies(self) -> None:
+        """Whether answers can come before their orders are unknown."""
+        for book in self.books:
+            for leg in book.legs:
+                venue_id, timeout_ms = leg.instrument.venue_id, book.timing.ack_timeout_ms
+                both_ms = 2 * self._venue_shape(venue_id).latency_ms
+                if self._venue_kind(venue_id) == SIM and both_ms >= timeout_ms:
+                    path: KeyPath = ("venues", venue_id, "latency_ms")
+                    told = (
+                        f"{dotted(path)}: {both_ms} ms there and back, and after ack_timeout_ms {timeout_ms} an order"
+                    )
+                    help_ = "use a shorter latency, or a longer timing.ack_timeout_ms"
+                    self._wrong("contradiction", f"{told} is unknown: each one would be", path, help_)
 
     def _price(self, base: str) -> Decimal | None:
         market = self._shape.sim.markets.get(base)
@@ -628,6 +662,13 @@ def _is_covered(word: str, watched: Iterable[str]) -> bool:
     contract = parse_occ(word)
     names = {word} if contract is None else {word, contract.underlying}
     return word in WORDS or not names.isdisjoint(watched) or not set(WORDS).isdisjoint(watched)
+
+
+def _option_help(symbol: str) -> str:
+    """Return how an option's symbol is written, when this looks like one that is not."""
+    if not _LIKE_OPTION.fullmatch(symbol) or parse_occ(symbol) is not None:
+        return ""
+    return "an option is its underlying, YYMMDD, C or P, and 1000 times the strike in 8 digits: SPY261120C00600000"
 
 
 def _underlying(instrument: Instrument) -> str:

@@ -115,6 +115,9 @@ def _known_keys(path: KeyPath) -> list[str]:
 
 
 def _sentence(path: KeyPath) -> str:
+    if path and isinstance(path[-1], int):
+        # One of a list: the list's key says what it is.
+        path = path[:-1]
     if not path:
         return ""
     field = getattr(_shape_at(path[:-1]), "model_fields", {}).get(path[-1])

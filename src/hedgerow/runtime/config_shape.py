@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from hedgerow.model.instrument import FeeCurrency, InstrumentKind
 from hedgerow.runtime.dispatch import PER_S
+from hedgerow.strategies.params import BEYOND, is_beyond
 
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
@@ -21,7 +22,10 @@ def _number(value: object) -> object:
         return value
     if not isinstance(value, str) or not _NUMBER.fullmatch(value):
         raise PydanticCustomError("number", "this must be a plain number")
-    return Decimal(value)
+    number = Decimal(value)
+    if is_beyond(number):
+        raise PydanticCustomError("beyond", f"this is {BEYOND}")
+    return number
 
 
 def _integer(value: object) -> object:

@@ -19,6 +19,8 @@ FILE_BYTES_MAX = 1 << 20
 
 KeyPath = tuple[str | int, ...]
 "The keys and indexes that lead to a value."
+TAPE_OPTION: KeyPath = ("--tape",)
+"Of what stands on the command line, and not in the file."
 Plain = dict[str, "Plain"] | list["Plain"] | str | bool | None
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
@@ -122,6 +124,9 @@ def read_text(path: Path) -> ConfigText:
     return parse(text, name)
 
 
+_TOO_DEEP = Problem("syntax", "it is nested too deeply", help="no config has more than six levels")
+
+
 def parse(text: str, name: str) -> ConfigText:
     """Return a config text as read; `name` is how it is told, and its ending says which language it is in.
 
@@ -144,6 +149,8 @@ def _parse_toml(text: str, name: str) -> Plain:
         return _plain(tomllib.loads(text, parse_float=str))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(ConfigText(name, text, None, {}), [Problem("syntax", f"not TOML: {error}")]) from None
+    except RecursionError:
+        raise ConfigError(ConfigText(name, text, None, {}), [_TOO_DEEP]) from None
 
 
 def _plain(value: object) -> Plain:
@@ -167,6 +174,8 @@ def _parse_yaml(text: str, name: str, places: dict[KeyPath, Place], problems: li
     except yaml.YAMLError as error:
         problem = Problem("syntax", f"not YAML: {str(error).splitlines()[0]}")
         raise ConfigError(ConfigText(name, text, None, {}), [problem]) from None
+    except RecursionError:
+        raise ConfigError(ConfigText(name, text, None, {}), [_TOO_DEEP]) from None
     if root is None:
         return None
     return _walk(root, (), places, problems, set())
@@ -249,7 +258,7 @@ def render(source: ConfigText, problems: Iterable[Problem]) -> str:
         block = [f"error[{problem.kind}]: {problem.text}"]
         line, column = find(source, problem)
         if line == 0:
-            block.append(f" --> {source.name}")
+            block.append(f" --> {'the command line' if problem.path == TAPE_OPTION else source.name}")
         else:
             gutter = " " * len(str(line))
             text = lines[line - 1] if line <= len(lines) else ""
@@ -271,6 +280,8 @@ def find(source: ConfigText, problem: Problem) -> tuple[int, int]:
     """Return (line, column) of a problem from 1, of the nearest thing around it that has one, or (0, 0)."""
     path = problem.path
     at_key = problem.at_key
+    if path == TAPE_OPTION:
+        return 0, 0
     while path not in source.places:
         if not path:
             return 0, 0

@@ -35,7 +35,7 @@ from hedgerow.core.events import (
     TimeReached,
 )
 from hedgerow.core.step import next_due_ns, step
-from hedgerow.journal.errors import JournalError
+from hedgerow.journal.errors import JournalError, JournalFenced
 from hedgerow.model.ids import BookId, LegId
 from hedgerow.model.instrument import InstrumentKind
 from hedgerow.model.numbers import ZERO
@@ -131,17 +131,22 @@ class Cycle:
         look_up: Callable[[BookId, LookUpFill], None],
         watcher: Watcher,
         snapshot_every_turns: int = SNAPSHOT_EVERY_TURNS,
+        hurry: Callable[[], None] | None = None,
     ) -> None:
         """Begin without books.
 
         Args:
             look_up: begins to ask the journal for a fill; the answer comes as an event.
+            hurry: called once an event that brought a hedge is stepped: a journal that would wait for more need not.
         """
         self._clock = clock
         self._journal = journal
         self._look_up = look_up
         self._watcher = watcher
         self._snapshot_every_turns = snapshot_every_turns
+        self._hurry = hurry
+        self._is_urgent = False
+        "A hedge waits for the disk."
         self._running: dict[BookId, _Running] = {}
         self._facts: deque[tuple[BookId, Event]] = deque()
         "Never dropped: fills, answers, reads, operators, time."
@@ -188,6 +193,10 @@ class Cycle:
             self._facts.append((book_id, event))
         if not self._is_stepping:
             self._drain()
+            if self._is_urgent:
+                self._is_urgent = False
+                assert self._hurry is not None, "nobody else makes it urgent"
+                self._hurry()
 
     def _drain(self) -> None:
         self._is_stepping = True
@@ -299,6 +308,8 @@ class Cycle:
     def _append(self, running: _Running, turn: Turn) -> None:
         seq = self._journal.append(turn)
         self._pending.append(_Pending(seq, turn))
+        if self._hurry is not None and any(_is_hedge(command) for command in turn.commands):
+            self._is_urgent = True
         running.turns_since_snapshot += 1
         if running.turns_since_snapshot >= self._snapshot_every_turns:
             self._save_snapshot(running, seq)
@@ -393,10 +404,16 @@ class Cycle:
             if running.timer is not None:
                 running.timer.cancel()
             self._take_back_entries(running)
-            stepped = step(running.book, JournalFailed(self._clock.now_ns(), str(error)))
-            for command in stepped.commands:
-                if isinstance(command, CancelOrder):
-                    self._send(running, command, self._clock.now_ns())
+            book, now_ns = running.book, self._clock.now_ns()
+            commands = step(book, JournalFailed(now_ns, str(error))).commands
+            cancels = {command.order_id: command for command in commands if isinstance(command, CancelOrder)}
+            if book.config.hedge is not None and not isinstance(error, JournalFenced):
+                # What rests would fill with nobody to hedge it, exits too. Another engine's orders are not ours to end.
+                for order in (order for orders in book.live.values() for order in orders.values()):
+                    if order.venue_order_id is not None:
+                        cancels.setdefault(order.id, CancelOrder(order.id, order.leg_id, "journal failed"))
+            for cancel in cancels.values():
+                self._send(running, cancel, now_ns)
         self._watcher.journal_failed(error)
 
     def _close(self) -> None:
@@ -415,6 +432,10 @@ class Cycle:
 
 def _is_entry(command: Command) -> bool:
     return type(command) is SubmitOrder and command.role is Role.ENTRY
+
+
+def _is_hedge(command: Command) -> bool:
+    return type(command) is SubmitOrder and command.role is Role.HEDGE
 
 
 def _passing_key(event: Event) -> str:

@@ -21,7 +21,7 @@ from hedgerow.runtime.node import Node, Work
 from hedgerow.runtime.node_config import NodeConfig
 from hedgerow.runtime.outlet import Outlet
 from hedgerow.runtime.story import Story, told
-from hedgerow.venues.gateway import Gateway
+from hedgerow.venues.gateway import Teller
 from hedgerow.venues.sim_gateway import Line, SimGateway
 from hedgerow.venues.sim_server import RemoteDesk, connect
 from hedgerow.venues.sim_wire import Hello
@@ -68,7 +68,7 @@ async def _run(config: NodeConfig, orders: Orders, story: Story, outlet: Outlet)
     )
     story.begin(node.books.values())
     lines: dict[tuple[str, LegId], Line] = {}
-    gateways: dict[tuple[str, LegId], Gateway] = {}
+    gateways: dict[tuple[str, LegId], Teller] = {}
     tasks: dict[str, Work] = {}
     try:
         for book in config.books:
@@ -85,7 +85,7 @@ async def _run(config: NodeConfig, orders: Orders, story: Story, outlet: Outlet)
         outlet.note(f"the simulated venues cannot be reached: {error}")
         return EXIT_UNREACHABLE
 
-    def gateway_of(book: BookConfig, leg_id: LegId) -> Gateway:
+    def gateway_of(book: BookConfig, leg_id: LegId) -> Teller:
         return gateways[book.book_id, leg_id]
 
     return await node.run(gateway_of, tasks)

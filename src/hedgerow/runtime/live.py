@@ -22,9 +22,11 @@ from hedgerow.runtime.access import Access, CcxtAccess, NoSecret, secret_of
 from hedgerow.runtime.clock import LoopClock, origin_now
 from hedgerow.runtime.config_meaning import SIZE_PARAMS, size_problem
 from hedgerow.runtime.front import Front
-from hedgerow.runtime.node import Node, Service, Work, holds_something
+from hedgerow.runtime.key_watch import watch_keys
+from hedgerow.runtime.node import Node, Service, Work
 from hedgerow.runtime.node_config import AccountConfig, NodeConfig
 from hedgerow.runtime.outlet import Outlet
+from hedgerow.runtime.recovery import holds_something
 from hedgerow.runtime.signals import follow_signals
 from hedgerow.strategies import POLICIES
 from hedgerow.strategies.params import parse as parse_params
@@ -37,7 +39,7 @@ from hedgerow.venues.ccxt_checks import examine as examine_ccxt
 from hedgerow.venues.ccxt_gateway import FAILURES as CCXT_FAILURES
 from hedgerow.venues.ccxt_gateway import CcxtGateway
 from hedgerow.venues.clock import Clock
-from hedgerow.venues.gateway import Gateway
+from hedgerow.venues.gateway import Teller
 from hedgerow.venues.transport.addresses import addresses_of
 from hedgerow.venues.transport.http import Unsecured
 from hedgerow.venues.transport.stream import StreamFailed
@@ -154,7 +156,7 @@ class Accounts:
         for ccxt_account in self.ccxt_by_id.values():
             await ccxt_account.close()
 
-    def gateway(self, book: BookConfig, leg_id: LegId) -> Gateway:
+    def gateway(self, book: BookConfig, leg_id: LegId) -> Teller:
         """Return the gateway of one leg."""
         account_id = book.leg(leg_id).account_id
         if account_id in self.ccxt_by_id:
@@ -336,7 +338,7 @@ async def _run(
         if accounts is not None:
             await accounts.close()
         raise
-    tasks: dict[str, Work] = {}
+    tasks: dict[str, Work] = {"keys": partial(watch_keys, accounts.by_id, node, front.note)}
     if seconds is not None:
         tasks["time"] = partial(_end_after, node, seconds, front)
     if signals is not None:

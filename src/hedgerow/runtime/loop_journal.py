@@ -1,4 +1,7 @@
-"""The journal as an event loop uses it: what one round of the loop appended becomes durable together, after it."""
+"""The journal as an event loop uses it: what one round of the loop appended becomes durable together, after it.
+
+Only a hedge does not wait for the end of its round, and only once in each: of many, most become durable together.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ class LoopJournal:
         self._soon = soon
         self._durable = durable
         self._is_due = False
+        self._has_hurried = False
 
     @property
     def backlog_len(self) -> int:
@@ -43,7 +47,13 @@ class LoopJournal:
         """Save a book's state as of the last turn appended."""
         self._writer.save_snapshot(book_id, body)
 
+    def hurry(self) -> None:
+        """Commit now what was appended, if this round has not done so before."""
+        if self._is_due and not self._has_hurried:
+            self._has_hurried = True
+            self._durable(self._writer.flush())
+
     def _flush(self) -> None:
-        self._is_due = False
+        self._is_due = self._has_hurried = False
         self._durable(self._writer.flush())
         self._writer.tidy()

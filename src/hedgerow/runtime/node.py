@@ -3,42 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-import msgspec
 from msgspec.structs import replace
 
-from hedgerow.core.book import Book, BookState, is_used
+from hedgerow.core.book import Book, is_used
 from hedgerow.core.commands import LookUpFill, Mode, Turn
 from hedgerow.core.config import NS_PER_S, BookConfig, LegConfig
-from hedgerow.core.events import Action, BookStarted, Event, Faulted, FillLookedUp, LegAdded, OperatorCommanded
+from hedgerow.core.events import Action, BookStarted, Event, FillLookedUp, LegAdded, OperatorCommanded
 from hedgerow.core.holds import AlarmKind
-from hedgerow.core.step import empty_book, fold
-from hedgerow.journal.errors import JournalCorrupt, JournalError, JournalLow
-from hedgerow.journal.sqlite import SqliteStore
+from hedgerow.journal.errors import JournalError, JournalLow
 from hedgerow.journal.writer import JournalWriter
 from hedgerow.model.ids import AccountId, BookId, LegId, VenueId
-from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import Role
 from hedgerow.runtime.clock import LoopClock, Origin
 from hedgerow.runtime.cycle import Cycle
 from hedgerow.runtime.dispatch import Budget, Dispatch
 from hedgerow.runtime.loop_journal import LoopJournal
+from hedgerow.runtime.missed import BOOKED_KINDS, missed_since
 from hedgerow.runtime.portfolio import is_limited
-from hedgerow.runtime.story import Silent
+from hedgerow.runtime.recovery import check_legs, check_reach, holds_something, open_journal, recall, recover
 from hedgerow.runtime.watch import Watch
-from hedgerow.strategies import make
-from hedgerow.venues.gateway import Gateway
+from hedgerow.venues.gateway import Teller
 
 EXIT_DONE, EXIT_DIED, EXIT_REFUSED, EXIT_FAULTED, EXIT_RESIDUAL, EXIT_JOURNAL, EXIT_INTERRUPTED = 0, 1, 2, 3, 6, 74, 130
 # How long a stop waits for proof that nothing stands and all is hedged.
 STOP_NS = 15 * NS_PER_S
-# How long the cancels of a node without a journal get for their way to the venue.
+# How long the cancels of a node without a journal get for their way to the venue, and those of the last moment.
 PARTING_S = 0.5
+PARTING_NS = 2 * NS_PER_S
 POLL_S = 0.01
 LAG_CHECK_S = 0.25
 # An event loop that stands for so long misses heartbeats and hedges late.
@@ -51,10 +47,8 @@ KEEPER = "node:start, as before it: "
 _RESTORES = {Mode.RUNNING: Action.RESUME, Mode.FROZEN: Action.FREEZE, Mode.FLATTENING: Action.FLATTEN}
 
 Note = Callable[[str], None]
-GatewayOf = Callable[[BookConfig, LegId], Gateway]
+GatewayOf = Callable[[BookConfig, LegId], Teller]
 Work = Callable[[], Coroutine[Any, Any, None]]
-
-_decode_state = msgspec.json.Decoder(BookState).decode
 
 
 # 2025-01-01 UTC: a journal's first epoch is its age against this in seconds, so no two journals share one.
@@ -69,89 +63,6 @@ class Service(Protocol):
     def stop(self) -> None: ...
 
 
-class Recovered(msgspec.Struct, frozen=True):
-    """A book as the journal has it."""
-
-    book: Book
-    faulted: bool
-    "Its last run ended by a broken assert."
-
-
-class LegsChanged(Exception):
-    """A config names other legs, accounts or instruments than the journal holds orders or positions of."""
-
-
-class ReachChanged(Exception):
-    """A journal was begun in another world than the one that is to run."""
-
-
-def check_reach(store: SqliteStore, configs: Iterable[BookConfig]) -> None:
-    """Refuse to go on with a journal of another reach: what it says would be taken for real, or for play.
-
-    Raises:
-        ReachChanged: it was begun with another one.
-        JournalError: it cannot be read.
-    """
-    first = next(iter(store.turns()), None)
-    if first is None:
-        return
-    # Every book begins with its start, which carries its config.
-    assert isinstance(first.turn.event, BookStarted), first
-    before = first.turn.event.config.reach
-    for config in configs:
-        if config.reach is not before:
-            raise ReachChanged(
-                f"{store.name} is of {before.value.upper()} runs, and this one is {config.reach.value.upper()};"
-                " name another folder with --state"
-            )
-
-
-def check_legs(book: Book, config: BookConfig) -> None:
-    """Refuse a config under which a book would lose sight of what it has, or take it for something else.
-
-    Raises:
-        LegsChanged: a leg with orders or a position is gone, or trades something else now.
-    """
-    before = {leg.id: leg for leg in book.config.legs}
-    after = {leg.id: leg for leg in config.legs}
-    places = [(leg.account_id, leg.instrument.id) for leg in config.legs]
-    parked = [(fill.account_id, fill.instrument_id) for fill in book.state.parked]
-    for leg_id, old in before.items():
-        ledger, place, new = book.state.ledgers.get(leg_id), (old.account_id, old.instrument.id), after.get(leg_id)
-        net_qty = ZERO if ledger is None else ledger.position.net_qty
-        if net_qty == 0 and not book.live.get(leg_id) and place not in parked:
-            continue
-        if new is None and old.found and place not in places:
-            # It stays by itself until it is closed.
-            continue
-        if new is None or (new.account_id, new.instrument.id) != place:
-            held = "trades without an owner" if place in parked else net_qty
-            raise LegsChanged(
-                f"book {config.book_id}: leg {leg_id} holds {held} of {old.instrument.id} in"
-                f" {old.account_id} by the journal, and the config gives it another place;"
-                " flatten it with the old config first, or give the new book another name"
-            )
-
-
-def recover(store: SqliteStore, config: BookConfig) -> Recovered:
-    """Return a book folded from its latest good snapshot and the turns after it. Raises JournalError."""
-    strategy = make(config, checked=False)
-    book, after_seq = empty_book(config, strategy), 0
-    snapshot = store.load_snapshot(config.book_id)
-    if snapshot is not None:
-        try:
-            book, after_seq = Book(_decode_state(snapshot.body), strategy), snapshot.seq
-        except msgspec.MsgspecError as error:
-            # An older version's state. The turns say the same, and are read for ever.
-            store.notes.append(f"{store.name}: the snapshot of {config.book_id} was not used: {error}")
-    faulted = False
-    for record in store.turns(after_seq, config.book_id):
-        turn = record.turn
-        fold(book, turn)
-        faulted = isinstance(turn.event, Faulted)
-    return Recovered(book, faulted)
-
-
 def stopped_from(book: Book) -> tuple[Mode, str] | None:
     """Return what mode a book was in, and why, when a stop of its node halted it; None when it was not so."""
     _, is_stop, before = book.state.mode_reason.partition(STOPPER)
@@ -160,37 +71,6 @@ def stopped_from(book: Book) -> tuple[Mode, str] | None:
     mode, _, reason = before.partition(": ")
     # Anybody may call himself what he likes.
     return (Mode(mode), reason) if mode in {known.value for known in Mode} else None
-
-
-def holds_something(book: Book) -> bool:
-    """Whether a book has a position, or an order that is not proven gone."""
-    return any(ledger.position.net_qty for ledger in book.state.ledgers.values()) or _has_live(book)
-
-
-def recall(store: SqliteStore, book_id: BookId) -> Book:
-    """Return a book of the journal that no config is at hand for, only to be looked at.
-
-    Raises:
-        JournalError: its records cannot be read, or do not add up to a book.
-    """
-    book, after_seq = None, 0
-    snapshot = store.load_snapshot(book_id)
-    if snapshot is not None:
-        with contextlib.suppress(msgspec.MsgspecError):
-            book, after_seq = Book(_decode_state(snapshot.body), Silent()), snapshot.seq
-    try:
-        for record in store.turns_of(book_id, after_seq):
-            turn = record.turn
-            if book is None:
-                # Every book begins with its start, which carries its config.
-                assert isinstance(turn.event, BookStarted), turn
-                book = empty_book(turn.event.config, Silent())
-            fold(book, turn)
-        assert book is not None, book_id
-    # Nothing is sent for such a book, so what is wrong with it must not stop the others.
-    except (AssertionError, LookupError, ArithmeticError) as error:
-        raise JournalCorrupt(f"{store.name}: the records of {book_id} do not add up: {error}") from error
-    return book
 
 
 class Node:
@@ -226,10 +106,10 @@ class Node:
         self._watches = {watch.book_id: watch for watch in watches}
         self._loop = asyncio.get_running_loop()
         self.clock = LoopClock(self._loop, origin, self._failed)
-        self.store = SqliteStore(journal)
+        self.store = open_journal(journal, note)
         try:
             check_reach(self.store, configs)
-            recovered = [recover(self.store, config) for config in configs]
+            recovered = recover(self.store, configs, note)
             for each, config in zip(recovered, configs, strict=True):
                 check_legs(each.book, config)
             self.last_seq = self._recovered_seq = self.store.last_seq
@@ -242,16 +122,15 @@ class Node:
             note(line)
         self.books: Mapping[BookId, Book] = {each.book.config.book_id: each.book for each in recovered}
         self._configs = {config.book_id: config for config in configs}
-        self._faulted = {each.book.config.book_id for each in recovered if each.faulted}
-        self._gateways: list[Gateway] = []
+        self._recovered = {each.book.config.book_id: each for each in recovered}
+        self._gateways: list[Teller] = []
         self._doors: dict[AccountId, Dispatch] = {}
-        self._lines: dict[BookId, tuple[dict[LegId, Gateway], dict[LegId, Dispatch]]] = {}
+        self._lines: dict[BookId, tuple[dict[LegId, Teller], dict[LegId, Dispatch]]] = {}
         "Of each book that runs, its legs' gateways, and the doors to them."
         self._gateway_of: GatewayOf | None = None
         self._writer = JournalWriter(self.store, self._durable, self._journal_told)
-        self._cycle = Cycle(
-            self.clock, LoopJournal(self._writer, self._loop.call_soon, self._flushed), self._look_up, self
-        )
+        loop_journal = LoopJournal(self._writer, self._loop.call_soon, self._flushed)
+        self._cycle = Cycle(self.clock, loop_journal, self._look_up, self, hurry=loop_journal.hurry)
         self.started_ts_ns = self.clock.now_ns()
         self._stop_asked = asyncio.Event()
         self._hurry = False
@@ -291,6 +170,8 @@ class Node:
         doors[leg.id] = self._door(leg)
         self._cycle.deliver(book_id, LegAdded(self.clock.now_ns(), leg))
         self._start_leg(book_id, leg)
+        if leg.instrument.kind in BOOKED_KINDS:
+            gateways[leg.id].catch_up(self.clock.now_ns())
 
     def turns(self) -> Iterator[tuple[int, Turn]]:
         """Yield every durable turn with its seq, oldest first. For another thread. Raises JournalError."""
@@ -312,20 +193,25 @@ class Node:
             tasks: name -> what must run as long as the books do, begun after them; the end of one ends the node.
             serve: returns what runs beside the books.
         """
-        try:
-            service = None if serve is None else serve(self)
-        except BaseException:
-            self.abandon()
-            raise
         for number in (signal.SIGINT, signal.SIGTERM):
             self._loop.add_signal_handler(number, self._signaled, number)
         self._loop.set_exception_handler(self._unseen)
+        try:
+            # A Ctrl-C of before, in a long recovery, cancels at the next wait: here, while no book has begun.
+            await asyncio.sleep(0)
+            service = None if serve is None else serve(self)
+        except BaseException:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._loop.remove_signal_handler(number)
+            self.abandon()
+            raise
         try:
             self._start_books(gateway_of)
             running = {asyncio.create_task(work(), name=name) for name, work in tasks.items()}
             running.add(asyncio.create_task(self._watch_lag(), name="loop watchdog"))
             self._send_out(self._tell_ready(), "ready")
-            self._send_out(self._look_for_removed(), "look for removed books")
+            legs = {book_id: book.config.legs for book_id, book in self.books.items()}
+            self._send_out(self._look_back(legs), "look back into the journal")
             if service is not None:
                 running.add(asyncio.create_task(service.run(), name="api"))
             await self._until_stop(running)
@@ -352,10 +238,10 @@ class Node:
         self._gateway_of = gateway_of
         for book_id, book in self.books.items():
             gateways, doors = self._lines[book_id] = ({}, {})
-            self._cycle.add(book, gateways, doors)
+            self._cycle.add(book, gateways, doors, self._recovered[book_id].turns)
             now_ns = self.clock.now_ns()
             config = self._with_found(book)
-            self._cycle.deliver(book_id, BookStarted(now_ns, self.epoch, config, book_id in self._faulted))
+            self._cycle.deliver(book_id, BookStarted(now_ns, self.epoch, config, self._recovered[book_id].faulted))
             for leg in book.config.legs:
                 gateways[leg.id] = gateway_of(book.config, leg.id)
                 doors[leg.id] = self._door(leg)
@@ -425,31 +311,49 @@ class Node:
     # Stopping.
 
     async def _stop_books(self) -> None:
-        """Withdraw entries, let hedges end, then withdraw everything: what rests would fill with nobody to hedge it."""
+        """Withdraw entries, let hedges end, then withdraw everything: what rests would fill with nobody to hedge it.
+
+        Each book by itself: one that cannot be hedged now must not keep the others' orders standing.
+        """
         live = sum(len(orders) for book in self.books.values() for orders in book.live.values())
         self._note(f"stopping  no new orders; {live} live order(s) to end")
         before = {book_id: (book.mode, book.state.mode_reason) for book_id, book in self.books.items()}
         deadline_ns = self.clock.now_ns() + STOP_NS
+        # Looked at again and again: books are plain state, and nobody is told of all that moves them.
         while not self._is_over(deadline_ns):
-            self._order_all(before, Action.FREEZE, frozenset({Mode.RUNNING, Mode.HALTED}))
-            await self._until(lambda: all(_is_level(book) for book in self.books.values()), deadline_ns)
-            self._order_all(before, Action.HALT, frozenset({Mode.RUNNING, Mode.FROZEN}))
-            await self._until(lambda: not any(_has_live(book) for book in self.books.values()), deadline_ns)
-            # An exit may have filled on its way out; then the hedge leg must follow once more.
-            if all(book.is_hedged or before[book_id][0] is Mode.HALTED for book_id, book in self.books.items()):
+            for book_id, book in self.books.items():
+                self._wind_down(book, before[book_id])
+            if self._is_quiet() and all(_has_ended(book, before[book_id][0]) for book_id, book in self.books.items()):
                 break
+            await asyncio.sleep(POLL_S)
+        for book_id, book in self.books.items():
+            if book.mode is not Mode.HALTED and not self._is_dead:
+                self._stop_book(book, Action.HALT, before[book_id])
+        # The cancels of the last moment must leave, and be answered where the venue does.
+        parted_ns = self.clock.now_ns() + PARTING_NS
+        while not self._is_dead and self.clock.now_ns() < parted_ns and not self._is_quiet():  # noqa: ASYNC110
+            await asyncio.sleep(POLL_S)
         self._tell_left()
 
-    def _order_all(self, before: dict[BookId, tuple[Mode, str]], action: Action, modes: frozenset[Mode]) -> None:
-        for book_id, book in self.books.items():
-            mode, reason = before[book_id]
-            if book.mode in modes and mode is not Mode.HALTED and not self._is_dead:
-                self._operate(book, action, f"{STOPPER}{mode.value}: {reason}")
+    def _wind_down(self, book: Book, before: tuple[Mode, str]) -> None:
+        """Take the next step of a book's stop, when the one before is done."""
+        if before[0] is Mode.HALTED or self._is_dead:
+            return
+        if book.mode is Mode.RUNNING:
+            self._stop_book(book, Action.FREEZE, before)
+        elif book.mode is Mode.FROZEN and _is_level(book):
+            self._stop_book(book, Action.HALT, before)
+        elif book.mode is Mode.HALTED and not any(book.live.values()) and not book.is_hedged:
+            # An exit has filled on its way out; then the hedge leg must follow once more.
+            self._stop_book(book, Action.FREEZE, before)
 
-    async def _until(self, is_true: Callable[[], bool], deadline_ns: int) -> None:
-        # Looked at again and again: books are plain state, and nobody is told of all that moves them.
-        while not self._is_over(deadline_ns) and not (is_true() and not self._writer.backlog_len):  # noqa: ASYNC110
-            await asyncio.sleep(POLL_S)
+    def _stop_book(self, book: Book, action: Action, before: tuple[Mode, str]) -> None:
+        mode, reason = before
+        self._operate(book, action, f"{STOPPER}{mode.value}: {reason}")
+
+    def _is_quiet(self) -> bool:
+        """Whether no order works, and all that was decided has left."""
+        return not self._writer.backlog_len and not any(any(book.live.values()) for book in self.books.values())
 
     def _is_over(self, deadline_ns: int) -> bool:
         return self._is_dead or self._hurry or self.clock.now_ns() >= deadline_ns
@@ -471,6 +375,7 @@ class Node:
         """Let nothing leave any more, then make durable what was decided."""
         if self._exit == EXIT_JOURNAL:
             await asyncio.sleep(PARTING_S)
+            self._tell_left()
         self._cycle.end()
         for gateway in self._gateways:
             await gateway.stop()
@@ -505,8 +410,8 @@ class Node:
         self._die(EXIT_FAULTED)
 
     def journal_failed(self, error: JournalError) -> None:
-        """The journal is gone: stop; the cancels of entries have left."""
-        self._note(f"{error}; entries are being canceled, and the node stops")
+        """The journal is gone: stop; the cancels of what nobody could hedge have left."""
+        self._note(f"{error}; what nobody could hedge is being canceled, and the node stops")
         self._die(EXIT_JOURNAL)
 
     def _die(self, code: int) -> None:
@@ -585,13 +490,33 @@ class Node:
         if self._on_ready is not None:
             self._on_ready()
 
-    async def _look_for_removed(self) -> None:
-        """Find what a book that was removed or renamed has left: nobody hedges it. Beside the books: it may be long."""
+    async def _look_back(self, legs: Mapping[BookId, tuple[LegConfig, ...]]) -> None:
+        """Find out what the journal has beside the books' state. Beside the books: it may be long."""
+        gone: dict[BookId, Book] = {}
         try:
-            self.removed = await asyncio.to_thread(self._removed_books)
+            gone = await asyncio.to_thread(self._gone_books)
         except JournalError as error:
             self._note(f"removed books were not looked for: {error}")
-        for book_id, book in self.removed.items():
+        self._tell_removed({book_id: book for book_id, book in gone.items() if holds_something(book)})
+        try:
+            since_ns = await asyncio.to_thread(
+                missed_since, self.store, self._recovered_seq, legs, gone.values(), self.started_ts_ns
+            )
+        except JournalError as error:
+            self._note(f"funding and interest that came while nothing ran are not asked for: {error}")
+            since_ns = {
+                (book_id, leg.id): self.started_ts_ns
+                for book_id, each in legs.items()
+                for leg in each
+                if leg.instrument.kind in BOOKED_KINDS
+            }
+        for (book_id, leg_id), leg_since_ns in since_ns.items():
+            self._lines[book_id][0][leg_id].catch_up(leg_since_ns)
+
+    def _tell_removed(self, removed: dict[BookId, Book]) -> None:
+        """Tell what a book that was removed or renamed has left: nobody hedges it."""
+        self.removed = removed
+        for book_id, book in removed.items():
             held = [
                 f"{book.net_qty(leg_id):+f} {leg.instrument.id} in {leg.account_id}"
                 for leg_id, leg in book.legs.items()
@@ -605,11 +530,10 @@ class Node:
                 " nobody hedges or exits that. Put the book back under this name, and flatten it before it goes"
             )
 
-    def _removed_books(self) -> dict[BookId, Book]:
+    def _gone_books(self) -> dict[BookId, Book]:
         """Called in another thread."""
         gone = [book_id for book_id in self.store.book_ids(self._recovered_seq) if book_id not in self.books]
-        found = {book_id: recall(self.store, book_id) for book_id in gone}
-        return {book_id: book for book_id, book in found.items() if holds_something(book)}
+        return {book_id: recall(self.store, book_id) for book_id in gone}
 
     async def _watch_lag(self) -> None:
         """Find out when the loop stands still."""
@@ -632,10 +556,11 @@ def _is_level(book: Book) -> bool:
     return book.is_hedged and book.mode is not Mode.FLATTENING
 
 
+def _has_ended(book: Book, before: Mode) -> bool:
+    """Whether a stop has nothing left to do for a book without live orders."""
+    return before is Mode.HALTED or (book.mode is Mode.HALTED and book.is_hedged)
+
+
 def _is_ready(book: Book) -> bool:
     unpinned = [leg_id for leg_id in book.unpinned if f"{AlarmKind.LEVERAGE.value}/{leg_id}" not in book.state.alarms]
     return not (book.unreconciled or book.unassigned or book.state.links_down or unpinned)
-
-
-def _has_live(book: Book) -> bool:
-    return any(book.live.values())

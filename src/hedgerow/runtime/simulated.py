@@ -14,6 +14,7 @@ from typing import Protocol, TextIO
 import msgspec
 
 from hedgerow.core.config import NS_PER_MS, NS_PER_S, BookConfig
+from hedgerow.market.answers import FundingReport, InterestReport
 from hedgerow.market.checkpoint import SavedExchange, restore, save
 from hedgerow.market.exchange import SimExchange
 from hedgerow.market.latency import Delay, Latency
@@ -33,9 +34,9 @@ from hedgerow.runtime.outlet import Outlet
 from hedgerow.runtime.signals import follow_signals
 from hedgerow.runtime.watching import Held, Unlisted, follow_positions
 from hedgerow.venues.clock import Clock
-from hedgerow.venues.gateway import Gateway
+from hedgerow.venues.gateway import Teller
 from hedgerow.venues.sim_gateway import SimGateway
-from hedgerow.venues.sim_venues import Feed, SimVenues, SyntheticFeed, TapeFeed
+from hedgerow.venues.sim_venues import Bookings, Feed, SimVenues, SyntheticFeed, TapeFeed
 from hedgerow.venues.sim_wire import Hello
 
 # Synthetic markets move ten times a second, as often as Binance sends depth.
@@ -67,6 +68,7 @@ class VenueMemory:
         """Bring the exchanges to what the file says. Raises VenuesForgetful when it cannot be read."""
         self._path = path
         self._exchanges = exchanges
+        self.bookings = Bookings()
         try:
             saved = msgspec.json.decode(path.read_bytes(), type=list[SavedExchange])
         except FileNotFoundError:
@@ -76,14 +78,30 @@ class VenueMemory:
         for each in saved:
             if each.venue_id in exchanges:
                 restore(exchanges[each.venue_id], each)
+            for account_id in {**each.funding, **each.interest}:
+                rows = *each.funding.get(account_id, ()), *each.interest.get(account_id, ())
+                for row in sorted(rows, key=lambda row: row.venue_ts_ns):
+                    self.bookings.add(account_id, row)
 
     def save(self) -> None:
         """Write it all, in one step. Raises OSError; nobody has heard of the change then."""
-        body = msgspec.json.encode([save(exchange) for exchange in self._exchanges.values()])
+        body = msgspec.json.encode([self._saved(exchange) for exchange in self._exchanges.values()])
         beside = self._path.with_suffix(".new")
         beside.touch(0o600)
         beside.write_bytes(body)
         beside.replace(self._path)
+
+    def _saved(self, exchange: SimExchange) -> SavedExchange:
+        saved = save(exchange)
+        funding: dict[AccountId, list[FundingReport]] = {}
+        interest: dict[AccountId, list[InterestReport]] = {}
+        for account_id in saved.accounts:
+            for row in list(self.bookings.of(account_id))[-HISTORY_MAX:]:
+                if isinstance(row, FundingReport):
+                    funding.setdefault(account_id, []).append(row)
+                else:
+                    interest.setdefault(account_id, []).append(row)
+        return msgspec.structs.replace(saved, funding=funding, interest=interest)
 
 
 def open_exchanges(config: NodeConfig) -> dict[VenueId, SimExchange]:
@@ -134,7 +152,7 @@ def open_venues(
     """
     exchanges = open_exchanges(config)
     set_rates(config, exchanges, clock.now_ns())
-    saved = None if memory is None else VenueMemory(memory, exchanges).save
+    remembered = None if memory is None else VenueMemory(memory, exchanges)
     feeds: list[Feed] = []
     markets = [_market(config, market, exchanges, spreads_bps or {}) for market in config.markets]
     if markets:
@@ -148,7 +166,9 @@ def open_venues(
             if venue.tape is not None or instrument.id in told:
                 exchanges[venue.id].show_part(instrument.id)
     latencies = {venue.id: _latency(config, venue.id, venue.latency_ms) for venue in config.venues}
-    return SimVenues(clock, exchanges, latencies, feeds, saved, is_told=bool(told))
+    if remembered is None:
+        return SimVenues(clock, exchanges, latencies, feeds, is_told=bool(told))
+    return SimVenues(clock, exchanges, latencies, feeds, remembered.save, remembered.bookings, is_told=bool(told))
 
 
 def _seed(config: NodeConfig, name: str) -> int:
@@ -216,7 +236,7 @@ class _Local:
         self._venues = venues
         self._clock = clock
 
-    def gateway(self, book: BookConfig, leg_id: LegId) -> Gateway:
+    def gateway(self, book: BookConfig, leg_id: LegId) -> Teller:
         leg = book.leg(leg_id)
         hello = Hello(leg.account_id, leg.instrument.id)
         gateway: SimGateway

@@ -22,7 +22,7 @@ from hedgerow.core.events import (
     OperatorCommanded,
     TradesRead,
 )
-from hedgerow.core.holds import HOLD_TEXTS, Hold
+from hedgerow.core.holds import HOLD_TEXTS, Hold, HoldReason
 from hedgerow.core.step import empty_book, fold
 from hedgerow.core.target import Target
 from hedgerow.model.ids import BookId, LegId, TradeId
@@ -159,6 +159,9 @@ class Story:
         if rule is None or hold.leg_id != rule.hedge or hold.slot or opened is None or book.is_hedged:
             return []
         if opened.told == hold.reason.value:
+            return []
+        if hold.reason is HoldReason.BELOW_MINIMUM and book.live[rule.hedge]:
+            # A remainder of what is being hedged right now: nothing waits that a hedge could do.
             return []
         opened.told = hold.reason.value
         instrument = book.legs[rule.hedge].instrument

@@ -7,7 +7,8 @@ import errno
 import io
 import os
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib import resources
@@ -27,6 +28,8 @@ FILLS_FILE = "fills.csv"
 FILLS_SHOWN_MAX = 20_000
 POINTS_SHOWN_MAX = 20_000
 SPANS_SHOWN_MAX = 5_000
+# A small report. A full disk may still make an empty file, and take none of its bytes.
+PROBE_BYTES = 65_536
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 CENT = Decimal("0.01")
@@ -67,16 +70,30 @@ def save(result: BacktestResult, folder: Path) -> Saved:
         ResultError: they cannot be written. Files that were there before stay whole.
         OSError: the disk is full; the same.
     """
-    saved = Saved(folder / HTML_FILE, folder / JSON_FILE, folder / FILLS_FILE)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ResultError(f"{folder}: cannot be made: {error.strerror}; name another --out") from None
+    saved = _files(folder)
+    _make(folder)
     # The result first: whoever finds a report finds what it was drawn from.
     replace_file(saved.json, encoded(result) + b"\n")
     replace_file(saved.fills, fills_csv(result).encode())
     replace_file(saved.html, html(result).encode())
     return saved
+
+
+def check_folder(folder: Path) -> None:
+    """Make the folder of a report, and see that its files can be written, before a run is made for nothing.
+
+    Raises:
+        As `save`. Files that were there before stay as they are.
+    """
+    _make(folder)
+    for path in _files(folder):
+        check_file(path)
+
+
+def check_file(path: Path) -> None:
+    """See that `replace_file` will be able to write `path`, as far as can be known before. Raises as it does."""
+    with _part_of(path) as part:
+        part.write_bytes(bytes(PROBE_BYTES))
 
 
 def replace_file(path: Path, body: bytes) -> None:
@@ -86,16 +103,34 @@ def replace_file(path: Path, body: bytes) -> None:
         ResultError: it cannot be written.
         OSError: the disk is full.
     """
-    if path.exists() and not path.is_file():
-        raise ResultError(f"{path}: cannot be written: it is not a file; name another one")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with _part_of(path) as part:
         part.write_bytes(body)
         part.replace(path)
+
+
+def _files(folder: Path) -> Saved:
+    return Saved(folder / HTML_FILE, folder / JSON_FILE, folder / FILLS_FILE)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ResultError(f"{folder}: cannot be made: {error.strerror}; name another --out") from None
+
+
+@contextmanager
+def _part_of(path: Path) -> Iterator[Path]:
+    """A file beside `path` that lasts no longer than this, and what goes wrong with it in our words."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        if path.exists() and not path.is_file():
+            raise ResultError(f"{path}: cannot be written: it is not a file; name another one")
+        yield part
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise OSError(error.errno, error.strerror, str(path)) from None
-        raise ResultError(f"{path}: cannot be written: {error.strerror}") from None
+        raise ResultError(f"{path}: cannot be written: {error.strerror}; name another place") from None
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
@@ -210,11 +245,20 @@ def _money(key: str, name: str, value: Decimal, quote: str, *, judged: bool = Fa
     return Fact(key, name, f"{money(value)} {quote}", f"{value:f}", "", tone)
 
 
-def _latency(key: str, name: str, rising: list[int], percent: int) -> Fact:
+def _latency(key: str, name: str, rising: list[int], percent: int, note: str) -> Fact:
     found = percentile(rising, percent)
     if found is None:
         return Fact(key, name, "none", "", "nothing was hedged")
-    return Fact(key, name, duration(found), str(found), f"of {len(rising):,} hedge fills")
+    return Fact(key, name, duration(found), str(found), note)
+
+
+def _carried(book: BookResult) -> str:
+    """Tell what the latencies leave out: no order could be made of it yet."""
+    carried = [fill.carried_ns for fill in book.fills if fill.carried_ns]
+    if not carried:
+        return "from when a fill could be hedged"
+    old = duration(max(carried))
+    return f"from when a fill could be hedged; {len(carried):,} began with a remainder below an order, up to {old} old"
 
 
 def _hedging(book: BookResult) -> list[Fact]:
@@ -225,8 +269,8 @@ def _hedging(book: BookResult) -> list[Fact]:
     longest_ns = max((interval.to_ts_ns - interval.from_ts_ns for interval in book.unhedged), default=0)
     return [
         Fact("unhedged_ns", "time unhedged", _share(book), str(book.unhedged_ns), _unhedged_note(book, longest_ns)),
-        _latency("hedge_p50_ns", "hedge p50", latencies, 50),
-        _latency("hedge_p99_ns", "hedge p99", latencies, 99),
+        _latency("hedge_p50_ns", "hedge p50", latencies, 50, f"of {len(latencies):,} hedge fills"),
+        _latency("hedge_p99_ns", "hedge p99", latencies, 99, _carried(book)),
     ]
 
 

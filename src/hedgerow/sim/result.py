@@ -123,7 +123,9 @@ class FillRow(msgspec.Struct, frozen=True, omit_defaults=True):
     cause: int = 0
     "The fill that this one hedges, or the entry that it exits; 0 when there is none."
     latency_ns: int | None = None
-    "From its cause to this fill; None when it hedges nothing."
+    "From when its cause could be hedged to this fill; None when it hedges nothing."
+    carried_ns: int = 0
+    "Before that: for how long its cause was below the hedge leg's smallest order, and waited for more."
 
 
 class Interval(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -271,7 +273,7 @@ class BookResult(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def latencies_ns(self) -> list[int]:
-        """How long each hedge fill came after its cause, rising."""
+        """How long each hedge fill came after its cause could be hedged, rising."""
         return sorted(fill.latency_ns for fill in self.fills if fill.latency_ns is not None)
 
     @property

@@ -523,8 +523,10 @@ class Carry:
         if signal is None:
             return None, memory, Reason(HoldReason.NO_SIGNAL, (("waits_for", "a signal"),)), None
         changed_ns = book.state.mode_ts_ns
-        if memory.goal_net_qty and memory.signal_ts_ns < changed_ns:
-            # An operator or the book itself stopped what this signal began: a resume does not bring it back.
+        is_old = memory.signal_ts_ns + self._signal_age_ns < book.state.started_ts_ns
+        if memory.goal_net_qty and (memory.signal_ts_ns < changed_ns or is_old):
+            # An operator or the book itself stopped what this signal began: a resume does not bring it back, and
+            # neither does a start for which it is too old.
             memory = replace(memory, goal_net_qty=None)
         wake_ns = None
         if signal.made_ts_ns > memory.signal_ts_ns:

@@ -129,7 +129,7 @@ class Mirror:
             force_close_ns, silent_ns if book.now_ns < silent_ns else None, entry.wake_ts_ns, exit_.wake_ts_ns
         )
         resting, holds = _present(entry.resting, exit_.resting), _present(entry.hold, exit_.hold)
-        return Target(nets, resting, holds, "", wake_ns, wake_prices=promise)
+        return Target(nets, resting, holds, "", wake_ns, wake_prices=None if book.follows_mark else promise)
 
     def _reason(self, book: Book, is_hedged: bool, silent_ns: int) -> Reason | None:
         """Why the lead leg may make nothing new: a silent hedge leg closes the gate as a residual does."""

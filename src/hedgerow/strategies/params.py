@@ -17,8 +17,16 @@ import msgspec
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
+# The quotient of two such numbers has room in a Decimal's 28 digits.
+_SMALLEST, _LARGEST = Decimal("1e-12"), Decimal("1e15")
+BEYOND = "too large or too small to compute with: it must be 0, or from 1e-12 to 1e15"
 # The word that switches an optional parameter off.
 NONE = "none"
+
+
+def is_beyond(number: Decimal) -> bool:
+    """Return whether a number that a person wrote is too large or too small to compute with."""
+    return number != 0 and not _SMALLEST <= abs(number) < _LARGEST
 
 
 class Param(msgspec.Struct, frozen=True):
@@ -190,6 +198,8 @@ def _value(field: _Field, text: str) -> object:
         if not _NUMBER.fullmatch(text):
             raise ValueError(f"{text!r} is not a number")
         number = Decimal(text)
+    if is_beyond(Decimal(number)):
+        raise ValueError(f"{text[:30]} is {BEYOND}")
     if not field.param.allows(number):
         raise ValueError(f"{text} is out of range")
     return number

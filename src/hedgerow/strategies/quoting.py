@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
+from hedgerow.core import guard
 from hedgerow.core.book import Book
 from hedgerow.core.commands import Mode
 from hedgerow.core.config import NS_PER_S, BookConfig
@@ -112,6 +113,8 @@ def hedge_reason(book: Book, hedge: LegId, *, is_level: bool) -> Reason | None:
     """Return why the hedge leg could not follow a new fill of the lead leg, or None when it can."""
     if hedge in book.state.links_down:
         return Reason(HoldReason.LINK_DOWN, (("leg", hedge),))
+    if book.config.sessions and guard.is_closed(book, hedge):
+        return Reason(HoldReason.MARKET_CLOSED, (("leg", hedge),))
     if not is_level:
         return Reason(HoldReason.GATED, (("residual", str(book.residual)),))
     if hedge in book.unreconciled:

@@ -21,7 +21,7 @@ from hedgerow.venues.binance_venue import FAILURES, BinanceVenue
 from hedgerow.venues.transport.http import NotSent, Unanswered
 from hedgerow.venues.transport.stream import StreamFailed
 from hedgerow.venues.wire.binance import answers
-from hedgerow.venues.wire.binance.answers import FeeRates, Refused, SymbolConfig
+from hedgerow.venues.wire.binance.answers import Conditional, FeeRates, Refused, SymbolConfig
 from hedgerow.venues.wire.binance.build import Requests
 from hedgerow.venues.wire.binance.instruments import UnknownSymbol
 from hedgerow.venues.wire.binance.kinds import PERP_SUFFIX, AccountKind, Product, product_of
@@ -41,7 +41,12 @@ BPS = 10_000
 # Refusals that a key earns, not a request. Source: Binance docs, "Error codes" (checked 2026-07).
 KEY_CODES = frozenset({-1002, -1022, -2008, -2014, -2015})
 CLOCK_CODE = -1021
+DAY_MS = 24 * 3_600_000
+# A key that will not trade any more is told so long before.
+EXPIRY_MS = 7 * DAY_MS
 CLOCK_READS = 3
+# More of them tell people nothing new.
+CONDITIONALS_TOLD = 3
 # What a key must be allowed for each kind of account: a field of its permissions, and the words on Binance's page.
 NEEDS = {
     AccountKind.SPOT: ("enable_spot_and_margin_trading", "Enable Spot & Margin Trading"),
@@ -180,38 +185,52 @@ async def _key(make: _Check, account: BinanceAccount, requests: Requests, produc
     async def balances() -> None:
         answers.body_of(_ANY, await venue.ask(lambda: requests.balances(venue.stamp(product))))
 
-    async def permissions() -> Restrictions:
-        return answers.permissions_of(await venue.ask(lambda: requests.permissions(venue.stamp(product))))
-
     try:
         await _again(balances)
     except FAILURES as error:
         yield make.failed("key", error)
         return
     yield make.found("key", Verdict.OK, "the key is right, and reads the account")
+    for finding in await permissions_of(account):
+        yield finding
+
+
+async def permissions_of(account: BinanceAccount) -> tuple[Finding, ...]:
+    """Return what is found of what a key may do: it may trade, it may not withdraw, and it stays so for a while."""
+    make, venue, product = _Check(account), account.venue, PRODUCT_OF[account.kind]
+    requests = Requests(product, "", account.signer, "")
+
+    async def permissions() -> Restrictions:
+        return answers.permissions_of(await venue.ask(lambda: requests.permissions(venue.stamp(product))))
+
     if venue.http.addresses.reach is Reach.TESTNET:
-        yield make.found("permissions", Verdict.TOLD, "the testnet does not tell what a key may do")
-        return
+        return (make.found("permissions", Verdict.TOLD, "the testnet does not tell what a key may do"),)
     try:
         allowed = await _again(permissions)
     except FAILURES as error:
-        yield make.failed("permissions", error)
-        return
+        return (make.failed("permissions", error),)
     if allowed.enable_withdrawals:
         text = "the key may withdraw: whoever has it has the money"
-        yield make.found("permissions", Verdict.FORBIDDEN, text, "make a key without withdrawals, and delete this one")
-        return
+        next_step = "make a key without withdrawals, and delete this one"
+        return (make.found("permissions", Verdict.FORBIDDEN, text, next_step),)
     field, words = NEEDS[account.kind]
     if not getattr(allowed, field):
         text = f"the key may not trade here: '{words}' is off"
-        yield make.found("permissions", Verdict.FORBIDDEN, text, "switch it on at Binance, under API Management")
-        return
+        next_step = "switch it on at Binance, under API Management"
+        return (make.found("permissions", Verdict.FORBIDDEN, text, next_step),)
     text = "the key may trade, and may not withdraw"
     if allowed.ip_restrict:
-        yield make.found("permissions", Verdict.OK, text)
+        found = make.found("permissions", Verdict.OK, text)
     else:
-        text += "; it may be used from anywhere"
-        yield make.found("permissions", Verdict.TOLD, text, "restrict it to this machine's address")
+        next_step = "restrict it to this machine's address"
+        found = make.found("permissions", Verdict.TOLD, f"{text}; it may be used from anywhere", next_step)
+    ends_ms = allowed.trading_authority_expiration_time
+    left_ms = None if not ends_ms else ends_ms - venue.stamp(product).now_ms
+    if left_ms is None or left_ms > EXPIRY_MS:
+        return (found,)
+    days = max(left_ms, 0) // DAY_MS
+    text = f"the key loses its right to trade in {days} day(s)"
+    return found, make.found("expiry", Verdict.TOLD, text, "restrict it to this machine's address, or make a new key")
 
 
 async def _position_mode(make: _Check, venue: BinanceVenue, requests: Requests, product: Product) -> Finding:
@@ -262,12 +281,46 @@ async def _instrument(make: _Check, account: BinanceAccount, instrument: Instrum
         if product.is_futures:
             config = await _again(symbol_config)
             text = f"{symbol}: {config.margin_type.lower()} margin, leverage {config.leverage:f}"
-            is_cross = config.margin_type.upper() in ("CROSSED", "CROSS")
-            next_step = "" if is_cross else "isolated margin is used up alone; set it to cross, unless that is meant"
-            yield make.found("margin", Verdict.OK if is_cross else Verdict.TOLD, text, next_step)
+            if config.margin_type.upper() in ("CROSSED", "CROSS"):
+                yield make.found("margin", Verdict.OK, text)
+            else:
+                # Of the instrument, so that a book which holds something there may go on: then the venue lets nobody
+                # change it.
+                text += "; a leg alone is liquidated while the account has funds"
+                next_step = "set it to cross, in the instrument's preferences there"
+                found = make.found("margin", Verdict.WRONG, text, next_step)
+                yield msgspec.structs.replace(found, instrument=read)
         rates = await _again(fee_rates)
         text = f"{symbol}: maker {rates.maker * BPS:.4g} bps, taker {rates.taker * BPS:.4g} bps"
         yield make.found("fees", Verdict.OK, text)
     except FAILURES as error:
         # Worth knowing, and nothing that stops a hedge.
         yield make.found("fees", Verdict.TOLD, f"{symbol}: margin and fees were not told: {error}")
+    async for finding in _conditionals(make, venue, requests):
+        yield finding
+
+
+async def _conditionals(make: _Check, venue: BinanceVenue, requests: Requests) -> AsyncIterator[Finding]:
+    """Orders of somebody else that wait for a price: when it comes they trade beside the books."""
+
+    async def conditionals() -> tuple[Conditional, ...]:
+        answer = await venue.ask(lambda: requests.conditional_orders(venue.stamp(requests.product)))
+        return answers.conditionals_of(answer, requests.symbol)
+
+    try:
+        waiting = await _again(conditionals)
+    except FAILURES as error:
+        text = f"{requests.symbol}: whether orders wait there for a price was not told: {error}"
+        yield make.found("conditional orders", Verdict.TOLD, text)
+        return
+    if waiting:
+        rows = ", ".join(_shown(each) for each in waiting[:CONDITIONALS_TOLD])
+        more = f" and {len(waiting) - CONDITIONALS_TOLD} more" if len(waiting) > CONDITIONALS_TOLD else ""
+        text = f"{requests.symbol}: orders that are none of ours wait for their price: {rows}{more}"
+        next_step = "cancel them there, unless they are meant: they will trade beside the book"
+        yield make.found("conditional orders", Verdict.TOLD, text, next_step)
+
+
+def _shown(order: Conditional) -> str:
+    qty = f"{order.qty:f}" if order.qty else "all"
+    return f"{order.type} {order.side} {qty}" + (f" at {order.trigger:f}" if order.trigger else "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from typing import assert_never
 
 from hedgerow.core.commands import CancelOrder, CancelOrphan, QueryOrder, Read, SetLeverage, SubmitOrder
@@ -15,10 +16,8 @@ from hedgerow.core.events import (
     Event,
     FillReceived,
     FrameQuarantined,
-    FundingPaid,
     Heartbeat,
     InstrumentChanged,
-    InterestCharged,
     LinkDown,
     LinkUp,
     OrderRejected,
@@ -30,10 +29,11 @@ from hedgerow.core.events import (
 from hedgerow.model.ids import AccountId, LegId, TradeId
 from hedgerow.model.instrument import Instrument
 from hedgerow.venues.binance_account import BinanceAccount
+from hedgerow.venues.binance_bookings import BinanceBookings
 from hedgerow.venues.binance_market import BinanceMarket
 from hedgerow.venues.binance_venue import FAILURES, NS_PER_S
 from hedgerow.venues.gateway import Deliver, Request
-from hedgerow.venues.transport.errands import Errands
+from hedgerow.venues.transport.errands import Begun, Errands
 from hedgerow.venues.transport.http import NotSent, Unanswered
 from hedgerow.venues.transport.lanes import Throttled
 from hedgerow.venues.wire.binance import answers
@@ -52,6 +52,7 @@ from hedgerow.venues.wire.binance.frames import (
 )
 from hedgerow.venues.wire.binance.instruments import REFRESH_EVERY_S, UnknownSymbol
 from hedgerow.venues.wire.binance.kinds import PERP_SUFFIX, NotTraded, Watch, product_of
+from hedgerow.venues.wire.binance.routes import Endpoint, route_of
 from hedgerow.venues.wire.binance.trades import TradesReading
 from hedgerow.venues.wire.request import HttpAnswer, HttpRequest, Stamp
 
@@ -63,14 +64,14 @@ MUTE_NS = 5 * NS_PER_S
 SEEN_MAX = 2_000
 # A frame in the journal is for people; more of it tells nothing new.
 FRAME_LEN_MAX = 4_000
-# Funding, interest and rates of loans change by the hour, and are told late.
-BOOKINGS_EVERY_S = 600
-BOOKED_LATE_MS = 3_600_000
 # Refusals after which what was known of the instrument is read again at once: it may have changed.
 STALE_FILTER = frozenset(
     {RejectClass.PRECISION, RejectClass.MINIMUM, RejectClass.MAXIMUM, RejectClass.PRICE_BAND, RejectClass.MARKET_CLOSED}
 )
 TIME_CODE = "-1021"
+
+Order = SubmitOrder | CancelOrder | CancelOrphan | QueryOrder | SetLeverage
+"What is asked with one request."
 
 
 class BinanceGateway:
@@ -89,11 +90,6 @@ class BinanceGateway:
         "Trades that a read showed and the stream has not told yet -> since when."
         self._beat_ns = 0
         self._refreshing = asyncio.Event()
-        self._booking = asyncio.Event()
-        self._since_ms = 0
-        "From when on funding and interest are read: never from before the start, which is not this run's to book."
-        self._booked: dict[str, None] = {}
-        "Ids of what was delivered of them."
 
     # The contract.
 
@@ -105,24 +101,36 @@ class BinanceGateway:
         self._watch = Watch(self.account_id, leg_id, instrument, symbol, product)
         self._requests = Requests(product, symbol, self._account.signer, instrument.base, borrows=product.is_margin)
         self._deliver_to = deliver
-        self._since_ms = self._stamp().now_ms
+        self._bookings = BinanceBookings(self._venue, self._watch, self._requests, deliver)
         self._venue.keep_time(product)
+        self._errands.begin(self._venue.http.keep_open(route_of(product, Endpoint.SUBMIT).host))
         self._account.join(self)
         if not self._account.is_live:
             self._deliver(LinkDown(self._clock.now_ns(), leg_id, self._account.detail))
         self._market = BinanceMarket(self._venue, self._watch, deliver)
         self._market.start()
+        self._bookings.start()
         self._errands.begin(self._keep_instrument())
-        self._errands.begin(self._keep_bookings())
+
+    def catch_up(self, since_ns: int) -> None:
+        """Begin to tell what was booked without a trade since then."""
+        self._bookings.catch_up(since_ns)
 
     def send(self, request: Request) -> None:
         """Take one request whose turn is durable, and return at once."""
-        self._errands.begin(self._carry(request))
+        asked_ns = self._clock.now_ns()
+        if isinstance(request, Read):
+            work = Begun(partial(self._read, request, asked_ns))
+        else:
+            # What can leave leaves here: a task of its own begins after all else that the loop has to do.
+            work = Begun(partial(self._answered, request, self._left(request), asked_ns))
+        self._errands.begin(self._carry(request, work))
 
     async def stop(self) -> None:
         """End streams and pending requests. Nothing is canceled at the venue."""
         self._account.leave(self)
         await self._errands.end()
+        await self._bookings.stop()
         await self._market.stop()
 
     def _deliver(self, event: Event) -> None:
@@ -133,11 +141,11 @@ class BinanceGateway:
 
     # Asking.
 
-    async def _carry(self, request: Request) -> None:
-        """Carry one request to the venue, and tell what became of it."""
+    async def _carry(self, request: Request, work: Begun[tuple[Event, ...]]) -> None:
+        """Wait for what becomes of a request, and tell it."""
         now_ns = self._clock.now_ns
         try:
-            events = await self._asked(request)
+            events = await work
         except Throttled as error:
             events = (self._throttled(request, error),)
         except NotSent as error:
@@ -151,31 +159,46 @@ class BinanceGateway:
             self._look_at(event)
             self._deliver(event)
 
-    async def _asked(self, request: Request) -> tuple[Event, ...]:
-        watch, now_ns, requests = self._watch, self._clock.now_ns, self._requests
-        asked_ns = now_ns()
+    def _left(self, request: Order) -> Begun[HttpAnswer]:
+        """Let a request leave, now if it can, and return what waits for its answer, or raises why there is none."""
+        try:
+            return self._asked(request)
+        except (NotSent, NotTraded) as error:
+            return Begun(partial(_failed, error))
+
+    def _asked(self, request: Order) -> Begun[HttpAnswer]:
+        requests = self._requests
         match request:
             case SubmitOrder():
-                answer = await self._ask(lambda stamp: requests.submit(request, stamp))
-                return answers.submitted(request, answer, watch, now_ns())
+                return self._ask(lambda stamp: requests.submit(request, stamp))
             case CancelOrder():
-                answer = await self._ask(lambda stamp: requests.cancel(request.order_id, stamp))
-                return answers.canceled(request.order_id, answer, watch, now_ns())
+                return self._ask(lambda stamp: requests.cancel(request.order_id, stamp))
             case CancelOrphan():
-                answer = await self._ask(lambda stamp: requests.cancel_venue_order(request.venue_order_id, stamp))
-                return answers.canceled(request.order_id, answer, watch, now_ns())
+                return self._ask(lambda stamp: requests.cancel_venue_order(request.venue_order_id, stamp))
             case QueryOrder():
-                answer = await self._ask(lambda stamp: requests.query(request, stamp))
-                return answers.queried(request, answer, watch, asked_ns, now_ns())
+                return self._ask(lambda stamp: requests.query(request, stamp))
             case SetLeverage():
-                answer = await self._ask(lambda stamp: requests.set_leverage(request.leverage, stamp))
-                return (answers.leverage_answered(answer, watch, now_ns()),)
-            case Read():
-                return (await self._read(request, asked_ns),)
+                return self._ask(lambda stamp: requests.set_leverage(request.leverage, stamp))
             case _:
                 assert_never(request)
 
-    async def _read(self, read: Read, asked_ns: int) -> Event:
+    async def _answered(self, request: Order, asked: Begun[HttpAnswer], asked_ns: int) -> tuple[Event, ...]:
+        """Return what the answer says."""
+        answer = await asked
+        watch, now_ns = self._watch, self._clock.now_ns()
+        match request:
+            case SubmitOrder():
+                return answers.submitted(request, answer, watch, now_ns)
+            case CancelOrder() | CancelOrphan():
+                return answers.canceled(request.order_id, answer, watch, now_ns)
+            case QueryOrder():
+                return answers.queried(request, answer, watch, asked_ns, now_ns)
+            case SetLeverage():
+                return (answers.leverage_answered(answer, watch, now_ns),)
+            case _:
+                assert_never(request)
+
+    async def _read(self, read: Read, asked_ns: int) -> tuple[Event, ...]:
         watch, now_ns, requests = self._watch, self._clock.now_ns, self._requests
         match read.kind:
             case ReadKind.TRADES:
@@ -183,18 +206,20 @@ class BinanceGateway:
                 while True:
                     result = reading.take(await self._ask(reading.request), now_ns())
                     if result is not None:
-                        return result
+                        return (result,)
             case ReadKind.OPEN_ORDERS:
-                return answers.open_orders_read(await self._ask(requests.open_orders), watch, asked_ns, now_ns())
+                return (answers.open_orders_read(await self._ask(requests.open_orders), watch, asked_ns, now_ns()),)
             case ReadKind.POSITION:
-                return answers.position_read(await self._ask(requests.position), watch, asked_ns, now_ns())
+                # Interest grows what is owed: it is told before what it led to, or that would pass for drift.
+                await self._bookings.tell_now()
+                return (answers.position_read(await self._ask(requests.position), watch, asked_ns, now_ns()),)
             case ReadKind.BALANCES:
-                return answers.balances_read(await self._ask(requests.balances), watch, asked_ns, now_ns())
+                return (answers.balances_read(await self._ask(requests.balances), watch, asked_ns, now_ns()),)
             case _:
                 assert_never(read.kind)
 
-    async def _ask(self, build: Callable[[Stamp], HttpRequest]) -> HttpAnswer:
-        return await self._venue.ask(lambda: build(self._stamp()))
+    def _ask(self, build: Callable[[Stamp], HttpRequest]) -> Begun[HttpAnswer]:
+        return self._venue.ask(lambda: build(self._stamp()))
 
     def _throttled(self, request: Request, error: Throttled) -> Event:
         """Nothing left, and the book learns for how long there is no room."""
@@ -246,7 +271,7 @@ class BinanceGateway:
                 case Odd():
                     self.take_bad_frame(raw, each.detail)
                 case FundingBooked() | LoanChanged():
-                    self._booking.set()
+                    self._bookings.look()
                 case ConfigChanged():
                     self._errands.begin(self._read_mode())
                 case Subscribed() | SubscriptionRefused() | StreamEnded() | BalanceMoved():
@@ -278,7 +303,7 @@ class BinanceGateway:
     def up(self) -> None:
         """The private stream is live: the book reads now what was missed."""
         self._untold.clear()
-        self._booking.set()
+        self._bookings.look()
         self._deliver(LinkUp(self._clock.now_ns(), self._watch.leg_id))
 
     def down(self, detail: str) -> None:
@@ -310,52 +335,9 @@ class BinanceGateway:
         detail = "the account keeps long and short apart: set it to one-way mode" if is_hedge else ""
         self._deliver(PositionModeRead(self._clock.now_ns(), self._watch.leg_id, not is_hedge, detail))
 
-    async def _keep_bookings(self) -> None:
-        """Read what the venue booked without a trade: funding, interest; and what loans cost."""
-        while True:
-            asked_ms = self._stamp().now_ms
-            # What fails is asked again later, from the same time on: nothing is lost by it.
-            with contextlib.suppress(*FAILURES):
-                for event in await self._bookings():
-                    if not self._is_known(event):
-                        self._deliver(event)
-                # Told late, a booking bears the time for which it is.
-                self._since_ms = max(self._since_ms, asked_ms - BOOKED_LATE_MS)
-            await _wait(self._booking, BOOKINGS_EVERY_S)
 
-    def _is_known(self, event: Event) -> bool:
-        """Return whether a booking was delivered before: each read begins before the last one ended."""
-        match event:
-            case FundingPaid():
-                booking = event.funding_id
-            case InterestCharged():
-                booking = event.interest_id
-            case _:
-                return False
-        if booking in self._booked:
-            return True
-        self._booked[booking] = None
-        if len(self._booked) > SEEN_MAX:
-            del self._booked[next(iter(self._booked))]
-        return False
-
-    async def _bookings(self) -> list[Event]:
-        watch, requests, since_ms = self._watch, self._requests, self._since_ms
-        now_ns = self._clock.now_ns
-        if watch.product.is_futures:
-            answer = await self._ask(lambda stamp: requests.funding(since_ms, stamp))
-            return list(answers.funding_paid(answer, watch, now_ns()))
-        if not watch.product.is_margin:
-            return []
-        currencies = (watch.instrument.base, watch.instrument.quote)
-        rates = await self._ask(lambda stamp: requests.borrow_rates(currencies, stamp))
-        found: list[Event] = list(answers.borrow_rates_read(rates, watch, now_ns()))
-        for currency in currencies:
-            found += answers.interest_charged(await self._interest(currency, since_ms), watch, now_ns())
-        return found
-
-    async def _interest(self, currency: str, since_ms: int) -> HttpAnswer:
-        return await self._ask(lambda stamp: self._requests.interest(currency, since_ms, stamp))
+async def _failed(error: Exception) -> HttpAnswer:
+    raise error
 
 
 async def _wait(event: asyncio.Event, wait_s: float) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
+from functools import cache
 
 from hedgerow.model.ids import VenueId
 from hedgerow.venues.clock import Clock
 from hedgerow.venues.transport.addresses import Addresses
-from hedgerow.venues.transport.errands import Errands
+from hedgerow.venues.transport.errands import Begun, Errands
 from hedgerow.venues.transport.http import Http, NotSent, Unanswered
 from hedgerow.venues.transport.lanes import Lanes
 from hedgerow.venues.transport.limits import Limits
@@ -35,7 +35,7 @@ LISTING_FOR_NS = 30 * NS_PER_S
 FAILURES = (NotSent, Unanswered, Refused, BadPayload)
 "What a question can end in, other than its answer."
 
-Ask = Callable[[Callable[[], HttpRequest]], Coroutine[Any, Any, HttpAnswer]]
+Ask = Callable[[Callable[[], HttpRequest]], Begun[HttpAnswer]]
 
 
 class BinanceVenue:
@@ -119,5 +119,6 @@ class BinanceVenue:
         return listing_of(known[1], product, symbol, self.venue_id)
 
 
+@cache
 def _time_host(product: Product) -> str:
     return Public(product, "").server_time().host

@@ -46,6 +46,7 @@ from hedgerow.model.instrument import Instrument, InstrumentKind
 from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import Fill, OrderStatus, OrderType, Role, TimeInForce
 from hedgerow.venues.ccxt_account import CcxtAccount, Done, Failed
+from hedgerow.venues.ccxt_funding import CcxtFunding
 from hedgerow.venues.ccxt_trades import Reading, read_trades
 from hedgerow.venues.gateway import Deliver, Request
 from hedgerow.venues.outcomes import Proof
@@ -96,6 +97,7 @@ class Cadence(msgspec.Struct, frozen=True):
     "Longest wait, however scarce the budget: what is older than that hedges nothing."
     silent_s: float = 8
     "Without an answer for so long, nobody would hear of a fill: the link is down."
+    funding_s: float = 600
 
 
 CADENCE = Cadence()
@@ -139,9 +141,14 @@ class CcxtGateway:
         self._heard_ns = self._clock.now_ns()
         # What was traded before is for the book's own reads.
         self._cursor = str(self._heard_ns // NS_PER_MS)
+        self._funding = CcxtFunding(self._account, self._market, leg_id, deliver, self._cadence.funding_s)
         self._errands.begin(self._keep_asking())
         self._errands.begin(self._keep_quoting())
         self._errands.begin(self._keep_instrument())
+
+    def catch_up(self, since_ns: int) -> None:
+        """Begin to tell what was booked without a trade since then."""
+        self._funding.catch_up(since_ns)
 
     def send(self, request: Request) -> None:
         """Take one request whose turn is durable, and return at once."""
@@ -151,6 +158,7 @@ class CcxtGateway:
         """End what is asked. Nothing is canceled at the venue."""
         self._account.legs -= 1
         await self._errands.end()
+        await self._funding.stop()
 
     def _deliver(self, event: Event) -> None:
         self._deliver_to(self._leg_id, event)
@@ -463,6 +471,7 @@ class CcxtGateway:
         self._heard_ns = asked_ns
         if not self._is_up:
             self._is_up = True
+            self._funding.look()
             # What happened meanwhile is read by the book as well.
             self._deliver(LinkUp(now_ns, self._leg_id))
         self._deliver(Heartbeat(now_ns, self._leg_id))

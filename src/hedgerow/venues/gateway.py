@@ -35,3 +35,23 @@ class Gateway(Protocol):
     async def stop(self) -> None:
         """End streams and pending requests. Nothing is canceled at the venue."""
         ...
+
+
+class Teller(Gateway, Protocol):
+    """A gateway that also tells what the venue books without a trade, funding and interest: what a node runs on.
+
+    A venue tells such a booking once, and whoever does not listen then never hears of it.
+    """
+
+    def catch_up(self, since_ns: int) -> None:
+        """Tell what was booked since then, and from now on whatever is; called once, after `start`.
+
+        Each booking is delivered once, and in the order in which they were made, as far as the venue shows it so. What
+        was missed is asked for now, whenever the private stream comes back, and every few minutes. What cannot be
+        had now is asked for again from the same time on, until it was read whole.
+
+        Args:
+            since_ns: by our clock. Nothing that the venue booked before is ever told. May be years ago: as much is
+                told as the venue still has.
+        """
+        ...

@@ -49,9 +49,11 @@ from hedgerow.venues import outcomes
 from hedgerow.venues.clock import Clock, Timer
 from hedgerow.venues.gateway import Deliver, Request
 from hedgerow.venues.sim_wire import (
+    BOOKINGS_PAGE,
     TRADES_PAGE,
     Answered,
     AskBalances,
+    AskBookings,
     AskOrder,
     AskOrders,
     AskPosition,
@@ -72,6 +74,12 @@ from hedgerow.venues.sim_wire import (
 MUTE_NS = 2_500 * NS_PER_MS
 # Requests whose answers may still come. A venue that has been silent for so many is not going to answer the oldest.
 AWAITED_MAX = 10_000
+# Bookings come by the hour and are streamed; what got lost is found then, and after a failure, or silence, again.
+BOOKINGS_EVERY_NS, BOOKINGS_AGAIN_NS = 600 * NS_PER_S, 15 * NS_PER_S
+# A booking may be told so long after the time that it bears.
+BOOKED_LATE_NS = 3_600 * NS_PER_S
+# Ids of bookings that are remembered; each read begins before the last one ended.
+BOOKED_MAX = 4_000
 # The lease begins with the decision; a request leaves within its first half, so that this is left for the way.
 LEASE_PART = 2
 
@@ -93,6 +101,15 @@ class _Paging:
         self.trades: list[TradeReport] = []
 
 
+class _Catching:
+    """A read of bookings that is under way."""
+
+    def __init__(self, since_ns: int, asked_ns: int) -> None:
+        self.since_ns = since_ns
+        self.asked_ns = asked_ns
+        self.bookings: list[Streamed] = []
+
+
 class SimGateway:
     """One account of a simulated venue, for one leg."""
 
@@ -109,11 +126,16 @@ class SimGateway:
         self._open_line = open_line
         self._line: Line
         self._no = 0
-        self._awaited: dict[int, tuple[Request, int] | _Paging] = {}
+        self._awaited: dict[int, tuple[Request, int] | _Paging | _Catching] = {}
         "Number -> (request, when it was asked)."
         self._heard_ns = 0
         self._is_up = True
         self._timer: Timer | None = None
+        self._booked: dict[str, None] = {}
+        "Ids of bookings that were told."
+        self._catching: _Catching | None = None
+        "The latest read of bookings; None before `catch_up`."
+        self._catch_timer: Timer | None = None
 
     def start(self, leg_id: LegId, instrument: Instrument, deliver: Deliver) -> None:
         """Begin to watch `instrument` for a leg."""
@@ -123,6 +145,10 @@ class SimGateway:
         self._heard_ns = self._clock.now_ns()
         self._line = self._open_line()
         self._watch()
+
+    def catch_up(self, since_ns: int) -> None:
+        """Ask for what was booked without a trade since then, now and again and again."""
+        self._ask_bookings(since_ns)
 
     def send(self, request: Request) -> None:
         """Take one request, and return at once."""
@@ -158,8 +184,9 @@ class SimGateway:
 
     async def stop(self) -> None:
         """End the line. Nothing is canceled at the venue."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._catch_timer):
+            if timer is not None:
+                timer.cancel()
         self._awaited.clear()
         self._line.close()
 
@@ -169,6 +196,8 @@ class SimGateway:
         if not self._is_up:
             self._is_up = True
             self._deliver(LinkUp(now_ns, self._leg_id))
+            if self._catching is not None:
+                self._ask_bookings(self._catching.since_ns)
         match message:
             case Shown():
                 quote = message.quote
@@ -192,9 +221,9 @@ class SimGateway:
 
     # Asking.
 
-    def _await(self, request: Request | _Paging) -> int:
+    def _await(self, request: Request | _Paging | _Catching) -> int:
         self._no += 1
-        entry = request if isinstance(request, _Paging) else (request, self._clock.now_ns())
+        entry = request if isinstance(request, _Paging | _Catching) else (request, self._clock.now_ns())
         self._awaited[self._no] = entry
         if len(self._awaited) > AWAITED_MAX:
             del self._awaited[next(iter(self._awaited))]
@@ -214,6 +243,18 @@ class SimGateway:
                 self._line.take(AskBalances(self._await(read)))
             case _:
                 assert_never(read.kind)
+
+    def _ask_bookings(self, since_ns: int) -> None:
+        self._catching = _Catching(since_ns, self._clock.now_ns())
+        if self._is_up:
+            self._line.take(AskBookings(self._await(self._catching), since_ns))
+        self._ask_bookings_in(BOOKINGS_AGAIN_NS, since_ns)
+
+    def _ask_bookings_in(self, wait_ns: int, since_ns: int) -> None:
+        if self._catch_timer is not None:
+            self._catch_timer.cancel()
+        due_ns = self._clock.now_ns() + wait_ns
+        self._catch_timer = self._clock.call_at(due_ns, lambda: self._ask_bookings(since_ns))
 
     def _not_sent(self, request: Request) -> None:
         """The link is known to be down: nothing leaves, and that is certain."""
@@ -256,13 +297,25 @@ class SimGateway:
             self._deliver(FillReceived(now_ns, self._fill(frame.trade)))
         if frame.order is not None:
             self._deliver(_reported(frame.order, now_ns, self._leg_id))
-        if frame.funding is not None:
-            self._deliver(FundingPaid(now_ns, self._leg_id, frame.funding.funding_id, frame.funding.net_quote))
-        if frame.interest is not None:
-            interest = frame.interest
+        self._booked_now(frame, now_ns)
+
+    def _booked_now(self, frame: Streamed, now_ns: int) -> None:
+        """Deliver a booking, unless it was: the stream may have told it, or a read that began before it."""
+        funding, interest = frame.funding, frame.interest
+        if funding is not None and self._is_new(funding.funding_id):
+            self._deliver(FundingPaid(now_ns, self._leg_id, funding.funding_id, funding.net_quote))
+        if interest is not None and self._is_new(interest.interest_id):
             self._deliver(
                 InterestCharged(now_ns, self._leg_id, interest.interest_id, interest.currency, interest.amount)
             )
+
+    def _is_new(self, name: str) -> bool:
+        if name in self._booked:
+            return False
+        self._booked[name] = None
+        if len(self._booked) > BOOKED_MAX:
+            del self._booked[next(iter(self._booked))]
+        return True
 
     def _answered(self, answer: Answered, now_ns: int) -> None:
         entry = self._awaited.pop(answer.no, None)
@@ -270,6 +323,9 @@ class SimGateway:
             return
         if isinstance(entry, _Paging):
             self._page(entry, answer, now_ns)
+            return
+        if isinstance(entry, _Catching):
+            self._caught(entry, answer, now_ns)
             return
         request, asked_ns = entry
         match request:
@@ -348,6 +404,21 @@ class SimGateway:
         fills = tuple(self._fill(trade) for trade in paging.trades)
         self._deliver(TradesRead(now_ns, read.leg_id, paging.asked_ts_ns, fills, cursor))
 
+    def _caught(self, catching: _Catching, answer: Answered, now_ns: int) -> None:
+        """Take one page of bookings; they are delivered together. What is refused is asked again by the timer."""
+        if catching is not self._catching or answer.refused is not None:
+            return
+        catching.bookings += answer.bookings
+        if len(answer.bookings) == BOOKINGS_PAGE:
+            # Again from the last one's moment on: another currency's may be of the same.
+            self._line.take(AskBookings(self._await(catching), _booked_ns(answer.bookings[-1])))
+            return
+        for booking in catching.bookings:
+            self._booked_now(booking, now_ns)
+        since_ns = max(catching.since_ns, catching.asked_ns - BOOKED_LATE_NS)
+        self._catching = _Catching(since_ns, now_ns)
+        self._ask_bookings_in(BOOKINGS_EVERY_NS, since_ns)
+
     def _fill(self, trade: TradeReport) -> Fill:
         return Fill(
             TradeId(str(trade.trade_id)),
@@ -381,6 +452,12 @@ def _reported(report: OrderReport, now_ns: int, leg_id: LegId) -> OrderReported:
 def _open_order(row: OrderReport) -> OpenOrder:
     order_id = ClientOrderId(row.client_order_id) if row.client_order_id else None
     return OpenOrder(VenueOrderId(row.venue_order_id), row.side, row.qty, row.cum_qty, order_id)
+
+
+def _booked_ns(booking: Streamed) -> int:
+    report = booking.funding or booking.interest
+    assert report is not None, booking
+    return report.venue_ts_ns
 
 
 def _tell(refused: Refused) -> str:

@@ -5,7 +5,9 @@ Knows nothing of engines. Whatever is asked travels there, is answered from the 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Protocol, assert_never
 
 import msgspec
@@ -22,9 +24,11 @@ from hedgerow.model.numbers import ZERO
 from hedgerow.model.session import Sessions
 from hedgerow.venues.clock import Clock, Timer
 from hedgerow.venues.sim_wire import (
+    BOOKINGS_PAGE,
     TRADES_PAGE,
     Answered,
     AskBalances,
+    AskBookings,
     AskOrder,
     AskOrders,
     AskPosition,
@@ -47,8 +51,10 @@ from hedgerow.venues.sim_wire import (
 BEAT_NS = 1_000_000_000
 # As at Binance's partial depth streams; strategies quote no deeper in practice.
 DEPTH_SHOWN = 20
-# Weights of reads where a venue has limits: Binance spot's open orders of one symbol, trades, account.
-ORDERS_WEIGHT, TRADES_WEIGHT, POSITION_WEIGHT = 6, 20, 20
+# Weights of reads where a venue has limits: Binance spot's open orders of one symbol, trades, account; futures' income.
+ORDERS_WEIGHT, TRADES_WEIGHT, POSITION_WEIGHT, BOOKINGS_WEIGHT = 6, 20, 20, 30
+# Of one account: a year of funding every hour. Venues forget too.
+BOOKINGS_MAX = 10_000
 LATE = Refused(400, -1021, "Timestamp for this request is outside of the recvWindow.")
 
 Push = Callable[[FromVenue], None]
@@ -102,6 +108,24 @@ class TapeFeed:
         return None
 
 
+Booking = FundingReport | InterestReport
+
+
+class Bookings:
+    """What the venues booked in accounts without a trade, oldest first, as far as they remember it."""
+
+    def __init__(self) -> None:
+        self._rows: dict[AccountId, deque[Booking]] = {}
+
+    def add(self, account_id: AccountId, booking: Booking) -> None:
+        """Remember one."""
+        self._rows.setdefault(account_id, deque(maxlen=BOOKINGS_MAX)).append(booking)
+
+    def of(self, account_id: AccountId) -> Iterable[Booking]:
+        """Return an account's."""
+        return self._rows.get(account_id, ())
+
+
 class SimVenues:
     """All simulated venues of one world."""
 
@@ -112,6 +136,7 @@ class SimVenues:
         latencies: Mapping[VenueId, Latency],
         feeds: Iterable[Feed],
         saved: Callable[[], None] | None = None,
+        bookings: Bookings | None = None,
         *,
         is_told: bool = False,
     ) -> None:
@@ -119,6 +144,7 @@ class SimVenues:
 
         Args:
             saved: called after each change of an account and before anybody hears of it.
+            bookings: what they booked before.
             is_told: prices come by `tell` as well, for ever.
         """
         self.exchanges = exchanges
@@ -127,6 +153,7 @@ class SimVenues:
         self._feeds: list[tuple[Feed, int]] = [(feed, 0) for feed in feeds]
         "Feed -> when it is due."
         self._saved = saved
+        self.bookings = bookings or Bookings()
         self._is_told = is_told
         self._desks: list[Desk] = []
         self._dark_until_ns: dict[VenueId, int] = {}
@@ -186,6 +213,9 @@ class SimVenues:
         reports = [(venue_id, *found) for venue_id, exchange in self.exchanges.items() for found in exchange.drain()]
         if not reports:
             return
+        for _, account_id, report in reports:
+            if isinstance(report, FundingReport | InterestReport):
+                self.bookings.add(account_id, report)
         if self._saved is not None:
             self._saved()
         for _, account_id, report in reports:
@@ -276,9 +306,9 @@ class Desk:
 
     def hear(self, report: Report) -> None:
         """Put one report of the account on the stream."""
-        if isinstance(report, InterestReport):
-            if report.currency in self._currencies:
-                self._stream(Streamed(interest=report))
+        if isinstance(report, FundingReport | InterestReport):
+            if self._concerns(report):
+                self._stream(_told(report))
             return
         if report.instrument_id != self.hello.instrument_id:
             return
@@ -288,11 +318,13 @@ class Desk:
                 self._lost_order = report.client_order_id
             if report.client_order_id != self._lost_order:
                 self._stream(Streamed(trade=report))
-        elif isinstance(report, OrderReport):
-            if report.client_order_id != self._lost_order:
-                self._stream(Streamed(order=report))
-        elif isinstance(report, FundingReport):
-            self._stream(Streamed(funding=report))
+        elif isinstance(report, OrderReport) and report.client_order_id != self._lost_order:
+            self._stream(Streamed(order=report))
+
+    def _concerns(self, booking: Booking) -> bool:
+        if isinstance(booking, InterestReport):
+            return booking.currency in self._currencies
+        return booking.instrument_id == self.hello.instrument_id
 
     def show(self) -> None:
         """Show the book when it changed, or once a second so that it stays fresh, and the coming funding."""
@@ -320,7 +352,8 @@ class Desk:
         now_ns = self._clock.now_ns()
         if self.loses_next_answer and isinstance(request, Place) and now_ns <= request.expires_ns:
             self._lost_order = request.order.client_order_id
-        answer = answer_of(self._exchange, self.hello, request, now_ns)
+        bookings = self._venues.bookings.of(self.hello.account_id) if isinstance(request, AskBookings) else ()
+        answer = answer_of(self._exchange, self.hello, request, now_ns, filter(self._concerns, bookings))
         self._venues.settle()
         if self.loses_next_answer and isinstance(request, Place):
             self.loses_next_answer = False
@@ -347,8 +380,14 @@ class Desk:
             self._clock.call_at(self._clock.now_ns() + BEAT_NS, self._beat)
 
 
-def answer_of(exchange: SimExchange, hello: Hello, request: ToVenue, now_ns: int) -> Answered:
-    """Return what the exchange answers to a request that reaches it now, and let it do what was asked."""
+def answer_of(
+    exchange: SimExchange, hello: Hello, request: ToVenue, now_ns: int, bookings: Iterable[Booking] = ()
+) -> Answered:
+    """Return what the exchange answers to a request that reaches it now, and let it do what was asked.
+
+    Args:
+        bookings: those that concern the connection, oldest first.
+    """
     no, account_id, instrument_id = request.no, hello.account_id, hello.instrument_id
     match request:
         case Place():
@@ -384,6 +423,12 @@ def answer_of(exchange: SimExchange, hello: Hello, request: ToVenue, now_ns: int
             held = exchange.positions(account_id)[instrument_id]
             price = exchange.avg_price(account_id, instrument_id)
             return Answered(no, holding=Holding(held, price, exchange.leverage(account_id, instrument_id)))
+        case AskBookings():
+            refused = exchange.charge(now_ns, account_id, BOOKINGS_WEIGHT)
+            if refused is not None:
+                return Answered(no, refused)
+            since = (_told(each) for each in bookings if each.venue_ts_ns >= request.since_ns)
+            return Answered(no, bookings=tuple(islice(since, BOOKINGS_PAGE)))
         case Lever():
             return Answered(no, exchange.set_leverage(account_id, instrument_id, request.leverage))
         case AskBalances():
@@ -401,3 +446,7 @@ def answer_of(exchange: SimExchange, hello: Hello, request: ToVenue, now_ns: int
             )
         case _:
             assert_never(request)
+
+
+def _told(booking: Booking) -> Streamed:
+    return Streamed(interest=booking) if isinstance(booking, InterestReport) else Streamed(funding=booking)

@@ -12,6 +12,8 @@ from hedgerow.model.market import BorrowRate, FundingRate, Quote
 
 # The longest page of trades that one answer holds, as at Binance.
 TRADES_PAGE = 1000
+# The same of bookings.
+BOOKINGS_PAGE = 1000
 LENGTH_BYTES = 4
 "Each message on a socket is its length, big-endian, and its JSON."
 
@@ -64,13 +66,19 @@ class AskBalances(_Request, frozen=True):
     """What does the account own and owe?"""
 
 
+class AskBookings(_Request, frozen=True):
+    """What was booked without a trade, from a time on? One page, oldest first."""
+
+    since_ns: int
+
+
 class Lever(_Request, frozen=True):
     """Trade the instrument with this leverage."""
 
     leverage: Decimal
 
 
-ToVenue = Place | Withdraw | AskOrder | AskOrders | AskTrades | AskPosition | AskBalances | Lever
+ToVenue = Place | Withdraw | AskOrder | AskOrders | AskTrades | AskPosition | AskBalances | AskBookings | Lever
 
 
 class Hello(msgspec.Struct, frozen=True):
@@ -98,6 +106,15 @@ class Owned(msgspec.Struct, frozen=True):
     borrowed: Decimal
 
 
+class Streamed(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """One frame of the private stream."""
+
+    order: OrderReport | None = None
+    trade: TradeReport | None = None
+    funding: FundingReport | None = None
+    interest: InterestReport | None = None
+
+
 class Answered(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     """The answer to one request: refused, or what the request asked for."""
 
@@ -110,15 +127,8 @@ class Answered(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     trades: tuple[TradeReport, ...] = ()
     holding: Holding | None = None
     balances: tuple[Owned, ...] | None = None
-
-
-class Streamed(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
-    """One frame of the private stream."""
-
-    order: OrderReport | None = None
-    trade: TradeReport | None = None
-    funding: FundingReport | None = None
-    interest: InterestReport | None = None
+    bookings: tuple[Streamed, ...] = ()
+    "As the stream told them, if it did."
 
 
 class Shown(msgspec.Struct, frozen=True, tag=True):

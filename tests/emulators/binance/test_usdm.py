@@ -336,3 +336,22 @@ def test_the_account_adds_up() -> None:
         )
         assert D(account["totalWalletBalance"]) == 100_000 - D("6000.6") * D("0.0004")
         assert D(account["availableBalance"]) < D(account["totalMarginBalance"])
+
+
+def test_an_order_good_till_a_date_expires_then() -> None:
+    """The stream says EXPIRED, not CANCELED; a date that is too near is refused."""
+    trader = Trader()
+    stream = trader.usdm_stream()
+    now_ms = trader.clock.now_ms()
+    trader.limit(ORDER, "BUY", "0.010", "59000", "a", timeInForce="GTD", goodTillDate=now_ms + 700_000)
+    trader.do("advance", seconds=690)
+    before = trader.call("GET", ORDER, symbol="BTCUSDT", origClientOrderId="a")
+    trader.do("advance", seconds=11)
+    after = trader.call("GET", ORDER, symbol="BTCUSDT", origClientOrderId="a")
+
+    assert (before["status"], before["goodTillDate"], after["status"]) == ("NEW", now_ms + 700_000, "EXPIRED")
+    told = [(row["o"]["x"], row["o"]["gtd"]) for row in stream.heard("ORDER_TRADE_UPDATE")]
+    assert told == [("NEW", now_ms + 700_000), ("EXPIRED", now_ms + 700_000)]
+    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTD", "quantity": "0.010"}
+    for date, code in (({}, -1102), ({"goodTillDate": trader.clock.now_ms() + 500_000}, -5040)):
+        assert trader.refused("POST", ORDER, **order, price="59000", **date) == (400, code)

@@ -11,6 +11,8 @@ from hedgerow.model.reach import Reach
 from hedgerow.venues.transport.addresses import Addresses
 from hedgerow.venues.wire.request import HttpRequest, Lane, Weight
 
+# More than anything here takes; reached only when something is broken.
+PATIENCE_S = 10
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 Act = Callable[[asyncio.StreamWriter], Awaitable[None]]
@@ -54,7 +56,9 @@ class Peer:
         self._acts = list(acts)
         self.requests: list[bytes] = []
         "Each request whole: line, headers, body."
-        self._writers: list[asyncio.StreamWriter] = []
+        self.came: list[asyncio.StreamWriter] = []
+        "Each connection."
+        self._heard = asyncio.Event()
 
     async def __aenter__(self) -> Peer:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -65,8 +69,12 @@ class Peer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._server.close()
-        for writer in self._writers:
+        for writer in self.came:
             writer.close()
+
+    def end(self) -> None:
+        """Take no connections any more."""
+        self._server.close()
 
     @property
     def addresses(self) -> Addresses:
@@ -77,8 +85,15 @@ class Peer:
         """Return the first line of each request."""
         return [request.partition(b"\r\n")[0] for request in self.requests]
 
+    async def until_asked(self, times: int) -> None:
+        """Return once so many requests were read whole."""
+        async with asyncio.timeout(PATIENCE_S):
+            while len(self.requests) < times:
+                self._heard.clear()
+                await self._heard.wait()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.append(writer)
+        self.came.append(writer)
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -88,6 +103,7 @@ class Peer:
                     if name.lower() == b"content-length":
                         length = int(value)
                 self.requests.append(head + await reader.readexactly(length))
+                self._heard.set()
                 act = self._acts.pop(0) if len(self._acts) > 1 else self._acts[0]
                 await act(writer)
 

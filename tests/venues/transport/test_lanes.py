@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 
+from hedgerow.venues.transport.errands import Begun
 from hedgerow.venues.transport.http import Got, Http
 from hedgerow.venues.transport.lanes import Lanes, Throttled
 from hedgerow.venues.transport.limits import Limits
@@ -24,8 +25,11 @@ class Recorder:
         self.sent: list[HttpRequest] = []
         self._answer = HttpAnswer(status, b"{}", retry_after_s)
 
-    async def ask(self, request: HttpRequest) -> Got:
+    def ask(self, request: HttpRequest) -> Begun[Got]:
         self.sent.append(request)
+        return Begun(self._got)
+
+    async def _got(self) -> Got:
         return Got(self._answer, {})
 
 
@@ -62,7 +66,7 @@ def test_what_waits_leaves_by_urgency_when_there_is_room_again() -> None:
     async def work() -> Way:
         way = Way(10, used=10)
         lanes = (Lane.ENTRY, Lane.QUERY, Lane.EXIT, Lane.HEDGE, Lane.CANCEL)
-        tasks = [asyncio.create_task(way.lanes.ask(partial(request, lane=lane))) for lane in lanes]
+        tasks = [asyncio.ensure_future(way.lanes.ask(partial(request, lane=lane))) for lane in lanes]
         await settled()
         assert way.lanes_sent == []
         way.clock.run(S)
@@ -84,7 +88,7 @@ def test_what_waited_is_signed_anew() -> None:
             built.append(way.clock.now_ns())
             return request()
 
-        task = asyncio.create_task(way.lanes.ask(build))
+        task = asyncio.ensure_future(way.lanes.ask(build))
         await settled()
         way.clock.run(S)
         await settled()
@@ -124,13 +128,25 @@ def test_a_refusal_for_too_many_requests_stops_all_that_follow(status: int) -> N
     asyncio.run(work())
 
 
+def test_what_need_not_wait_has_left_before_anybody_waits_for_its_answer() -> None:
+    """A hedge must not stand behind whatever else the loop has to do first."""
+
+    async def work() -> None:
+        way = Way(10)
+        begun = way.lanes.ask(lambda: request(lane=Lane.HEDGE))
+        assert way.lanes_sent == [Lane.HEDGE]
+        assert (await begun).status == 200
+
+    asyncio.run(work())
+
+
 def test_one_who_stops_waiting_does_not_hold_up_the_others() -> None:
     """A node that stops cancels what waits; the rest goes on."""
 
     async def work() -> list[Lane]:
         way = Way(10, used=10)
-        hedge = asyncio.create_task(way.lanes.ask(lambda: request(lane=Lane.HEDGE)))
-        entry = asyncio.create_task(way.lanes.ask(lambda: request(lane=Lane.ENTRY)))
+        hedge = asyncio.ensure_future(way.lanes.ask(lambda: request(lane=Lane.HEDGE)))
+        entry = asyncio.ensure_future(way.lanes.ask(lambda: request(lane=Lane.ENTRY)))
         await settled()
         hedge.cancel()
         await settled()

@@ -79,3 +79,16 @@ def test_what_is_no_json_of_the_shape_is_one_kind_of_error(raw: bytes | str) -> 
     """One handler keeps the frame and goes on."""
     with pytest.raises(BadPayload):
         decoded(msgspec.json.Decoder(list[str]), raw)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("61829.76000000", "61829.76"), ("100.000", "100"), ("0.00", "0"), ("10", "10"), ("-5.0", "-5")],
+)
+def test_zeros_at_the_end_are_not_told(text: str, told: str) -> None:
+    """Each venue pads its numbers; a person reads every one of them."""
+    found = payload.amount(text, "n")
+
+    assert found == Decimal(text)
+    assert str(found) == told
+    assert payload.amount("1.50e2", "n") == 150

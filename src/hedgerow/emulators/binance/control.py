@@ -121,6 +121,7 @@ class Permissions(_Strict):
     can_trade: bool | None = None
     can_withdraw: bool | None = None
     is_revoked: bool | None = None
+    trading_ends_ms: int | None = None
 
 
 class FaultSwitch(_Strict):
@@ -312,7 +313,7 @@ class Control:
     def set_permissions(self, permissions: Permissions) -> Row:
         """Change what a key may do."""
         customer = self._customer(permissions.account)
-        for name in ("can_trade", "can_withdraw", "is_revoked"):
+        for name in ("can_trade", "can_withdraw", "is_revoked", "trading_ends_ms"):
             value = getattr(permissions, name)
             if value is not None:
                 setattr(customer, name, value)

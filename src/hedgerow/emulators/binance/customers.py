@@ -66,6 +66,8 @@ class Customer(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     can_withdraw: bool = False
     "Told by the endpoints of permissions, so that a client can refuse such a key."
     is_revoked: bool = False
+    trading_ends_ms: int = 0
+    "When the key loses its right to trade, as the endpoint of permissions tells it; zero: never."
 
 
 def default_customers() -> list[Customer]:

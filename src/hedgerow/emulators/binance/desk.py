@@ -9,18 +9,21 @@ from decimal import Decimal
 import msgspec
 
 from hedgerow.emulators.binance import frames
+from hedgerow.emulators.binance.conditions import Condition
 from hedgerow.emulators.binance.customers import Customer, Kind
 from hedgerow.emulators.binance.errors import (
     AMEND_TOO_SMALL,
     BORROW_ASSET,
     BORROW_TOO_MUCH,
     INSUFFICIENT_BALANCE,
+    MAX_CONDITIONAL_ORDERS,
     MAX_SPOT_ORDERS,
     MAX_USDM_ORDERS,
     NO_NEED_TO_AMEND,
     REPAY_BALANCE,
     UNKNOWN_CANCEL,
     UNKNOWN_ORDER,
+    WOULD_WAKE_SPOT,
     Refusal,
 )
 from hedgerow.emulators.binance.floor import DEPTH_MAX, Board, Floor, instrument_id
@@ -36,7 +39,7 @@ from hedgerow.market.answers import (
     TradeReport,
 )
 from hedgerow.market.fees import FEE_QUANTUM, Fees
-from hedgerow.market.rules import broken_filter
+from hedgerow.market.rules import DUPLICATE_SPOT, broken_filter
 from hedgerow.market.state import Holding
 from hedgerow.model.ids import AccountId
 from hedgerow.model.numbers import BPS, ZERO
@@ -46,6 +49,10 @@ from hedgerow.model.order import OrderStatus, Side
 BORROW_MULTIPLE = Decimal(2)
 # As exchange information tells it: `MAX_NUM_ORDERS`.
 OPEN_ORDERS_MAX = 200
+# As exchange information tells it: `MAX_NUM_ALGO_ORDERS` of spot.
+CONDITIONAL_ORDERS_MAX = 5
+# Orders that wait are none of the matching's yet; it counts its own from far below.
+WAITING_ID_MIN = 10**12
 HOURLY_INTEREST = Decimal("0.00000125")
 _ID_LETTERS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _BORROWS = frozenset({"MARGIN_BUY", "AUTO_BORROW_REPAY"})
@@ -68,6 +75,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     position_side: PositionSide = PositionSide.BOTH
     side_effect: str = ""
     quote_qty: Decimal = ZERO
+    good_till_ms: int = 0
+    "USD-M: when it expires (GTD); zero: never by itself."
+    condition: Condition | None = None
+    "Spot and margin: what it waits for."
 
 
 class Income(msgspec.Struct, frozen=True):
@@ -151,12 +162,15 @@ class Desk:
         self._by_exchange_id: dict[str, WireOrder] = {}
         self._live: dict[int, WireOrder] = {}
         "Orders that were live when they were last told of."
+        self._waiting: dict[int, WireOrder] = {}
+        "Conditional orders of spot and margin that the matching does not have yet."
         self._pending: list[Row] = []
         self._changed: dict[str, None] = {}
         "Assets whose balance the stream has to tell."
         self._moved: dict[tuple[str, PositionSide], None] = {}
         "Positions that the stream has to tell."
         self._next_tran_id = rng.randrange(10**9, 10**10)
+        self._next_waiting_id = WAITING_ID_MIN
         floor.ears[self.account_id] = self.hear
         self.exchange.open_account(
             self.account_id,
@@ -174,6 +188,14 @@ class Desk:
         return self.product is Product.SPOT and self.kind is not Kind.SPOT
 
     @property
+    def is_portfolio(self) -> bool:
+        return self.kind is Kind.PORTFOLIO
+
+    def now_ms(self) -> int:
+        """Return the venue's time."""
+        return self._clock.now_ms()
+
+    @property
     def is_hedge_mode(self) -> bool:
         sides = self.exchange.sided_positions(self.account_id, self._boards()[0].id)
         return PositionSide.BOTH not in sides
@@ -188,7 +210,16 @@ class Desk:
     def locked(self) -> dict[str, Decimal]:
         """Return asset -> what open orders lock."""
         free = self.exchange.free_balances(self.account_id)
-        return {asset: owned - free[asset] for asset, owned in self.exchange.balances(self.account_id).items()}
+        locked = {asset: owned - free[asset] for asset, owned in self.exchange.balances(self.account_id).items()}
+        for order in self._waiting.values():
+            asset = self._paid_in(order)
+            locked[asset] = locked.get(asset, ZERO) + self._needed(order)
+        return locked
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether an order here waits for its price."""
+        return bool(self._waiting)
 
     def free(self, asset: str) -> Decimal:
         """Return what an order or a repayment may use of an asset."""
@@ -234,7 +265,7 @@ class Desk:
         if wanted.type != "MARKET" and len(self.open_orders(wanted.symbol)) >= OPEN_ORDERS_MAX:
             raise Refusal(MAX_SPOT_ORDERS if self.product is Product.SPOT else MAX_USDM_ORDERS)
         now_ns = self._clock.now_ns()
-        name = wanted.client_order_id or self._made_id()
+        name = wanted.client_order_id or self.made_id()
         order = WireOrder(
             0,
             name,
@@ -251,32 +282,116 @@ class Desk:
             wanted.side_effect,
             quote_qty=wanted.quote_qty,
             updated_ms=now_ns // NS_PER_MS,
+            good_till_ms=wanted.good_till_ms,
         )
+        if any(each.client_order_id == name for each in self._waiting.values()):
+            raise Refusal(DUPLICATE_SPOT)
+        if wanted.condition is not None:
+            self._wait_for(wanted.condition, order)
+        else:
+            self._send(board, order, post_only=wanted.post_only)
+        return order
+
+    def _wait_for(self, condition: Condition, order: WireOrder) -> None:
+        """Keep an order until its condition wakes it; what it will pay is locked. Raises Refusal."""
+        board = self.floor.boards[self.product, order.symbol]
+        by_name = self.by_client_id.get(order.client_order_id)
+        if by_name is not None and by_name.is_live:
+            raise Refusal(DUPLICATE_SPOT)
+        if sum(each.symbol == order.symbol for each in self._waiting.values()) >= CONDITIONAL_ORDERS_MAX:
+            raise Refusal(MAX_CONDITIONAL_ORDERS)
+        broken = broken_filter(board.instrument, order.request(board.id, post_only=False), board.quote().mark)
+        if broken is not None:
+            raise Refusal(broken)
+        if condition.would_wake(board):
+            raise Refusal(WOULD_WAKE_SPOT)
+        order.condition = condition
+        shortfall = self._needed(order) - self.free(self._paid_in(order))
+        self._check_loan(order, shortfall)
+        self._lend(order, shortfall)
+        order.id = self._next_waiting_id
+        self._next_waiting_id += 1
+        self._keep(order)
+        self._waiting[order.id] = order
+        self._announce(order)
+
+    def look(self, board: Board, prices: list[Decimal]) -> bool:
+        """Take the prices of a market's latest trades; return whether they woke an order."""
+        woken = [
+            order
+            for order in self._waiting.values()
+            if order.symbol == board.symbol and order.condition is not None and order.condition.wakes(board, prices)
+        ]
+        for order in woken:
+            del self._waiting[order.id]
+            order.working_ms = order.updated_ms = self._clock.now_ms()
+            self._tell(order, "NEW")
+            try:
+                self._send(board, order, post_only=False)
+            except Refusal as refusal:
+                order.status = Status.REJECTED
+                order.expiry = refusal.refused.text
+                self._tell(order, "REJECTED")
+        return bool(woken)
+
+    def _send(self, board: Board, order: WireOrder, *, post_only: bool) -> None:
+        """Give an order to the matching. Raises Refusal."""
         shortfall = self._shortfall(board, order) if self.product is Product.SPOT else ZERO
-        asset = board.instrument.quote if order.side is Side.BUY else board.instrument.base
-        if shortfall > ZERO:
-            if order.side_effect not in _BORROWS:
-                raise Refusal(self._first_refusal(board, order, wanted) or INSUFFICIENT_BALANCE)
-            self._check_borrow(asset, shortfall)
-        answer = self.exchange.submit(now_ns, self.account_id, order.request(board.id, post_only=wanted.post_only))
+        if shortfall > ZERO and order.side_effect not in _BORROWS:
+            request = order.request(board.id, post_only=post_only)
+            # A broken filter comes before the question of funds.
+            raise Refusal(broken_filter(board.instrument, request, board.quote().mark) or INSUFFICIENT_BALANCE)
+        self._check_loan(order, shortfall)
+        answer = self.exchange.submit(
+            self._clock.now_ns(), self.account_id, order.request(board.id, post_only=post_only)
+        )
         if isinstance(answer, Refused):
             raise Refusal(answer)
-        if shortfall > ZERO:
-            order.borrowed, order.borrowed_asset = shortfall, asset
-            self._book_loan(asset, shortfall)
+        self._lend(order, shortfall)
         order.exchange_id = answer.venue_order_id
-        order.id = int(answer.venue_order_id)
+        order.id = order.id or int(answer.venue_order_id)
         self._keep(order)
         board.touch()
-        return order
+
+    def _check_loan(self, order: WireOrder, shortfall: Decimal) -> None:
+        """Refuse an order that lacks funds and does not ask for them, or may not have them. Raises Refusal."""
+        if shortfall <= ZERO:
+            return
+        if order.side_effect not in _BORROWS:
+            raise Refusal(INSUFFICIENT_BALANCE)
+        self._check_borrow(self._paid_in(order), shortfall)
+
+    def _lend(self, order: WireOrder, shortfall: Decimal) -> None:
+        """Lend what an order lacks."""
+        if shortfall > ZERO:
+            order.borrowed, order.borrowed_asset = shortfall, self._paid_in(order)
+            self._book_loan(order.borrowed_asset, shortfall)
+
+    def _paid_in(self, order: WireOrder) -> str:
+        """Return what a spot or margin order pays with."""
+        instrument = self.floor.boards[self.product, order.symbol].instrument
+        return instrument.quote if order.side is Side.BUY else instrument.base
+
+    def _needed(self, order: WireOrder) -> Decimal:
+        """Return what an order that waits will pay; one at market about what its trigger says."""
+        if order.side is Side.SELL:
+            return order.qty
+        assert order.condition is not None, order.id
+        board = self.floor.boards[self.product, order.symbol]
+        return order.qty * (order.price or order.condition.trigger or board.last_price())
 
     def cancel(self, order: WireOrder | None, cancel_id: str = "") -> WireOrder:
         """Cancel a resting order. Raises Refusal."""
         if order is None or not order.is_live:
             raise Refusal(UNKNOWN_CANCEL)
-        order.cancel_id = cancel_id or self._made_id()
+        order.cancel_id = cancel_id or self.made_id()
         board = self.floor.boards[self.product, order.symbol]
-        self._withdraw(board, order)
+        if order.is_waiting:
+            del self._waiting[order.id]
+            order.status, order.updated_ms = Status.CANCELED, self._clock.now_ms()
+            self._tell(order, "CANCELED")
+        else:
+            self._withdraw(board, order)
         return order
 
     def amend(self, order: WireOrder | None, qty: Decimal, price: Decimal) -> WireOrder:
@@ -331,6 +446,14 @@ class Desk:
             raise Refusal(REPAY_BALANCE)
         return self._book_repayment(asset, min(amount, owed))
 
+    def expire_old(self) -> None:
+        """End the orders whose time is over (GTD)."""
+        now_ms = self._clock.now_ms()
+        for order in self.open_orders():
+            if order.good_till_ms and order.good_till_ms <= now_ms:
+                order.is_overdue = True
+                self._withdraw(self.floor.boards[self.product, order.symbol], order)
+
     def charge_interest(self) -> None:
         """Let an hour's interest grow on every loan."""
         for asset, owed in self.loans.items():
@@ -382,6 +505,10 @@ class Desk:
                 # Positions are read; interest is charged here, not at the exchange.
                 pass
 
+    def tell(self, row: Row) -> None:
+        """Let the stream tell something, after what is pending."""
+        self._pending.append(row)
+
     def flush(self) -> None:
         """Tell the stream what happened since the last time, balances in their place."""
         if not self._pending:
@@ -429,7 +556,10 @@ class Desk:
             return
         self._announce(order)
         order.updated_ms = max(order.updated_ms, report.venue_ts_ns // NS_PER_MS)
-        if report.status is OrderStatus.CANCELED:
+        if report.status is OrderStatus.CANCELED and order.is_overdue:
+            order.status = Status.EXPIRED
+            self._tell(order, "EXPIRED")
+        elif report.status is OrderStatus.CANCELED:
             order.status = Status.CANCELED
             self._tell(order, "CANCELED")
         elif report.status is OrderStatus.EXPIRED:
@@ -488,7 +618,8 @@ class Desk:
     def _keep(self, order: WireOrder) -> None:
         self.orders[order.id] = self._live[order.id] = order
         self.by_client_id[order.client_order_id] = order
-        self._by_exchange_id[order.exchange_id] = order
+        if order.exchange_id:
+            self._by_exchange_id[order.exchange_id] = order
 
     def _withdraw(self, board: Board, order: WireOrder) -> None:
         now_ns = self._clock.now_ns()
@@ -510,13 +641,9 @@ class Desk:
         if order.side is Side.SELL:
             return order.qty - self.free(board.instrument.base)
         price = order.price
-        if order.type == "MARKET":
+        if order.is_at_market:
             return _cost(board, order.qty) - self.free(board.instrument.quote)
         return order.qty * price - self.free(board.instrument.quote)
-
-    def _first_refusal(self, board: Board, order: WireOrder, wanted: Wanted) -> Refused | None:
-        """Return what comes before the question of funds: a broken filter."""
-        return broken_filter(board.instrument, order.request(board.id, post_only=wanted.post_only), board.quote().mark)
 
     def _check_borrow(self, asset: str, amount: Decimal) -> None:
         owed = owned = ZERO
@@ -590,7 +717,7 @@ class Desk:
         self._next_tran_id += 1
         return self._next_tran_id
 
-    def _made_id(self) -> str:
+    def made_id(self) -> str:
         """Return a client order id as the venue makes them."""
         return "".join(self._rng.choice(_ID_LETTERS) for _ in range(22))
 
@@ -598,7 +725,7 @@ class Desk:
 def _is_trade(row: Row) -> bool:
     """Return whether this is the long frame of a USD-M trade."""
     order = row.get("o")
-    return isinstance(order, dict) and order["x"] in ("TRADE", "CALCULATED")
+    return isinstance(order, dict) and order.get("x") in ("TRADE", "CALCULATED")
 
 
 def _cost(board: Board, qty: Decimal) -> Decimal:

@@ -83,6 +83,19 @@ NO_NEED_TO_AMEND = Refused(400, -5027, "No need to modify the order.")
 ALGO_ONLY = Refused(
     400, -4120, "Order type not supported for this endpoint. Please use the Algo Order API endpoints instead."
 )
+WOULD_WAKE_SPOT = Refused(400, -2010, "Stop price would trigger immediately.")
+WOULD_WAKE_USDM = Refused(400, -2021, "Order would immediately trigger.")
+BAD_GOOD_TILL = Refused(
+    400,
+    -5040,
+    "The goodTillDate timestamp must be greater than the current time plus 600 seconds and smaller than "
+    "253402300799000",
+)
+NO_ICEBERG = Refused(400, -2010, "Iceberg orders are not supported for this symbol.")
+NO_CONDITION = Refused(400, -1102, "Param 'stopPrice' or 'trailingDelta' must be sent, but both were empty/null!")
+BAD_TRAILING_DELTA = Refused(400, -1013, "Filter failure: TRAILING_DELTA")
+MAX_CONDITIONAL_ORDERS = Refused(400, -1013, "Filter failure: MAX_NUM_ALGO_ORDERS")
+MAX_ALGO_ORDERS = Refused(400, -4045, "Reach max stop order limit.")
 MAX_SPOT_ORDERS = Refused(400, -1013, "Filter failure: MAX_NUM_ORDERS")
 MAX_USDM_ORDERS = Refused(400, -2025, "Reach max open order limit.")
 BORROW_TOO_MUCH = Refused(400, -3006, "Your borrow amount has exceed maximum borrow amount.")

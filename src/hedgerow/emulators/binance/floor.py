@@ -150,6 +150,8 @@ class Board:
         self.is_changed = True
         "Since the last call of `take_top`."
         self._next_print = rng.randrange(10**8, 10**9)
+        self._unseen: list[Decimal] = []
+        "Prices of the trades since the last call of `take_prices`."
         self._top: tuple[Level | None, Level | None] = (None, None)
 
     @property
@@ -167,6 +169,7 @@ class Board:
         found = Print(self._next_print, price, qty, ts_ms, aggressor is Side.SELL)
         self._next_print += 1
         self.prints.append(found)
+        self._unseen.append(price)
         self.bars.add(ts_ms, price, qty, found.id, is_buy=aggressor is Side.BUY)
         return found
 
@@ -184,6 +187,11 @@ class Board:
     def last_price(self) -> Decimal:
         """Return the price of the last trade, else the middle."""
         return self.prints[-1].price if self.prints else self.mark()
+
+    def take_prices(self) -> list[Decimal]:
+        """Return the prices of all trades since the last call, oldest first."""
+        prices, self._unseen = self._unseen, []
+        return prices
 
     def take_top(self) -> tuple[Level, Level] | None:
         """Return the best bid and ask if they changed since the last call and both are there."""

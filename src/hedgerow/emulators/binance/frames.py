@@ -14,7 +14,7 @@ from hedgerow.emulators.binance.customers import Kind
 from hedgerow.emulators.binance.orders import SIDE_WORDS, Product, Row, WireOrder, on_grid, padded, plain
 from hedgerow.market.answers import PositionSide, TradeReport
 from hedgerow.model.market import Level
-from hedgerow.model.numbers import ZERO
+from hedgerow.model.numbers import BPS, ZERO
 
 if TYPE_CHECKING:
     from hedgerow.emulators.binance.desk import Desk
@@ -46,7 +46,8 @@ def execution_report(order: WireOrder, execution: str, fill: TradeReport | None,
     """Return spot's and margin's frame of an order."""
     order.executions += 1
     canceled = execution == "CANCELED" and order.cancel_id
-    return {
+    condition = order.condition
+    row: Row = {
         "e": "executionReport",
         "E": now_ms,
         "s": order.symbol,
@@ -57,13 +58,13 @@ def execution_report(order: WireOrder, execution: str, fill: TradeReport | None,
         "f": order.time_in_force,
         "q": padded(order.qty),
         "p": padded(order.price),
-        "P": padded(ZERO),
+        "P": padded(condition.trigger if condition else ZERO),
         "F": padded(ZERO),
         "g": -1,
         "C": order.client_order_id if canceled else "",
         "x": execution,
         "X": order.status.value,
-        "r": NONE,
+        "r": order.expiry if execution == "REJECTED" else NONE,
         "i": order.id,
         "l": padded(fill.qty if fill else ZERO),
         "z": padded(order.cum_qty),
@@ -73,16 +74,21 @@ def execution_report(order: WireOrder, execution: str, fill: TradeReport | None,
         "T": fill.venue_ts_ns // 1_000_000 if fill else now_ms,
         "t": fill.trade_id if fill else -1,
         "I": order.id * 1000 + order.executions,
-        "w": order.is_live,
+        "w": order.is_live and not order.is_waiting,
         "m": fill.is_maker if fill else False,
         "M": fill is not None,
         "O": order.created_ms,
         "Z": padded(order.cum_quote),
         "Y": padded(fill.qty * fill.price if fill else ZERO),
         "Q": padded(order.quote_qty),
-        "W": order.created_ms,
+        "W": order.working_ms or order.created_ms,
         "V": "EXPIRE_MAKER",
     }
+    if order.is_waiting:
+        del row["W"]
+    if condition is not None and condition.back:
+        row["d"] = int(condition.back / BPS)
+    return row
 
 
 def order_trade_update(
@@ -128,10 +134,10 @@ def order_trade_update(
         "ss": 0,
         "V": "EXPIRE_MAKER",
         "pm": NONE,
-        "gtd": 0,
+        "gtd": order.good_till_ms,
         "er": "0",
     }
-    return _of_futures(desk, {"e": "ORDER_TRADE_UPDATE", "T": now_ms, "E": now_ms, "o": row})
+    return of_futures(desk, {"e": "ORDER_TRADE_UPDATE", "T": now_ms, "E": now_ms, "o": row})
 
 
 def trade_lite(desk: Desk, order: WireOrder, fill: TradeReport, now_ms: int) -> Row:
@@ -192,7 +198,7 @@ def account_update(
         for asset, change in assets
     ]
     row: Row = {"e": "ACCOUNT_UPDATE", "T": now_ms, "E": now_ms, "a": {"m": reason, "B": held, "P": rows}}
-    return _of_futures(desk, row)
+    return of_futures(desk, row)
 
 
 def account_position(desk: Desk, assets: Sequence[str], now_ms: int) -> Row:
@@ -228,7 +234,7 @@ def liability_change(desk: Desk, asset: str, kind: str, now_ms: int) -> Row:
 
 def leverage_changed(desk: Desk, symbol: str, leverage: Decimal, now_ms: int) -> Row:
     """Return USD-M's frame of another leverage."""
-    return _of_futures(
+    return of_futures(
         desk,
         {"e": "ACCOUNT_CONFIG_UPDATE", "E": now_ms, "T": now_ms, "ac": {"s": symbol, "l": int(leverage)}},
     )
@@ -239,7 +245,7 @@ def multi_assets_changed(is_on: bool, now_ms: int) -> Row:
     return {"e": "ACCOUNT_CONFIG_UPDATE", "E": now_ms, "T": now_ms, "ai": {"j": is_on}}
 
 
-def _of_futures(desk: Desk, row: Row) -> Row:
+def of_futures(desk: Desk, row: Row) -> Row:
     """Return the frame as the account's kind tells it: portfolio margin says of which business line it is."""
     return {"fs": "UM", **row} if desk.kind is Kind.PORTFOLIO else row
 

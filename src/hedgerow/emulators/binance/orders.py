@@ -8,6 +8,7 @@ from enum import Enum
 
 import msgspec
 
+from hedgerow.emulators.binance.conditions import Condition
 from hedgerow.market.answers import OrderRequest, PositionSide, TradeReport
 from hedgerow.model.ids import InstrumentId
 from hedgerow.model.numbers import ZERO
@@ -38,6 +39,8 @@ class Status(Enum):
     CANCELED = "CANCELED"
     EXPIRED = "EXPIRED"
     EXPIRED_IN_MATCH = "EXPIRED_IN_MATCH"
+    REJECTED = "REJECTED"
+    "Of a conditional order that the matching did not take when it woke."
 
 
 LIVE = frozenset({Status.NEW, Status.PARTIALLY_FILLED})
@@ -46,6 +49,8 @@ SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 POSITION_SIDES = {"BOTH": PositionSide.BOTH, "LONG": PositionSide.LONG, "SHORT": PositionSide.SHORT}
 TIMES_IN_FORCE = {"GTC": TimeInForce.GTC, "IOC": TimeInForce.IOC, "FOK": TimeInForce.FOK}
 SIDE_WORDS = {side: word for word, side in SIDES.items()}
+# Those of spot and margin that take whatever there is; USD-M's conditional orders are placed as one of its two types.
+AT_MARKET = frozenset({"MARKET", "STOP_LOSS", "TAKE_PROFIT"})
 
 
 class WireOrder(msgspec.Struct, eq=False):
@@ -56,14 +61,14 @@ class WireOrder(msgspec.Struct, eq=False):
     symbol: str
     side: Side
     type: str
-    "In the venue's word: `LIMIT`, `MARKET`, `LIMIT_MAKER`, `LIQUIDATION`."
+    "In the venue's word: `LIMIT`, `MARKET`, `LIMIT_MAKER`, `LIQUIDATION`, `STOP_LOSS_LIMIT` …"
     time_in_force: str
     qty: Decimal
     price: Decimal
     "Zero for a market order."
     created_ms: int
     exchange_id: str
-    "What the simulated exchange calls it now; an amended order is a new one there."
+    "What the simulated exchange calls it now; an amended order is a new one there. Empty: it waits for its condition."
     reduce_only: bool = False
     position_side: PositionSide = PositionSide.BOTH
     side_effect: str = ""
@@ -82,16 +87,33 @@ class WireOrder(msgspec.Struct, eq=False):
     "Execution reports that were told of it."
     is_told: bool = False
     "The stream has told that it is NEW."
+    is_overdue: bool = False
+    "It ends because its time is over."
     is_being_amended: bool = False
     "Its end at the exchange is not its own."
     cancel_id: str = ""
     "Spot: the client order id of the cancel that ended it."
     expiry: str = ""
-    "Why it expired, in the venue's word."
+    "Why it expired, or was rejected, in the venue's word."
+    condition: Condition | None = None
+    "Spot and margin: what it waits, or waited, for."
+    good_till_ms: int = 0
+    "USD-M: when it expires (GTD); zero: never by itself."
+    working_ms: int = 0
+    "When it came to the matching; zero while it waits."
 
     @property
     def is_live(self) -> bool:
         return self.status in LIVE
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the matching does not have it yet."""
+        return self.condition is not None and not self.working_ms
+
+    @property
+    def is_at_market(self) -> bool:
+        return self.type in AT_MARKET
 
     @property
     def avg_price(self) -> Decimal:
@@ -113,8 +135,8 @@ class WireOrder(msgspec.Struct, eq=False):
             instrument_id,
             self.side,
             self.qty - self.cum_qty,
-            OrderType.MARKET if self.type == "MARKET" else OrderType.LIMIT,
-            None if self.type == "MARKET" else self.price,
+            OrderType.MARKET if self.is_at_market else OrderType.LIMIT,
+            None if self.is_at_market else self.price,
             TIMES_IN_FORCE.get(self.time_in_force, TimeInForce.GTC),
             post_only,
             self.reduce_only,

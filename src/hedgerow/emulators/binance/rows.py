@@ -6,18 +6,20 @@ from decimal import Decimal
 
 import msgspec
 
-from hedgerow.emulators.binance.desk import Desk
+from hedgerow.emulators.binance.desk import CONDITIONAL_ORDERS_MAX, OPEN_ORDERS_MAX, Desk
 from hedgerow.emulators.binance.floor import Board
 from hedgerow.emulators.binance.frames import levels, price, qty
 from hedgerow.emulators.binance.orders import EIGHTH, SIDE_WORDS, Product, Row, WireOrder, on_grid, padded, plain
 from hedgerow.market.answers import PositionSide, TradeReport
 from hedgerow.market.state import Holding
-from hedgerow.model.numbers import ZERO
+from hedgerow.model.numbers import BPS, ZERO
 from hedgerow.model.order import Side
 
 # How far from the mark a USD-M limit order may stand: a buy above it, a sell below it.
 BAND_UP, BAND_DOWN = Decimal("1.05"), Decimal("0.95")
 MAINTENANCE = Decimal("0.004")
+# Of spot's trailing stops, in basis points.
+TRAILING_DELTA_MIN, TRAILING_DELTA_MAX = 10, 2000
 
 
 # Spot and margin
@@ -36,7 +38,7 @@ def spot_ack(order: WireOrder) -> Row:
 
 def spot_result(order: WireOrder) -> Row:
     """Return the answer to a new order that says how it stands."""
-    return spot_ack(order) | _spot_state(order) | {"workingTime": order.created_ms}
+    return spot_ack(order) | _spot_state(order) | _spot_condition(order) | {"workingTime": _working_ms(order)}
 
 
 def spot_full(order: WireOrder) -> Row:
@@ -63,11 +65,12 @@ def spot_order(order: WireOrder) -> Row:
         "clientOrderId": order.client_order_id,
         **_spot_state(order),
         "stopPrice": padded(ZERO),
+        **_spot_condition(order),
         "icebergQty": padded(ZERO),
         "time": order.created_ms,
         "updateTime": order.updated_ms,
-        "isWorking": True,
-        "workingTime": order.created_ms,
+        "isWorking": not order.is_waiting,
+        "workingTime": _working_ms(order),
     }
 
 
@@ -81,6 +84,7 @@ def spot_canceled(order: WireOrder) -> Row:
         "clientOrderId": order.cancel_id,
         "transactTime": order.updated_ms,
         **_spot_state(order),
+        **_spot_condition(order),
     }
 
 
@@ -107,6 +111,25 @@ def margin_canceled(order: WireOrder) -> Row:
     row = spot_canceled(order) | {"isIsolated": False}
     del row["orderListId"], row["transactTime"], row["origQuoteOrderQty"]
     return row
+
+
+def _spot_condition(order: WireOrder) -> Row:
+    """Return what only a conditional order's rows have."""
+    condition = order.condition
+    if condition is None:
+        return {}
+    row: Row = {"stopPrice": padded(condition.trigger)}
+    if condition.back:
+        row["trailingDelta"] = int(condition.back / BPS)
+        row["trailingTime"] = order.created_ms if condition.best is not None else -1
+    return row
+
+
+def _working_ms(order: WireOrder) -> int:
+    """Return since when the matching has an order; -1 while it does not."""
+    if order.condition is None:
+        return order.created_ms
+    return order.working_ms or -1
 
 
 def _spot_state(order: WireOrder) -> Row:
@@ -206,7 +229,7 @@ def usdm_order(desk: Desk, order: WireOrder) -> Row:
         "workingType": "CONTRACT_PRICE",
         "priceMatch": "NONE",
         "selfTradePreventionMode": "EXPIRE_MAKER",
-        "goodTillDate": 0,
+        "goodTillDate": order.good_till_ms,
         "priceProtect": False,
         "origType": order.type,
         "time": order.created_ms,
@@ -397,12 +420,20 @@ def spot_symbol(board: Board) -> Row:
         "quoteAssetPrecision": 8,
         "baseCommissionPrecision": 8,
         "quoteCommissionPrecision": 8,
-        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
+        "orderTypes": [
+            "LIMIT",
+            "LIMIT_MAKER",
+            "MARKET",
+            "STOP_LOSS",
+            "STOP_LOSS_LIMIT",
+            "TAKE_PROFIT",
+            "TAKE_PROFIT_LIMIT",
+        ],
         "icebergAllowed": False,
         "ocoAllowed": False,
         "otoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,
-        "allowTrailingStop": False,
+        "allowTrailingStop": True,
         "cancelReplaceAllowed": True,
         "amendAllowed": False,
         "isSpotTradingAllowed": True,
@@ -442,7 +473,15 @@ def spot_symbol(board: Board) -> Row:
                 "applyMaxToMarket": False,
                 "avgPriceMins": 5,
             },
-            {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200},
+            {
+                "filterType": "TRAILING_DELTA",
+                "minTrailingAboveDelta": TRAILING_DELTA_MIN,
+                "maxTrailingAboveDelta": TRAILING_DELTA_MAX,
+                "minTrailingBelowDelta": TRAILING_DELTA_MIN,
+                "maxTrailingBelowDelta": TRAILING_DELTA_MAX,
+            },
+            {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": OPEN_ORDERS_MAX},
+            {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": CONDITIONAL_ORDERS_MAX},
         ],
         "permissions": [],
         "permissionSets": [["SPOT", "MARGIN"]],
@@ -496,7 +535,8 @@ def usdm_symbol(board: Board) -> Row:
                 "maxQty": plain((instrument.max_qty or Decimal(1000)) * Decimal("0.12")),
                 "stepSize": step,
             },
-            {"filterType": "MAX_NUM_ORDERS", "limit": 200},
+            {"filterType": "MAX_NUM_ORDERS", "limit": OPEN_ORDERS_MAX},
+            {"filterType": "MAX_NUM_ALGO_ORDERS", "limit": OPEN_ORDERS_MAX},
             {"filterType": "MIN_NOTIONAL", "notional": plain(instrument.min_notional)},
             {
                 "filterType": "PERCENT_PRICE",
@@ -505,6 +545,14 @@ def usdm_symbol(board: Board) -> Row:
                 "multiplierDecimal": "4",
             },
         ],
-        "orderTypes": ["LIMIT", "MARKET"],
+        "orderTypes": [
+            "LIMIT",
+            "MARKET",
+            "STOP",
+            "STOP_MARKET",
+            "TAKE_PROFIT",
+            "TAKE_PROFIT_MARKET",
+            "TRAILING_STOP_MARKET",
+        ],
         "timeInForce": ["GTC", "IOC", "FOK", "GTX", "GTD"],
     }

@@ -7,12 +7,16 @@ from decimal import Decimal
 from hedgerow.emulators.binance import rows
 from hedgerow.emulators.binance.bars import INTERVALS
 from hedgerow.emulators.binance.calls import Call, Endpoint, Endpoints, Security
+from hedgerow.emulators.binance.conditions import Condition
 from hedgerow.emulators.binance.customers import Kind
 from hedgerow.emulators.binance.desk import Desk, Wanted
 from hedgerow.emulators.binance.errors import (
+    BAD_TRAILING_DELTA,
     CANCEL_REPLACE_FAILED,
     CANCEL_REPLACE_PARTLY,
     GONE,
+    NO_CONDITION,
+    NO_ICEBERG,
     SIDE_NOT_VALID,
     TIME_IN_FORCE_NOT_VALID,
     TYPE_NOT_VALID,
@@ -25,12 +29,23 @@ from hedgerow.emulators.binance.errors import (
 )
 from hedgerow.emulators.binance.floor import DEPTH_MAX, Board
 from hedgerow.emulators.binance.frames import agg_trade, price, qty, ticker
-from hedgerow.emulators.binance.orders import CLIENT_ID, CLIENT_ID_LEGAL, SIDES, Product, Row, WireOrder, padded, plain
+from hedgerow.emulators.binance.orders import (
+    AT_MARKET,
+    CLIENT_ID,
+    CLIENT_ID_LEGAL,
+    SIDES,
+    Product,
+    Row,
+    WireOrder,
+    padded,
+    plain,
+)
 from hedgerow.market.answers import TradeReport
 from hedgerow.model.numbers import BPS, ZERO, floor_to
 from hedgerow.model.order import Side
 
 SPOT_TIMES = frozenset({"GTC", "IOC", "FOK"})
+CONDITIONAL = frozenset({"STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"})
 _PLACE = frozenset(
     {
         "symbol",
@@ -68,14 +83,18 @@ def wanted_order(call: Call, board: Board, *, is_margin: bool) -> Wanted:
     if side is None:
         raise Refusal(SIDE_NOT_VALID)
     kind = call.text("type")
-    if kind not in ("LIMIT", "LIMIT_MAKER", "MARKET"):
+    if kind not in ("LIMIT", "LIMIT_MAKER", "MARKET") and kind not in CONDITIONAL:
         raise Refusal(TYPE_NOT_VALID)
+    has_price = kind not in AT_MARKET
+    has_time = kind == "LIMIT" or (has_price and kind in CONDITIONAL)
+    if call.number("icebergQty"):
+        raise Refusal(NO_ICEBERG)
     limit_price = call.number("price")
     time_in_force = call.maybe("timeInForce")
     quantity, quote_qty = call.number("quantity"), call.number("quoteOrderQty")
+    if limit_price is not None and not has_price:
+        raise refuse(400, -1106, "Parameter 'price' sent when not required.")
     if kind == "MARKET":
-        if limit_price is not None:
-            raise refuse(400, -1106, "Parameter 'price' sent when not required.")
         if (quantity is None) == (quote_qty is None):
             raise missing("quantity")
         if quantity is None:
@@ -84,13 +103,13 @@ def wanted_order(call: Call, board: Board, *, is_margin: bool) -> Wanted:
     else:
         if quantity is None:
             raise missing("quantity")
-        if limit_price is None:
+        if limit_price is None and has_price:
             raise missing("price")
         if quote_qty is not None:
             raise refuse(400, -1106, "Parameter 'quoteOrderQty' sent when not required.")
-    if kind == "LIMIT" and not time_in_force:
+    if has_time and not time_in_force:
         raise missing("timeInForce")
-    if kind != "LIMIT" and time_in_force:
+    if time_in_force and not has_time:
         raise refuse(400, -1106, "Parameter 'timeInForce' sent when not required.")
     if time_in_force and time_in_force not in SPOT_TIMES:
         raise Refusal(TIME_IN_FORCE_NOT_VALID)
@@ -105,7 +124,22 @@ def wanted_order(call: Call, board: Board, *, is_margin: bool) -> Wanted:
         post_only=kind == "LIMIT_MAKER",
         side_effect=(call.maybe("sideEffectType") or "NO_SIDE_EFFECT") if is_margin else "",
         quote_qty=quote_qty or ZERO,
+        condition=_condition(call, board, side, kind) if kind in CONDITIONAL else None,
     )
+
+
+def _condition(call: Call, board: Board, side: Side, kind: str) -> Condition:
+    """Return what a conditional order waits for. Raises Refusal."""
+    stop_price, delta = call.number("stopPrice"), call.maybe_whole("trailingDelta")
+    if stop_price is None and delta is None:
+        raise Refusal(NO_CONDITION)
+    if stop_price is not None and (not stop_price or stop_price % board.instrument.tick):
+        raise refuse(400, -1013, "Filter failure: PRICE_FILTER")
+    if delta is not None and not rows.TRAILING_DELTA_MIN <= delta <= rows.TRAILING_DELTA_MAX:
+        raise Refusal(BAD_TRAILING_DELTA)
+    # A stop waits for the market to move on in its direction, a take-profit for it to come back.
+    is_above = (side is Side.BUY) is kind.startswith("STOP")
+    return Condition(stop_price or ZERO, is_above, back=(delta or 0) * BPS, trails_below=side is Side.SELL)
 
 
 def client_id(call: Call, name: str) -> str:
@@ -204,7 +238,7 @@ def _place(call: Call) -> Row:
 
 def new_answer(call: Call, order: WireOrder) -> Row:
     """Return spot's answer to a new order, as long as it was asked for."""
-    long = "ACK" if order.type == "LIMIT_MAKER" else "FULL"
+    long = "FULL" if order.type in ("LIMIT", "MARKET") else "ACK"
     match call.maybe("newOrderRespType") or long:
         case "ACK":
             return rows.spot_ack(order)
@@ -581,6 +615,7 @@ def _restrictions(call: Call) -> Row:
         "enableFixReadOnly": False,
         "enableSpotAndMarginTrading": customer.can_trade,
         "enablePortfolioMarginTrading": customer.can_trade and Kind.PORTFOLIO in kinds,
+        **({"tradingAuthorityExpirationTime": customer.trading_ends_ms} if customer.trading_ends_ms else {}),
     }
 
 

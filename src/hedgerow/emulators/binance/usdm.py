@@ -13,6 +13,7 @@ from hedgerow.emulators.binance.customers import Kind
 from hedgerow.emulators.binance.desk import Desk, Wanted
 from hedgerow.emulators.binance.errors import (
     ALGO_ONLY,
+    BAD_GOOD_TILL,
     BAD_LISTEN_KEY,
     BAD_PRECISION,
     MARGIN_TYPE_ORDERS,
@@ -51,6 +52,8 @@ from hedgerow.model.order import Side
 
 USDM_TIMES = frozenset({"GTC", "IOC", "FOK", "GTX", "GTD"})
 CONDITIONAL = frozenset({"STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"})
+# Of `goodTillDate`: ten minutes from now at least, and a date of four digits.
+GOOD_TILL_MIN_MS, GOOD_TILL_MAX_MS = 600_000, 253_402_300_799_000
 MARKET_PART = Decimal("0.12")
 BATCH_MAX = 5
 
@@ -106,7 +109,7 @@ def wanted_order(call: Call, board: Board) -> Wanted:
             raise refuse(400, -1106, "Parameter 'timeInForce' sent when not required.")
     if quantity == ZERO:
         raise refuse(400, -4003, "Quantity less than or equal to zero.")
-    _check_digits(board, quantity, limit_price)
+    check_digits(board, quantity, limit_price)
     _check_band(board, side, limit_price if kind == "LIMIT" else None)
     largest = board.instrument.max_qty
     if kind == "MARKET" and largest is not None and quantity > largest * MARKET_PART:
@@ -122,10 +125,24 @@ def wanted_order(call: Call, board: Board) -> Wanted:
         post_only=time_in_force == "GTX",
         reduce_only=call.flag("reduceOnly"),
         position_side=position_side,
+        good_till_ms=good_till(call, time_in_force),
     )
 
 
-def _check_digits(board: Board, quantity: Decimal | None, limit_price: Decimal | None) -> None:
+def good_till(call: Call, time_in_force: str) -> int:
+    """Return when a GTD order expires, ms; zero for every other. Raises Refusal."""
+    if time_in_force != "GTD":
+        return 0
+    till_ms = call.maybe_whole("goodTillDate")
+    if till_ms is None:
+        raise missing("goodTillDate")
+    if not call.venue.now_ms() + GOOD_TILL_MIN_MS < till_ms < GOOD_TILL_MAX_MS:
+        raise Refusal(BAD_GOOD_TILL)
+    # Whole seconds count.
+    return till_ms // 1_000 * 1_000
+
+
+def check_digits(board: Board, quantity: Decimal | None, limit_price: Decimal | None) -> None:
     """Refuse more decimals than a symbol has, and a price off the tick, which has a code of its own."""
     step_digits = len(plain(board.instrument.step).partition(".")[2])
     for number, digits in ((quantity, step_digits), (limit_price, board.price_digits)):
@@ -205,7 +222,7 @@ def _amend(desk_of: DeskOf) -> Callable[[Call], Row]:
             raise Refusal(SIDE_NOT_VALID)
         quantity, limit_price = call.needed_number("quantity"), call.needed_number("price")
         board = call.symbol(Product.USDM)
-        _check_digits(board, quantity, limit_price)
+        check_digits(board, quantity, limit_price)
         _check_band(board, order.side, limit_price)
         desk.amend(order, quantity, limit_price)
         desk.floor.settle()

@@ -10,7 +10,8 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from hedgerow.emulators.binance import margin, portfolio, spot, usdm
+from hedgerow.emulators.binance import algo_calls, algos, margin, portfolio, spot, usdm
+from hedgerow.emulators.binance.algos import AlgoOrders
 from hedgerow.emulators.binance.calls import PRODUCT_OF, Call, Endpoint, Security
 from hedgerow.emulators.binance.customers import Customer, Kind, Seal
 from hedgerow.emulators.binance.desk import Desk
@@ -34,8 +35,9 @@ from hedgerow.emulators.binance.orders import NUMBER, NUMBER_LEGAL, Product, Row
 from hedgerow.emulators.binance.streams import Streams
 from hedgerow.emulators.clock import NS_PER_MS, NS_PER_S, EmulatorClock
 from hedgerow.market.answers import Refused
+from hedgerow.model.ids import AccountId
 
-ENDPOINTS = {**spot.ENDPOINTS, **margin.ENDPOINTS, **usdm.ENDPOINTS, **portfolio.ENDPOINTS}
+ENDPOINTS = {**spot.ENDPOINTS, **margin.ENDPOINTS, **usdm.ENDPOINTS, **algo_calls.ENDPOINTS, **portfolio.ENDPOINTS}
 AHEAD_MAX_MS = 1000
 RECV_WINDOW_MS, RECV_WINDOW_MAX_MS = 5000, 60_000
 INTEREST_NS = 3600 * NS_PER_S
@@ -90,6 +92,8 @@ class Venue:
         self.streams = Streams(floor, clock, random.Random(f"{seed} streams"))
         self.customers = {each.key: each for each in customers}
         self.desks: dict[tuple[str, Kind, Product], Desk] = {}
+        self.algos: dict[AccountId, AlgoOrders] = {}
+        "Conditional orders of the futures accounts."
         self._seals = {each.key: Seal(each) for each in self.customers.values()}
         self._rng = random.Random(f"{seed} desks")
         self._interest_ns = clock.now_ns() // INTEREST_NS * INTEREST_NS + INTEREST_NS
@@ -104,6 +108,8 @@ class Venue:
                     publish = partial(self.streams.publish, customer.name, kind)
                     desk = Desk(customer, kind, product, floor, clock, self._rng, publish)
                     self.desks[customer.name, kind, product] = desk
+                    if product is Product.USDM:
+                        self.algos[desk.account_id] = AlgoOrders(desk)
 
     def now_ms(self) -> int:
         """Return the venue's time."""
@@ -120,6 +126,8 @@ class Venue:
             for desk in self.desks.values():
                 desk.charge_interest()
             self._interest_ns += INTEREST_NS
+        for desk in self.desks.values():
+            desk.expire_old()
         self.settle()
         self.streams.keep_house(now_ns)
         return due_ns
@@ -127,9 +135,26 @@ class Venue:
     def settle(self) -> None:
         """Tell everybody what happened since the last time."""
         self.floor.settle()
+        while self._wake():
+            self.floor.settle()
+        for each in self.algos.values():
+            each.follow()
         for desk in self.desks.values():
             desk.flush()
         self.streams.publish_markets(self.clock.now_ns())
+
+    def _wake(self) -> bool:
+        """Let every conditional order look at what has traded; return whether one woke, and may have traded itself."""
+        waiting: dict[Product, list[Desk | AlgoOrders]] = {
+            Product.SPOT: [each for each in self.desks.values() if each.is_waiting],
+            Product.USDM: [each for each in self.algos.values() if each.is_waiting],
+        }
+        woke = False
+        for (product, _), board in self.floor.boards.items():
+            prices = board.take_prices()
+            for each in waiting[product]:
+                woke |= each.look(board, prices)
+        return woke
 
     def customer_named(self, name: str) -> Customer | None:
         """Return a customer by name."""
@@ -229,8 +254,12 @@ class Venue:
         return {
             "ts": self.now_ms(),
             "faults": {kind.value: count for kind, count in self.faults.counts.items()},
-            "accounts": [_truth_of(desk) for desk in self.desks.values()],
+            "accounts": [_truth_of(desk) | {"algo_orders": self._algos_of(desk)} for desk in self.desks.values()],
         }
+
+    def _algos_of(self, desk: Desk) -> list[Row]:
+        found = self.algos.get(desk.account_id)
+        return [] if found is None else [algos.queried(desk, each) for each in found.everything()]
 
 
 def _truth_of(desk: Desk) -> Row:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hedgerow.emulators.binance import spot, usdm
+from hedgerow.emulators.binance import algo_calls, spot, usdm
 from hedgerow.emulators.binance.calls import Call, Endpoint
 from hedgerow.emulators.binance.customers import Customer, Kind
 from hedgerow.emulators.binance.errors import (
@@ -57,6 +57,8 @@ _USDM_METHODS = {
     "order.status": ("GET", "/fapi/v1/order"),
     "order.modify": ("PUT", "/fapi/v1/order"),
     "order.cancel": ("DELETE", "/fapi/v1/order"),
+    "algoOrder.place": ("POST", "/fapi/v1/algoOrder"),
+    "algoOrder.cancel": ("DELETE", "/fapi/v1/algoOrder"),
     "account.balance": ("GET", "/fapi/v2/balance"),
     "v2/account.balance": ("GET", "/fapi/v3/balance"),
     "account.status": ("GET", "/fapi/v2/account"),
@@ -66,7 +68,9 @@ _USDM_METHODS = {
 }
 _ENDPOINTS = {
     Product.SPOT: {method: (spot.ENDPOINTS[at], at[1]) for method, at in _SPOT_METHODS.items()},
-    Product.USDM: {method: (usdm.ENDPOINTS[at], at[1]) for method, at in _USDM_METHODS.items()},
+    Product.USDM: {
+        method: ((usdm.ENDPOINTS | algo_calls.ENDPOINTS)[at], at[1]) for method, at in _USDM_METHODS.items()
+    },
 }
 
 

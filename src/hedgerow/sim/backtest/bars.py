@@ -37,6 +37,7 @@ class BarMarket:
         self.quotes = Quotes.top(ts_ns.reshape(-1), np.maximum(prices - 1, 1), prices + 1, qty, qty)
         none = np.zeros(0, np.int64)
         self.trades = Trades(none, none, none, none, np.zeros(0, np.int8))
+        self.funding = file.funding
         self.gaps = tuple(Gap((gap.row - 1) * STEPS_OF_BAR + 1, gap.from_ts_ns, gap.to_ts_ns) for gap in file.gaps)
 
     @property

@@ -52,9 +52,9 @@ class VirtualClock:
             heapq.heappop(calls)
         return calls[0][0] if calls else None
 
-    def next_is_book_timer(self) -> bool:
-        """Return whether the next call, which there is, is the timer of a book."""
-        return self._calls[0][2].is_book_timer
+    def calls(self) -> list[tuple[int, VirtualTimer]]:
+        """Return every call that is to come, with its time, in no order."""
+        return [(ts_ns, timer) for ts_ns, _, timer in self._calls if timer.call is not None]
 
     def run_one(self) -> None:
         """Let time pass up to the next call, which there is, and make it."""

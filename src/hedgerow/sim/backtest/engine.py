@@ -10,23 +10,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import msgspec
+from msgspec.structs import replace
 
 from hedgerow.core.book import Book
-from hedgerow.core.commands import LookUpFill, Turn
-from hedgerow.core.config import NS_PER_S, BookConfig
-from hedgerow.core.events import BookStarted, Event, FillLookedUp
+from hedgerow.core.commands import LookUpFill, Mode, Turn
+from hedgerow.core.config import NS_PER_MS, NS_PER_S, BookConfig
+from hedgerow.core.events import BookStarted, Event, FillLookedUp, QuoteReceived
 from hedgerow.core.step import empty_book
-from hedgerow.core.target import WakePrice
+from hedgerow.core.target import Target, WakePrice
 from hedgerow.journal.errors import JournalError
 from hedgerow.market.exchange import SimExchange
 from hedgerow.market.ticks import NO_ASK, NO_BID
 from hedgerow.model.ids import AccountId, BookId, InstrumentId, LegId, VenueId
+from hedgerow.model.instrument import InstrumentKind
 from hedgerow.model.market import FundingRate
 from hedgerow.runtime.cycle import Cycle
 from hedgerow.runtime.dispatch import Budget, Dispatch
 from hedgerow.runtime.node_config import NodeConfig
 from hedgerow.runtime.simulated import delay_of, open_exchanges, set_rates
 from hedgerow.sim.backtest.clock import BookClock, UnwatchedClock, VirtualClock
+from hedgerow.sim.backtest.funding import FundingTold
 from hedgerow.sim.backtest.line import Line, Ways
 from hedgerow.sim.backtest.record import Recorder
 from hedgerow.sim.backtest.track import NEVER, Bounds, Data, Track, best_prices
@@ -37,8 +40,10 @@ from hedgerow.venues.sim_wire import Hello, RateShown, Shown
 
 # What is on its way when the data ends still arrives.
 END_NS = NS_PER_S
-# Reads find what a stream lost, and no backtest loses anything: they keep the books' memory small, no more.
-READ_MS = 600_000
+# Reads find what a stream lost, and no backtest loses anything: they keep the books' memory small, no more. So they
+# come by the rows that went by, which are what can fill an order.
+READ_ROWS = 1_500
+READ_MIN_MS, READ_MAX_MS = 600_000, 86_400_000
 # No process dies here.
 NO_SNAPSHOTS = 1 << 60
 EPOCH = 1
@@ -94,7 +99,16 @@ class Backtest:
         start_ns = min(each.first_ts_ns for each in data.values())
         self.clock = VirtualClock(start_ns)
         self._exchanges = open_exchanges(config)
-        set_rates(config, self._exchanges, start_ns)
+        is_perp = {
+            leg.instrument.id: leg.instrument.kind is InstrumentKind.PERP for book in config.books for leg in book.legs
+        }
+        self._funding = {
+            instrument_id: FundingTold(instrument_id, each.funding, start_ns)
+            for instrument_id, each in data.items()
+            if len(each.funding.ts_ns) and is_perp[instrument_id]
+        }
+        "Funding that the data tells; that of the config is for the others."
+        set_rates(_without(config, self._funding), self._exchanges, start_ns)
         for book in config.books:
             for venue_id, sessions in book.sessions.items():
                 self._exchanges[venue_id].set_sessions(sessions)
@@ -118,10 +132,12 @@ class Backtest:
         "Every line, with the book that it leads to."
         self._beats: list[tuple[int, Line]] = []
         "When the next sign of life comes to a book that is up to something: it may look again then."
+        self._told: dict[BookId, Target] = {}
+        "Book -> what it wanted in its last turn: until it looked once more, the turn may change that."
         self._rates: dict[InstrumentId, FundingRate] = {}
         self._bounds: dict[InstrumentId, Bounds] = {}
-        self._dues = {venue_id: each.next_due_ns() or NEVER for venue_id, each in self._exchanges.items()}
-        "Venue -> when its exchange next has something to do by the clock."
+        self._dues = {venue_id: self._due_ns(venue_id) for venue_id in self._exchanges}
+        "Venue -> when its exchange next has something to do by the clock, or tells of funding."
         self._appended = self._durable = 0
         self._failure: Exception | None = None
         self.books: dict[BookId, Book] = {}
@@ -167,36 +183,81 @@ class Backtest:
                 exchange = self._exchanges[venue_id]
                 for track in self._tracks_of[venue_id]:
                     self._play_to(track, ts_ns)
-                exchange.advance(ts_ns)
+                self._pass_time(exchange, ts_ns)
                 self._happened(exchange, ts_ns)
                 self._show_rates(venue_id)
+        if self._skips:
+            self._catch_up_beats(ts_ns)
         self._deliver_quotes(ts_ns)
         for beat_ns, line in self._beats:
             if beat_ns <= ts_ns:
                 self._beat(line, beat_ns)
         clock = self.clock
         while (call_ns := clock.due_ns()) is not None and call_ns <= ts_ns and self._failure is None:
-            # A book that looks again at once does so before it hears anything new.
-            is_at_once = call_ns <= clock.now_ns() + 1
-            if self._skips and not is_at_once and clock.next_is_book_timer() and self._catch_up_beats(call_ns):
-                # A sign of life may have moved the timer.
-                continue
             clock.run_one()
             self._send_durable()
 
     def _next_ns(self) -> int:
         """Return when anything may happen next."""
+        if self._skips:
+            self._sleep_on()
         next_ns = self.clock.due_ns()
         next_ns = NEVER if next_ns is None else next_ns
         next_ns = min(next_ns, *self._dues.values())
         if self._skips:
             now_ns = self.clock.now_ns()
-            self._beats = [(line.next_beat_ns(now_ns), line) for book, line in self._lines if not _sleeps(book)]
+            self._beats = [(line.next_beat_ns(now_ns), line) for book, line in self._lines if not self._sleeps(book)]
             for beat_ns, _ in self._beats:
                 next_ns = min(next_ns, beat_ns)
         for track in self._list:
             next_ns = min(next_ns, self._next_of(track, next_ns))
         return next_ns
+
+    def _sleep_on(self) -> None:
+        """Let books sleep through the times at which a quote would grow old, had it not been shown again meanwhile.
+
+        As long as nothing else can happen, they are told at once of the last quote of that time.
+        """
+        clock = self.clock
+        call_ns = clock.due_ns()
+        if call_ns is None or not self._renews(call_ns):
+            return
+        until_ns = min(self.end_ns, *self._dues.values(), *[track.far_ns() for track in self._list])
+        now_ns = clock.now_ns()
+        for book, line in self._lines:
+            until_ns = min(until_ns, book.idle_due_ns if book.now_ns < book.idle_until_ns else until_ns)
+            if not self._sleeps(book):
+                until_ns = min(until_ns, line.next_beat_ns(now_ns))
+        for ts_ns, timer in clock.calls():
+            if not (timer.is_book_timer and self._renews(ts_ns)):
+                until_ns = min(until_ns, ts_ns)
+        for track in self._list:
+            until_ns = min(until_ns, self._next_of(track, until_ns))
+        if call_ns >= until_ns:
+            return
+        for track in self._list:
+            track.skip_to(until_ns - 1 - track.delay_ns)
+            while track.in_flight:
+                shown = track.in_flight.popleft()
+                quote = replace(shown.quote, ts_ns=shown.arrives_ns)
+                for watch in self._watches[track.instrument_id]:
+                    self._cycle.deliver(watch.book.config.book_id, QuoteReceived(now_ns, quote))
+        while call_ns is not None and call_ns < until_ns and self._renews(call_ns) and self._stays_fresh(call_ns):
+            clock.run_one()
+            call_ns = clock.due_ns()
+
+    def _renews(self, ts_ns: int) -> bool:
+        """Return whether all that a book waits for then is that a quote grows old."""
+        return any(book.now_ns < book.idle_until_ns == ts_ns < book.idle_due_ns for book in self.books.values())
+
+    def _stays_fresh(self, ts_ns: int) -> bool:
+        """Return whether no quote of a book that waits for that time grows old by then."""
+        return all(
+            quote.ts_ns + book.config.limits.stale_ms * NS_PER_MS >= ts_ns
+            for book in self.books.values()
+            if book.idle_until_ns == ts_ns
+            for quote in book.quotes.values()
+        )
 
     def _next_of(self, track: Track, until_ns: int) -> int:
         """Return when a track has something next that can matter, there or where its quotes arrive."""
@@ -218,11 +279,24 @@ class Backtest:
         track.stop_ns = min(stop_ns, track.matters_ns(bounds, min(stop_ns, arrives_ns, until_ns)))
         return min(track.stop_ns, arrives_ns)
 
+    def _sleeps(self, book: Book) -> bool:
+        """Return whether nothing but news or time can change what a book does."""
+        if book.now_ns < book.idle_until_ns:
+            return True
+        target = book.target
+        return (
+            book.mode is Mode.FROZEN
+            and target.wake_prices is not None
+            and target is not self._told.get(book.config.book_id)
+            and _is_at_rest(book)
+        )
+
     def _bounds_of(self, track: Track) -> tuple[bool, Bounds]:
         """Return whether every quote of a track matters, and the prices inside which none does."""
         low, high, is_eager = 0, NO_ASK, False
         for watch in self._watches[track.instrument_id]:
-            prices = _promised(watch.book)
+            # The prices inside which the book sleeps through quotes; None when it looks at each.
+            prices = watch.book.target.wake_prices if self._sleeps(watch.book) else None
             if prices is not watch.prices or watch.is_eager:
                 watch.prices, watch.is_eager = prices, prices is None
                 watch.low, watch.high = _ticks_within(track.data, prices, watch.leg_id)
@@ -232,7 +306,7 @@ class Backtest:
         if own is None:
             own = self._own_bounds(track)
             self._bounds[track.instrument_id] = own
-        return is_eager, msgspec.structs.replace(own, low=max(low, own.low), high=min(high, own.high))
+        return is_eager, replace(own, low=max(low, own.low), high=min(high, own.high))
 
     def _own_bounds(self, track: Track) -> Bounds:
         """Return the prices at which a row trades with an order of ours, or comes near a liquidation."""
@@ -248,13 +322,14 @@ class Backtest:
         """Let every exchange see its market as far as something may come of it by a time.
 
         What is on its way to the books was shown by a market that had our orders of then in it. So the last stretch is
-        not passed over in bulk, but played row by row, once an order of ours may change: see `_see`.
+        not passed over in bulk, but played row by row, once an order of ours may change: see `_see`. Nor is what
+        arrives together with another market's news, which may wake a book for it.
         """
         for track in self._list:
-            if self._skips and track.is_eager:
+            if self._skips and not track.is_eager:
+                track.skip_to(ts_ns - track.delay_ns - 1)
+            if self._skips:
                 self._play_to(track, ts_ns - track.delay_ns)
-            elif self._skips:
-                track.skip_to(ts_ns - max(track.delay_ns, 1))
             if track.stop_ns <= ts_ns:
                 self._play_to(track, ts_ns)
 
@@ -292,11 +367,33 @@ class Backtest:
 
     def _changed(self, exchange: SimExchange) -> None:
         """Our orders or positions are others than before."""
-        self._dues[exchange.venue_id] = exchange.next_due_ns() or NEVER
+        self._dues[exchange.venue_id] = self._due_ns(exchange.venue_id)
         for track in self._tracks_of[exchange.venue_id]:
             track.forget_look()
             track.is_changed = True
             self._bounds.pop(track.instrument_id, None)
+
+    def _due_ns(self, venue_id: VenueId) -> int:
+        """Return when something happens at a venue by the clock."""
+        told = [told.next_ns() for told in self._told_at(venue_id)]
+        return min(self._exchanges[venue_id].next_due_ns() or NEVER, *told, NEVER)
+
+    def _told_at(self, venue_id: VenueId) -> list[FundingTold]:
+        return [told for told in self._funding.values() if told.venue_id == venue_id]
+
+    def _pass_time(self, exchange: SimExchange, ts_ns: int) -> None:
+        """Let a venue do what is due by the clock; funding that is told and paid at once is told first."""
+        paid: list[FundingTold] = []
+        for told in self._told_at(exchange.venue_id):
+            rate = told.tell(ts_ns)
+            if rate is not None:
+                exchange.set_funding_rate(rate)
+            standing = exchange.funding_rate(told.instrument_id)
+            if standing is not None and standing.next_funding_ts_ns <= ts_ns:
+                paid.append(told)
+        exchange.advance(ts_ns)
+        for told in paid:
+            exchange.set_funding_rate(told.paid(ts_ns))
 
     def _report(self, exchange: SimExchange, ts_ns: int) -> bool:
         """Put on its way what the exchange reports; return whether it does."""
@@ -323,20 +420,24 @@ class Backtest:
         while True:
             track = min(self._list, key=lambda each: each.in_flight[0].arrives_ns if each.in_flight else NEVER)
             is_eager, bounds = self._bounds_of(track) if self._skips else (True, EVERYTHING)
-            shown = track.arrived(ts_ns, None if is_eager else bounds)
-            if shown is None:
+            if not track.in_flight or track.in_flight[0].arrives_ns > ts_ns:
                 return
+            shown = track.in_flight.popleft()
+            is_followed = track.in_flight and track.in_flight[0].arrives_ns <= ts_ns
+            if is_followed and not is_eager and bounds.spans(shown.bid, shown.ask):
+                continue
             self.clock.set(max(shown.arrives_ns, self.clock.now_ns()))
             for watch in self._watches[track.instrument_id]:
                 watch.gateway.receive(Shown(shown.quote))
                 self._send_durable()
 
-    def _catch_up_beats(self, ts_ns: int) -> bool:
-        """Give the signs of life that came before a timer; return whether there were any."""
-        late = [line for _, line in self._lines if ts_ns - line.beat_ns > BEAT_NS]
-        for line in late:
-            self._beat(line, line.next_beat_ns(ts_ns - 1) - BEAT_NS)
-        return bool(late)
+    def _catch_up_beats(self, ts_ns: int) -> None:
+        """Give the last signs of life before a time: books slept through them, and are about to hear something."""
+        for _, line in self._lines:
+            beat_ns = line.next_beat_ns(ts_ns - 1) - BEAT_NS
+            if beat_ns > line.beat_ns:
+                self._deliver_quotes(beat_ns)
+                self._beat(line, beat_ns)
 
     def _beat(self, line: Line, beat_ns: int) -> None:
         """Give a sign of life of a time, which may have gone by."""
@@ -355,9 +456,10 @@ class Backtest:
     def _start(self, configs: tuple[BookConfig, ...], doors: Mapping[AccountId, Dispatch]) -> None:
         now_ns = self.clock.now_ns()
         quiet = UnwatchedClock(self.clock)
+        read_ms = max(READ_MIN_MS, min((self.end_ns - now_ns) // NS_PER_MS * READ_ROWS // self._rows, READ_MAX_MS))
         for config in configs:
-            timing = msgspec.structs.replace(config.timing, trades_read_ms=READ_MS, full_read_ms=READ_MS)
-            config = msgspec.structs.replace(config, timing=timing)
+            timing = replace(config.timing, trades_read_ms=read_ms, full_read_ms=read_ms)
+            config = replace(config, timing=timing)
             book = empty_book(config, make(config))
             self.books[config.book_id] = book
             gateways = {leg.id: self._gateway(config, leg.id, quiet) for leg in config.legs}
@@ -412,7 +514,9 @@ class Backtest:
     def append(self, turn: Turn) -> int:
         self._appended += 1
         # Now, while the book is what the turn made of it.
-        self._recorder.turned(turn, self.books[turn.book_id])
+        book = self.books[turn.book_id]
+        self._told[turn.book_id] = book.target
+        self._recorder.turned(turn, book)
         if self._take_turn is not None:
             self._take_turn(turn)
         return self._appended
@@ -439,14 +543,24 @@ class Backtest:
         self._failure = error
 
 
-def _sleeps(book: Book) -> bool:
-    """Whether nothing but news or time can change what a book does."""
-    return book.now_ns < book.idle_until_ns
+def _without(config: NodeConfig, told: Mapping[InstrumentId, FundingTold]) -> NodeConfig:
+    """Return the config without the instruments whose funding the data tells."""
+    venues = tuple(
+        replace(venue, instruments=tuple(each for each in venue.instruments if each.id not in told))
+        for venue in config.venues
+    )
+    return replace(config, venues=venues)
 
 
-def _promised(book: Book) -> tuple[WakePrice, ...] | None:
-    """Return the prices inside which the book sleeps through quotes; None when it looks at each."""
-    return book.target.wake_prices if _sleeps(book) else None
+def _is_at_rest(book: Book) -> bool:
+    """Whether a book holds nothing, wants nothing that is held back until prices change, and follows nothing up.
+
+    Of a book that is frozen as well, only what its policy tells can change: it keeps even that until a wake price.
+    """
+    if book.look_again or book.asked or book.state.parked or book.unassigned or any(book.live.values()):
+        return False
+    flat = all(ledger.position.net_qty == 0 == ledger.drift_net_qty for ledger in book.state.ledgers.values())
+    return flat and all(net.net_qty == 0 for net in book.target.nets)
 
 
 def _ticks_within(data: Data, prices: tuple[WakePrice, ...] | None, leg_id: LegId) -> tuple[int, int]:

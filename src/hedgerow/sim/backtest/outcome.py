@@ -263,25 +263,30 @@ class _Outcome:
 
     def _fill_rows(self) -> list[FillRow]:
         rule = self._book.config.hedge
-        owed: deque[list[Decimal | int]] = deque()
-        "[fill id, when, qty that is not offset yet, hedge units] of the lead leg's fills."
+        owed = _Owed()
         entered: dict[str, deque[list[Decimal | int]]] = {}
         "Leg and level -> [fill id, when, qty that is not sold again] of its entries."
         rows: list[FillRow] = []
         for number, fill in enumerate(self._record.fills, 1):
             report, asked = fill.report, fill.asked
-            cause, latency_ns = 0, None
+            cause, latency_ns, carried_ns = 0, None, 0
             level = f"{fill.leg_id}/{_level(asked.slot)}"
             if rule is not None and fill.leg_id == rule.hedge:
-                cause, latency_ns = _settled(owed, report.qty, fill.ts_ns)
+                found = owed.moved(number, fill.ts_ns, -self._net(fill))
+                if found is not None:
+                    cause, since_ns = found
+                    carried_ns = max(0, owed.open_ns - since_ns)
+                    latency_ns = fill.ts_ns - since_ns - carried_ns
             elif asked.role is Role.EXIT:
-                cause, _ = _settled(entered.get(level, deque()), report.qty, fill.ts_ns)
+                cause = _settled(entered.get(level, deque()), report.qty)
             else:
                 entered.setdefault(level, deque()).append([number, fill.ts_ns, report.qty])
-            if rule is not None and fill.leg_id == rule.lead:
+            if rule is not None:
                 lead, hedge = self._instruments[rule.lead], self._instruments[rule.hedge]
-                qty = report.qty * abs(rule.ratio) * lead.multiplier / hedge.multiplier
-                owed.append([number, fill.ts_ns, qty])
+                if fill.leg_id == rule.lead:
+                    wanted = rule.ratio * self._net(fill) * lead.multiplier / hedge.multiplier
+                    owed.moved(number, fill.ts_ns, wanted)
+                owed.judge(fill.ts_ns, hedge, self._marks[rule.hedge].at(fill.ts_ns))
             rows.append(
                 FillRow(
                     number,
@@ -299,6 +304,7 @@ class _Outcome:
                     report.venue_made,
                     cause,
                     latency_ns,
+                    carried_ns,
                 )
             )
         return rows
@@ -507,18 +513,51 @@ def _level(slot: str) -> str:
     return level if colon else ""
 
 
-def _settled(waiting: deque[list[Decimal | int]], qty: Decimal, ts_ns: int) -> tuple[int, int | None]:
-    """Take `qty` from what waits, oldest first; return the first fill that it was for, and how long that waited."""
+class _Owed:
+    """What the hedge leg is to trade, fill by fill: fills of the other side offset it, oldest first."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[int, int, Decimal]] = deque()
+        "(fill id, when, net qty in hedge units), all on one side."
+        self._is_open = False
+        self.open_ns = 0
+        "Since when, or last when, an order of the hedge leg was possible for it."
+
+    def moved(self, number: int, ts_ns: int, net: Decimal) -> tuple[int, int] | None:
+        """Take what a fill adds to it; return the first fill that it offsets, and when that was."""
+        first = None
+        while net and self._waiting and self._waiting[0][2] * net < 0:
+            cause, since_ns, left = self._waiting.popleft()
+            first = first or (cause, since_ns)
+            net += left
+            if net * left > 0:
+                self._waiting.appendleft((cause, since_ns, net))
+                return first
+        if net:
+            self._waiting.append((number, ts_ns, net))
+        return first
+
+    def judge(self, ts_ns: int, hedge: Instrument, mark: Decimal | None) -> None:
+        """See whether the venue would take an order for it now."""
+        was_open = self._is_open
+        qty = abs(sum((each[2] for each in self._waiting), ZERO))
+        self._is_open = hedge.is_orderable(qty, mark)
+        if self._is_open and not was_open:
+            self.open_ns = ts_ns
+
+
+def _settled(waiting: deque[list[Decimal | int]], qty: Decimal) -> int:
+    """Take `qty` from what waits, oldest first; return the first fill that it was for, or 0."""
     if not waiting:
-        return 0, None
-    cause, since_ns = int(waiting[0][0]), int(waiting[0][1])
+        return 0
+    cause = int(waiting[0][0])
     while waiting and qty > 0:
         part = min(qty, Decimal(waiting[0][2]))
         waiting[0][2] = Decimal(waiting[0][2]) - part
         qty -= part
         if waiting[0][2] == 0:
             waiting.popleft()
-    return cause, ts_ns - since_ns
+    return cause
 
 
 def _average(rows: list[FillRow]) -> Decimal | None:

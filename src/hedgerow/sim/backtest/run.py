@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+import numpy as np
 from msgspec.structs import replace
 
 from hedgerow import __version__
@@ -12,7 +13,7 @@ from hedgerow.core.commands import Turn
 from hedgerow.market.sessions import DAYS_AHEAD
 from hedgerow.market.ticks import Kind, TickFile
 from hedgerow.model.ids import InstrumentId, VenueId
-from hedgerow.model.instrument import Instrument
+from hedgerow.model.instrument import Instrument, InstrumentKind
 from hedgerow.runtime.hours import tables, with_hours
 from hedgerow.runtime.node_config import NodeConfig
 from hedgerow.sim.backtest.bars import BarMarket
@@ -43,6 +44,10 @@ STEP_NOTE = (
 
 class DataUnfit(Exception):
     """Data and config do not fit together. The text says how, and what helps."""
+
+
+FUNDING_NOTE = "{}: funding is paid as the data tells it, {}; the config's funding_bps is not."
+NO_PERP_NOTE = "{}: the data tells of funding, and it is no perpetual; none is paid."
 
 
 def traded(config: NodeConfig) -> dict[InstrumentId, Instrument]:
@@ -136,6 +141,11 @@ def _source(instrument_id: InstrumentId, file: TickFile) -> Source:
 def _notes(instruments: Mapping[InstrumentId, Instrument], data: Mapping[InstrumentId, TickFile]) -> tuple[str, ...]:
     notes = []
     for each, file in data.items():
+        dues = len(np.unique(file.funding.due_ns))
+        if dues and instruments[each].kind is InstrumentKind.PERP:
+            notes.append(FUNDING_NOTE.format(each, f"{dues:,} times" if dues > 1 else "once"))
+        elif dues:
+            notes.append(NO_PERP_NOTE.format(each))
         if file.kind is Kind.BARS:
             notes.append(BARS_NOTE.format(each))
             if not file.bars.volume.any():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from decimal import Decimal, InvalidOperation
 from itertools import product
@@ -139,7 +139,10 @@ def paths_of(tree: object, axes: Sequence[Axis]) -> list[tuple[str, ...]]:
     assert isinstance(tree, Mapping), tree
     books = tree.get("books")
     known = dict(books) if isinstance(books, Mapping) else {}
-    policies = {str(book.get("policy")): name for name, book in known.items() if isinstance(book, Mapping)}
+    policies: dict[str, list[str]] = {}
+    for name, book in known.items():
+        if isinstance(book, Mapping):
+            policies.setdefault(str(book.get("policy")), []).append(name)
     found: list[tuple[str, ...]] = []
     for each in axes:
         head, *rest = each.path.split(".")
@@ -148,12 +151,17 @@ def paths_of(tree: object, axes: Sequence[Axis]) -> list[tuple[str, ...]]:
         elif head in known:
             path = ("books", head, *rest)
         elif head in policies:
-            path = ("books", policies[head], *rest)
+            if len(policies[head]) > 1:
+                raise BadSet(
+                    f"--set {each.path}: {head} is the policy of several books; name {_either(policies[head])}"
+                )
+            path = ("books", policies[head][0], *rest)
         elif head in tree or head in ("risk", "timing", "sim", "venues", "accounts"):
             path = (head, *rest)
         else:
-            names = ", ".join([*known, *policies, "risk", "timing"])
-            raise BadSet(f"--set {each.path}: there is no '{head}'; begin with one of {names}, or leave it out")
+            # A book may be called as its policy is.
+            names = dict.fromkeys([*known, *policies, "risk", "timing"])
+            raise BadSet(f"--set {each.path}: there is no '{head}'; begin with {_either(names)}, or leave it out")
         if path[0] == "books":
             for name, book in known.items():
                 _check_key(each, path, name, book)
@@ -164,6 +172,11 @@ def paths_of(tree: object, axes: Sequence[Axis]) -> list[tuple[str, ...]]:
     if runs > RUNS_MAX:
         raise BadSet(f"that makes {runs:,} backtests; use fewer values, at most {RUNS_MAX:,}")
     return found
+
+
+def _either(names: Iterable[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def count(axes: Sequence[Axis]) -> int:

@@ -19,7 +19,7 @@ from hedgerow.core.config import NS_PER_S
 from hedgerow.market.exchange import SimExchange
 from hedgerow.market.matching import UNKNOWN_QTY
 from hedgerow.market.state import VenueOrder
-from hedgerow.market.ticks import NO_ASK, NO_BID, Gap, Ints, Quotes, Trades
+from hedgerow.market.ticks import NO_ASK, NO_BID, Funding, Gap, Ints, Quotes, Trades
 from hedgerow.model.ids import InstrumentId
 from hedgerow.model.market import Level, Quote
 from hedgerow.model.order import Side
@@ -42,6 +42,9 @@ class Data(Protocol):
 
     @property
     def trades(self) -> Trades: ...
+
+    @property
+    def funding(self) -> Funding: ...
 
     @property
     def gaps(self) -> tuple[Gap, ...]: ...
@@ -126,6 +129,7 @@ class Track:
         self._rows, self._trades = len(self._ts), len(self._trade_ts)
         self._silences = {gap.row - 1 for gap in data.gaps}
         "Rows that come after a gap: before them the last book was not shown again."
+        self._after_gaps: Ints = np.array(sorted(self._silences), np.int64)
         self._row = self._trade = 0
         "The next ones that the exchange has not seen."
         self.next_ts_ns = self._ts_at(0, 0)
@@ -172,6 +176,14 @@ class Track:
             return row_ns
         return min(row_ns, self._shown_ns + RESHOW_NS)
 
+    def far_ns(self) -> int:
+        """Return until when it is worth to look ahead: beyond, many looks are needed, or the market falls silent."""
+        row = min(self._row + LOOK_ROWS_MAX, self._rows)
+        gap = int(np.searchsorted(self._after_gaps, self._row))
+        if gap < len(self._after_gaps):
+            row = min(row, int(self._after_gaps[gap]))
+        return int(self._ts[row - 1]) + self.delay_ns + 1 if row else 0
+
     def matters_ns(self, bounds: Bounds, until_ns: int) -> int:
         """Return when the next row or trade that can matter is, as far as `until_ns`; NEVER when none is until then."""
         if bounds != self._look_key or self._looked_row < self._row or self._looked_trade < self._trade:
@@ -190,20 +202,6 @@ class Track:
     def is_inside(self, bounds: Bounds) -> bool:
         """Return whether the last row lies inside `low` and `high` of the bounds."""
         return bounds.spans(*self._prices)
-
-    def arrived(self, ts_ns: int, bounds: Bounds | None) -> Shown | None:
-        """Return the next quote that arrived by `ts_ns`, oldest first; None when none did.
-
-        Args:
-            bounds: quotes inside are passed over when a newer one has arrived as well; None passes over none.
-        """
-        in_flight = self.in_flight
-        while in_flight and in_flight[0].arrives_ns <= ts_ns:
-            shown = in_flight.popleft()
-            is_last = not in_flight or in_flight[0].arrives_ns > ts_ns
-            if is_last or bounds is None or not bounds.spans(shown.bid, shown.ask):
-                return shown
-        return None
 
     def forget_look(self) -> None:
         """Look anew: an order of ours, or its place in the queue, changed."""

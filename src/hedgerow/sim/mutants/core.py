@@ -8,10 +8,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from hedgerow.core import apply, planner, step
+from hedgerow.core import apply, guard, planner, step
 from hedgerow.core import orders as life
 from hedgerow.core.book import Book, Booked
-from hedgerow.core.commands import REQUESTS, Turn
+from hedgerow.core.commands import REQUESTS, CancelOrder, Turn
 from hedgerow.core.config import LegConfig, Timing
 from hedgerow.core.drift import Witness
 from hedgerow.core.events import (
@@ -21,21 +21,24 @@ from hedgerow.core.events import (
     Event,
     OpenOrdersRead,
     OrderNotFound,
+    OrderRejected,
     PositionRead,
     ReadFailed,
     ReadKind,
     RejectClass,
     TradesRead,
 )
+from hedgerow.core.holds import HoldReason
 from hedgerow.core.ledger import Ledger
+from hedgerow.core.target import NetTarget, Resting
 from hedgerow.journal.codec import GENESIS, link
 from hedgerow.journal.sqlite import SqliteStore
 from hedgerow.model.ids import ClientOrderId, LegId, OrderKey, TradeId, encode_order_id
 from hedgerow.model.instrument import Instrument
-from hedgerow.model.numbers import ZERO, ceil_to
-from hedgerow.model.order import CLOSED, UNPROVEN, Fill, Order, OrderStatus, Side
+from hedgerow.model.numbers import ZERO, ceil_to, floor_to
+from hedgerow.model.order import CLOSED, UNPROVEN, Fill, Order, OrderStatus, Role, Side
 from hedgerow.model.position import Position
-from hedgerow.runtime import cycle, node
+from hedgerow.runtime import cycle, recovery
 from hedgerow.sim.mutants.mutant import Mutant
 from hedgerow.venues import outcomes
 from hedgerow.venues.outcomes import Outcome, Proof
@@ -50,7 +53,10 @@ _apply_cancel_answer = apply._apply_cancel_answer
 _apply_start = apply._apply_start
 _refuse = apply._refuse
 _working = Book.working
+_checks = guard.checks
 _close_shortfall = planner._close_shortfall
+_halt = planner._halt
+_net = planner._net
 _of_submit = outcomes.of_submit
 _append = cycle.Cycle._append
 _turns = SqliteStore.turns
@@ -106,14 +112,44 @@ def _booked_again(book: Book, order: Order, fill: Fill) -> bool:
     return _apply_own_fill(book, order, fill)
 
 
+def _seen(book: Book, order: Order, fill: Fill) -> bool:
+    """Remember a fill without booking it."""
+    book.state.trades.setdefault(order.id, {})[fill.trade_id] = Booked(fill.qty)
+    return True
+
+
+def _is_new(book: Book, order: Order, fill: Fill) -> bool:
+    return fill.trade_id not in book.state.trades.get(order.id, {})
+
+
 def _seen_and_dropped(drops: Callable[[Order, Fill], bool]) -> Callable[[Book, Order, Fill], bool]:
     def own_fill(book: Book, order: Order, fill: Fill) -> bool:
-        if drops(order, fill) and fill.trade_id not in book.state.trades.get(order.id, {}):
-            book.state.trades.setdefault(order.id, {})[fill.trade_id] = Booked(fill.qty)
-            return True
+        if drops(order, fill) and _is_new(book, order, fill):
+            return _seen(book, order, fill)
         return _apply_own_fill(book, order, fill)
 
     return own_fill
+
+
+def _dropped_without_a_mark(book: Book, order: Order, fill: Fill) -> bool:
+    rule = book.config.hedge
+    if rule is not None and order.leg_id == rule.lead and book.mark(rule.hedge) is None:
+        return _seen(book, order, fill)
+    return _apply_own_fill(book, order, fill)
+
+
+def _remainder_dropped(book: Book, order: Order, fill: Fill) -> bool:
+    rule = book.config.hedge
+    if rule is None or order.leg_id != rule.lead:
+        return _apply_own_fill(book, order, fill)
+    qty = floor_to(fill.qty, book.legs[rule.hedge].instrument.step)
+    return _apply_own_fill(book, order, replace(fill, qty=qty)) if qty else _seen(book, order, fill)
+
+
+def _last_fill_is_all(book: Book, order: Order, fill: Fill) -> bool:
+    if order.role is Role.ENTRY and order.filled_qty > 0 and _is_new(book, order, fill):
+        book.ledger(order.leg_id).position = Position()
+    return _apply_own_fill(book, order, fill)
 
 
 def _cumulative_is_delta(book: Book, order: Order, fill: Fill) -> bool:
@@ -125,6 +161,11 @@ def _gone_is_canceled(book: Book, event: CancelAnswered) -> bool:
     if order is not None and order.status not in CLOSED and event.outcome is CancelOutcome.GONE:
         return _closed_as(book, order, OrderStatus.CANCELED)
     return _apply_cancel_answer(book, event)
+
+
+def _refusal_is_believed(book: Book, event: OrderRejected) -> bool:
+    order = book.state.orders.get(event.order_id)
+    return order is not None and order.status not in CLOSED and _closed_as(book, order, OrderStatus.REJECTED)
 
 
 def _ended_is_closed(order: Order, end: OrderStatus, cum_qty: Decimal | None, now_ns: int, timing: Timing) -> Order:
@@ -150,6 +191,13 @@ def _absent_is_filled(book: Book, event: OpenOrdersRead) -> bool:
                 order.id,
             )
             changed |= _apply_own_fill(book, order, fill)
+    return changed
+
+
+def _failed_is_answered(book: Book, event: Event) -> bool:
+    changed = _apply_event(book, event)
+    if isinstance(event, ReadFailed):
+        apply._apply_answer(book, event.leg_id, event.kind, book.now_ns)
     return changed
 
 
@@ -197,12 +245,36 @@ def _not_counting(skips: Callable[[Order], bool]) -> Callable[[Book, LegId], lis
     return working
 
 
+def _sent_is_hedged(book: Book, leg_id: LegId) -> list[Order]:
+    """Whatever was ordered goes on counting, however it ended."""
+    orders = book.state.orders.values()
+    over = [order for order in orders if order.leg_id == leg_id and not order.slot and order.status in CLOSED]
+    return [*_working(book, leg_id), *(replace(order, status=OrderStatus.SUBMITTING) for order in over)]
+
+
+def _with_all_links(book: Book, net: NetTarget, result: planner.Plan) -> None:
+    if not book.state.links_down:
+        _net(book, net, result)
+
+
+def _market_zero_is_none(book: Book, result: planner.Plan) -> None:
+    _halt(book, result)
+    zero = {leg_id for leg_id, leg in book.legs.items() if leg.instrument.id.endswith(":0")}
+    result.commands = [
+        command for command in result.commands if not (isinstance(command, CancelOrder) and command.leg_id in zero)
+    ]
+
+
 def _id_without_epoch(key: OrderKey) -> ClientOrderId:
     return encode_order_id(replace(key, epoch=1))
 
 
 def _fee_free(fill: Fill, base: str) -> Decimal:
     return fill.qty if fill.side is Side.BUY else -fill.qty
+
+
+def _lots_in_floats(instrument: Instrument, qty: Decimal) -> Decimal:
+    return int(float(qty) / float(instrument.step)) * instrument.step
 
 
 def _rounded_up(instrument: Instrument, qty: Decimal) -> Decimal:
@@ -256,6 +328,14 @@ def _live_orders_forgotten(book: Book, event: BookStarted) -> None:
     _apply_start(book, event)
 
 
+def _only_the_last_hedge_is_kept(book: Book, event: BookStarted) -> None:
+    rule = book.config.hedge
+    for order_id in list(book.live.get(rule.hedge, ()))[:-1] if rule is not None else ():
+        book.state.orders.pop(order_id, None)
+        book.state.trades.pop(order_id, None)
+    _apply_start(book, event)
+
+
 def _foreign_is_ours(book: Book, leg_id: LegId, fill: Fill) -> bool:
     booked = book.state.trades.setdefault(ClientOrderId("foreign"), {})
     if fill.trade_id in booked:
@@ -273,6 +353,16 @@ def _a_turn_skipped(store: SqliteStore, after_seq: int = 0, book_id: Any = None)
     for index, record in enumerate(_turns(store, after_seq, book_id)):
         if not (after_seq and index == 0):
             yield record
+
+
+def _forgotten_after_three(book: Book, net: NetTarget, side: Side, free: Decimal, result: planner.Plan) -> None:
+    refusal = book.refusal(net.leg_id)
+    if refusal is None or refusal.tries < apply.REFUSALS_ALARM:
+        _close_shortfall(book, net, side, free, result)
+
+
+def _without_order_notional(book: Book, want: Resting, qty: Decimal) -> list[tuple[HoldReason, guard.Check]]:
+    return [each for each in _checks(book, want, qty) if each[0] is not HoldReason.ORDER_NOTIONAL_LIMIT]
 
 
 def _halt_hedges_on(book: Book, result: planner.Plan) -> None:
@@ -318,21 +408,36 @@ MUTANTS = (
         "A07",
         "an unclear answer counts as a refusal, and a new order goes out",
         ((apply, "_apply_unknown", _unknown_is_rejected),),
+        stories=("M06_a_hedge_not_visible_for_20_s.txt",),
+        also=("M6",),
+        in_worlds=True,
     ),
     Mutant(
         "silence_is_rejected",
         "A06",
         "a submit that times out counts as refused",
         ((apply, "_apply_time", _silence_is_rejected),),
+        stories=("G16_placed_after_all.txt",),
+        also=("G16",),
+        in_worlds=True,
     ),
     Mutant(
-        "reject_on_2013", "A12", "-2013 to a place counts as a refusal", ((outcomes, "of_submit", _misread((-2013,))),)
+        "reject_on_2013",
+        "A12",
+        "-2013 to a place counts as a refusal",
+        ((outcomes, "of_submit", _misread((-2013,))),),
+        stories=("C08_ten_hedges_answered_not_found.txt",),
+        also=("C8",),
+        in_worlds=True,
     ),
     Mutant(
         "duplicate_is_rejected",
         "A11",
         "'duplicate id' counts as a refusal",
         ((outcomes, "of_submit", _misread((-2010,))),),
+        stories=("G17_a_duplicate_id_means_that_it_exists.txt",),
+        also=("G17",),
+        in_worlds=True,
     ),
     Mutant(
         "server_error_is_rejected",
@@ -347,7 +452,13 @@ MUTANTS = (
         ((outcomes, "of_submit", _misread((-1006, -1007))),),
     ),
     Mutant(
-        "not_found_is_dead", "A20", "one 'no such order' closes it", ((apply, "_apply_not_found", _not_found_is_dead),)
+        "not_found_is_dead",
+        "A20",
+        "one 'no such order' closes it",
+        ((apply, "_apply_not_found", _not_found_is_dead),),
+        stories=("M06_a_hedge_not_visible_for_20_s.txt",),
+        also=("M6",),
+        in_worlds=True,
     ),
     Mutant(
         "evidence_at_once",
@@ -355,19 +466,44 @@ MUTANTS = (
         "negatives count before lease and visibility are over",
         ((life, "evidence_from_ns", _evidence_at_once),),
     ),
-    Mutant("no_backfill", "B05", "trades are taken from the stream alone", ((apply, "_apply_trades", _trades_unread),)),
-    Mutant("no_dedupe", "B07", "a repeated fill is booked again", ((apply, "_apply_own_fill", _booked_again),)),
+    Mutant(
+        "no_backfill",
+        "B05",
+        "trades are taken from the stream alone",
+        ((apply, "_apply_trades", _trades_unread),),
+        stories=(
+            "M04_a_fill_while_the_process_was_down.txt",
+            "M09_fills_missed_by_a_dropping_websocket.txt",
+            "A02_killed_before_the_turn_is_written.txt",
+        ),
+        also=("M4", "M9", "A2"),
+        in_worlds=True,
+    ),
+    Mutant(
+        "no_dedupe",
+        "B07",
+        "a repeated fill is booked again",
+        ((apply, "_apply_own_fill", _booked_again),),
+        stories=("M05_one_hedge_for_a_message_told_three_times.txt",),
+        also=("M5",),
+        in_worlds=True,
+    ),
     Mutant(
         "fill_before_ack_dropped",
         "B11",
         "a fill of an order without an ack is dropped",
         ((apply, "_apply_own_fill", _seen_and_dropped(lambda order, _: order.status is OrderStatus.SUBMITTING)),),
+        stories=("M03_a_fill_before_its_ack_is_never_dropped.txt",),
+        also=("M3",),
+        in_worlds=True,
     ),
     Mutant(
         "nameless_fill_dropped",
         "B11",
         "a fill that cannot be matched yet is dropped",
         ((apply, "_park", _never), (apply, "_apply_nameless", _never)),
+        stories=("M03_a_fill_before_its_ack_is_never_dropped.txt",),
+        also=("M3",),
     ),
     Mutant(
         "late_fill_dropped",
@@ -386,39 +522,62 @@ MUTANTS = (
         "C01",
         "-2011 to a cancel closes the order",
         ((apply, "_apply_cancel_answer", _gone_is_canceled),),
+        stories=("C07_cancel_of_a_filled_entry.txt",),
+        also=("C7",),
+        in_worlds=True,
     ),
     Mutant(
-        "close_on_canceled", "C04", "an order closes before its trades add up", ((life, "ended", _ended_is_closed),)
+        "close_on_canceled",
+        "C04",
+        "an order closes before its trades add up",
+        ((life, "ended", _ended_is_closed),),
+        stories=("G11_partial_fill_then_cancel.txt",),
+        also=("G11",),
+        in_worlds=True,
     ),
     Mutant(
         "only_full_fills_hedge",
         "C03",
         "only orders that filled whole are hedged",
         ((Book, "hedge_target", _only_full_fills),),
+        stories=("M02_three_trades_are_hedged_one_by_one.txt",),
+        also=("M2",),
+        in_worlds=True,
     ),
     Mutant(
         "cumulative_is_delta",
         "C1",
         "a cumulative qty is taken for one more fill",
         ((apply, "_apply_own_fill", _cumulative_is_delta),),
+        stories=("C01_cumulative_10_then_25_of_100.txt",),
+        in_worlds=True,
     ),
     Mutant(
         "absent_is_filled",
         "G2",
         "an order that is not listed counts as filled",
         ((apply, "_apply_open_orders", _absent_is_filled),),
+        stories=("G02_six_resting_orders_vanish.txt", "G01_an_unknown_entry_code_40109.txt"),
+        in_worlds=True,
+        also=("G1",),
     ),
     Mutant(
         "position_error_is_zero",
         "M10",
         "a failed read of the position counts as flat",
         ((step, "apply_event", _position_error_is_zero),),
+        stories=("M10_a_failed_position_read_is_not_zero.txt", "E10_one_account_of_three_cannot_be_read.txt"),
+        in_worlds=True,
+        also=("E10",),
     ),
     Mutant(
         "position_is_truth",
         "F01",
         "the venue's position replaces the fills",
         ((step, "apply_event", _position_is_truth),),
+        stories=("G03_a_reduce_only_exit_waits_for_the_position.txt",),
+        also=("G3",),
+        in_worlds=True,
     ),
     Mutant(
         "send_before_durable",
@@ -427,19 +586,30 @@ MUTANTS = (
         ((cycle.Cycle, "_append", _sent_at_once),),
     ),
     Mutant(
-        "id_without_epoch", "A10", "ids begin again after a restart", ((planner, "encode_order_id", _id_without_epoch),)
+        "id_without_epoch",
+        "A10",
+        "ids begin again after a restart",
+        ((planner, "encode_order_id", _id_without_epoch),),
+        stories=("A02_killed_after_the_turn_is_written.txt",),
+        also=("A2",),
+        in_worlds=True,
     ),
     Mutant(
         "working_ignored",
-        "G8",
+        "C2",
         "the hedge is computed from positions alone",
         ((Book, "working", _not_counting(lambda order: not order.slot)),),
+        stories=("C02_both_margin_fills_are_hedged.txt", "M02_three_trades_are_hedged_one_by_one.txt"),
+        also=("M2",),
+        in_worlds=True,
     ),
     Mutant(
         "unknown_not_working",
         "M6",
         "an unknown order does not count as working",
         ((Book, "working", _not_counting(lambda order: order.status is OrderStatus.UNKNOWN)),),
+        stories=("M06_a_hedge_not_visible_for_20_s.txt",),
+        in_worlds=True,
     ),
     Mutant(
         "canceling_not_working",
@@ -451,11 +621,32 @@ MUTANTS = (
         "base_fee_ignored", "D01", "a fee in the base asset does not move the position", ((Fill, "net_qty", _fee_free),)
     ),
     Mutant("late_fee_ignored", "D03", "a fee that comes later is not booked", ((apply, "_apply_repeat", _never),)),
-    Mutant("rounds_up", "D06", "sizes are rounded up", ((Instrument, "floor_qty", _rounded_up),)),
     Mutant(
-        "multiplier_is_one", "C11", "contracts are taken for base units", ((Book, "hedge_target", _multiplier_is_one),)
+        "rounds_up",
+        "D06",
+        "sizes are rounded up",
+        ((Instrument, "floor_qty", _rounded_up),),
+        stories=("C03_a_remainder_below_the_step_is_carried.txt",),
+        also=("C3",),
+        in_worlds=True,
     ),
-    Mutant("no_fencing", "I11", "two engines write one journal", ((SqliteStore, "write", _unfenced_write),)),
+    Mutant(
+        "multiplier_is_one",
+        "C11",
+        "contracts are taken for base units",
+        ((Book, "hedge_target", _multiplier_is_one),),
+        stories=("C11_contracts_are_not_base_units.txt",),
+        in_worlds=True,
+    ),
+    Mutant(
+        "no_fencing",
+        "I11",
+        "two engines write one journal",
+        ((SqliteStore, "write", _unfenced_write),),
+        stories=("A01_two_engines_on_one_journal.txt", "M05_one_hedge_for_a_message_told_three_times.txt"),
+        also=("A1", "M5"),
+        in_worlds=True,
+    ),
     Mutant(
         "cursor_runs_ahead",
         "B16",
@@ -467,20 +658,43 @@ MUTANTS = (
         "F01",
         "a position that is ahead of the trades, or behind them, is taken for drift",
         ((Witness, "judge", _lag_is_drift),),
+        ("X18_a_position_that_lags_is_no_drift.txt",),
     ),
     Mutant(
         "liquidation_ignored",
         "F07",
         "what the venue itself trades is not booked",
         ((apply, "_apply_venue_trade", _never),),
+        stories=("C17_the_futures_leg_is_liquidated.txt",),
+        also=("C17",),
+        in_worlds=True,
     ),
     Mutant(
-        "foreign_is_ours", "F14", "a trade by hand is booked as ours", ((apply, "_apply_foreign", _foreign_is_ours),)
+        "foreign_is_ours",
+        "F14",
+        "a trade by hand is booked as ours",
+        ((apply, "_apply_foreign", _foreign_is_ours),),
+        stories=("G14_a_restart_with_lots_counts_them_once.txt",),
+        also=("G14",),
+        in_worlds=True,
     ),
     Mutant(
-        "freeze_keeps_entries", "A8", "a freeze leaves resting entries standing", ((planner, "WITHDRAWS", frozenset()),)
+        "freeze_keeps_entries",
+        "A8",
+        "a freeze leaves resting entries standing",
+        ((planner, "WITHDRAWS", frozenset()),),
+        stories=("A08_freeze_flatten_halt.txt", "G21_a_halt_of_new_buys_leaves_the_sells.txt"),
+        in_worlds=True,
+        also=("G21",),
     ),
-    Mutant("halt_hedges_on", "A8", "a halt stops entries only", ((planner, "_halt", _halt_hedges_on),)),
+    Mutant(
+        "halt_hedges_on",
+        "A8",
+        "a halt stops entries only",
+        ((planner, "_halt", _halt_hedges_on),),
+        stories=("A08_freeze_flatten_halt.txt",),
+        in_worlds=True,
+    ),
     Mutant(
         "reductions_blocked",
         "rule 8",
@@ -489,16 +703,123 @@ MUTANTS = (
     ),
     Mutant(
         "live_orders_forgotten",
-        "C15",
+        "C16",
         "a restart forgets the orders that were live",
         ((apply, "_apply_start", _live_orders_forgotten),),
+        stories=(
+            "C16_nothing_is_lost_over_a_restart.txt",
+            "A02_killed_after_the_order_left.txt",
+            "A02_killed_between_two_sends.txt",
+        ),
+        also=("A2",),
+        in_worlds=True,
     ),
-    Mutant("replay_decides_again", "rule 3", "recovery decides the past again", ((node, "fold", _decided_again),)),
+    Mutant("replay_decides_again", "rule 3", "recovery decides the past again", ((recovery, "fold", _decided_again),)),
     Mutant(
         "a_turn_skipped", "I13", "recovery loses the turn after a snapshot", ((SqliteStore, "turns", _a_turn_skipped),)
     ),
-    Mutant("retry_storm", "C10", "a refused order is sent again at once", ((apply, "_refuse", _storming),)),
+    Mutant(
+        "retry_storm",
+        "C10",
+        "a refused order is sent again at once",
+        ((apply, "_refuse", _storming),),
+        stories=("C10_a_retry_storm_is_spaced.txt", "C06_a_post_only_hedge_refused_again_and_again.txt"),
+        also=("C6",),
+        in_worlds=True,
+    ),
     Mutant("cancel_storm", "C05", "a cancel is repeated at every event", ((planner, "may_cancel", _cancel_whenever),)),
+    Mutant(
+        "last_fill_is_all",
+        "C2",
+        "what filled last is hedged, and what filled before it is forgotten",
+        ((apply, "_apply_own_fill", _last_fill_is_all),),
+        ("C02_both_margin_fills_are_hedged.txt",),
+    ),
+    Mutant(
+        "remainder_dropped",
+        "C3",
+        "what is below the hedge's step is dropped from each fill",
+        ((apply, "_apply_own_fill", _remainder_dropped),),
+        ("C03_a_remainder_below_the_step_is_carried.txt",),
+    ),
+    Mutant(
+        "no_mark_no_hedge",
+        "C4",
+        "a fill that comes while there is no mark price is never hedged",
+        ((apply, "_apply_own_fill", _dropped_without_a_mark),),
+        ("C04_no_mark_price.txt",),
+    ),
+    Mutant(
+        "sent_is_hedged",
+        "C5",
+        "a hedge counts as done once it was sent, however it ends",
+        ((Book, "working", _sent_is_hedged),),
+        ("C05_what_is_not_filled_is_owed_again.txt",),
+    ),
+    Mutant(
+        "any_answer_is_to_the_place",
+        "C9",
+        "'unknown order' to a cancel is read as the refusal of the order",
+        ((apply, "_apply_rejected", _refusal_is_believed),),
+        ("C09_an_answer_to_a_cancel_is_not_one_to_a_place.txt",),
+    ),
+    Mutant(
+        "hedge_needs_every_stream",
+        "C12",
+        "while a stream is down, no hedge goes out",
+        ((planner, "_net", _with_all_links),),
+        ("C12_no_bus_between_a_fill_and_its_hedge.txt",),
+    ),
+    Mutant(
+        "canceled_is_forgotten",
+        "C15",
+        "an order is forgotten when its cancel is sent",
+        ((apply, "_apply_own_fill", _seen_and_dropped(lambda order, _: order.cancel_ts_ns > 0)),),
+        ("C15_five_canceled_ladder_entries_report_late.txt",),
+    ),
+    Mutant(
+        "only_the_last_hedge_is_kept",
+        "C16",
+        "a restart knows one hedge order where there were several",
+        ((apply, "_apply_start", _only_the_last_hedge_is_kept),),
+        ("C16_nothing_is_lost_over_a_restart.txt",),
+    ),
+    Mutant(
+        "lots_in_floats",
+        "M11",
+        "lots are counted in binary fractions: 0.00007 is six of 0.00001",
+        ((Instrument, "floor_qty", _lots_in_floats),),
+        ("M11_seven_lots_are_seven_lots.txt",),
+    ),
+    Mutant(
+        "market_zero_is_none",
+        "M13",
+        "a stop passes over the orders of market 0",
+        ((planner, "_halt", _market_zero_is_none),),
+        ("M13_a_stop_cancels_every_own_order.txt",),
+    ),
+    Mutant(
+        "failed_read_is_an_answer",
+        "C18",
+        "a read that failed counts as one that showed nothing",
+        ((step, "apply_event", _failed_is_answered),),
+        ("C18_a_missing_balance_is_not_zero.txt", "G15_a_failed_read_of_open_orders_is_not_empty.txt"),
+        also=("G15",),
+    ),
+    Mutant(
+        "any_order_is_worth_it",
+        "C11",
+        "an order worth many times the usual one leaves",
+        ((guard, "checks", _without_order_notional),),
+        ("C11_an_order_worth_too_much_is_denied.txt",),
+    ),
+    Mutant(
+        "forgotten_after_three",
+        "M7",
+        "after three refusals the hedge is forgotten",
+        ((planner, "_close_shortfall", _forgotten_after_three),),
+        ("M07_a_hedge_refused_for_ever_closes_both_sides.txt",),
+    ),
     Mutant(
         "fills_know_better",
         "G04",

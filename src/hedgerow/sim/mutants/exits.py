@@ -128,7 +128,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "E5",
         "The cut-off is a time of day, whatever the day's close.",
         ((Exits, "_session_times", _at_a_fixed_time),),
-        ("E05_a_half_day_closes_at_one.txt",),
+        ("E05_a_half_day_closes_at_one.txt", "E05_zero_dte_at_the_cut_off_of_its_day.txt"),
     ),
     Mutant(
         "stale_orders_of_any_side",
@@ -163,7 +163,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "E9",
         "Positions of unknown origin are taken over.",
         ((reconcile, "assign", _adopting_all),),
-        ("E09_what_is_not_adopted_is_never_sold.txt",),
+        ("E09_what_is_not_adopted_is_never_sold.txt", "G14_foreign_holdings_are_shown_and_never_sold.txt"),
+        also=("G14",),
     ),
     Mutant(
         "one_blind_account_blocks_all",
@@ -191,7 +192,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "E13",
         "An option's price is compared with its cost per contract instead of per share.",
         ((Position, "avg_price", _without_multiplier),),
-        ("E01_take_profit_and_stop_loss_by_the_bid.txt",),
+        ("E13_an_option_is_worth_a_hundred_shares.txt",),
     ),
     Mutant(
         "market_is_always_open",

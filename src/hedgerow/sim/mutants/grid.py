@@ -11,18 +11,21 @@ from hedgerow.core.book import Book
 from hedgerow.core.commands import Mode
 from hedgerow.core.events import OpenOrdersRead, PositionModeRead, RejectClass
 from hedgerow.model.ids import ClientOrderId, LegId
+from hedgerow.model.instrument import Instrument
 from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import UNPROVEN, Order, OrderStatus, Role, Side
 from hedgerow.sim.mutants.mutant import Mutant
 from hedgerow.strategies.grid import brakes as grid_brakes
+from hedgerow.strategies.grid import check as grid_check
 from hedgerow.strategies.grid import entries as grid_entries
 from hedgerow.strategies.grid import exits as grid_exits
 from hedgerow.strategies.grid import levels as grid_levels
 from hedgerow.strategies.grid import look as grid_look
 from hedgerow.strategies.grid import policy as grid
 from hedgerow.strategies.grid.brakes import Braked
-from hedgerow.strategies.grid.levels import Ladder, Level
+from hedgerow.strategies.grid.levels import Ladder, Level, WorstCase
 from hedgerow.strategies.grid.look import Look, Lot, level_number
+from hedgerow.strategies.grid.params import GridParams
 from hedgerow.venues import outcomes
 from hedgerow.venues.outcomes import Outcome, Proof
 
@@ -123,6 +126,11 @@ def _only_whole_entries(look: Look, ladder: Ladder) -> None:
     _want_exits(look, ladder)
 
 
+def _one_lot_a_look(look: Look, ladder: Ladder) -> None:
+    look.lots = look.lots[:1]
+    _want_exits(look, ladder)
+
+
 def _without_remainders(look: Look) -> list[Lot]:
     return [lot for lot in _held_lots(look) if lot.qty >= look.instrument.min_qty]
 
@@ -164,6 +172,10 @@ def _stops_while_running(look: Look) -> str:
 
 def _range_unwatched(look: Look, ladder: Ladder, make: object) -> Ladder:
     return ladder
+
+
+def _nothing_computed(params: GridParams, ladder: Ladder, instrument: Instrument) -> list[WorstCase]:
+    return []
 
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -235,7 +247,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "G9",
         "a refused exit is sent again at the next event, and nothing says why it was refused",
         ((Book, "refusal", _never_refused),),
-        ("G09_a_refused_exit_is_held_for_its_cause_and_follows.txt",),
+        ("G09_a_refused_exit_is_held_for_its_cause_and_follows.txt", "G09_each_refusal_has_its_own_hold.txt"),
     ),
     Mutant(
         "position_mode_unread",
@@ -319,7 +331,11 @@ MUTANTS: tuple[Mutant, ...] = (
         "G21",
         "what stops new BUYs takes the SELLs back as well",
         ((grid, "brake", _brakes_exits_too),),
-        ("G21_an_inventory_limit_stops_buys_and_never_sells.txt",),
+        (
+            "G21_an_inventory_limit_stops_buys_and_never_sells.txt",
+            "G21_a_profit_lock_stops_buys_and_never_sells.txt",
+            "G21_a_volatile_market_stops_buys_and_never_sells.txt",
+        ),
     ),
     Mutant(
         "stop_only_while_quoting",
@@ -333,6 +349,24 @@ MUTANTS: tuple[Mutant, ...] = (
         "G23",
         "nobody is told that the market has left the range",
         ((grid, "keep_range", _range_unwatched),),
-        ("G23_out_of_range_is_told_with_its_distance.txt", "G23_a_range_is_moved_when_nothing_is_held.txt"),
+        (
+            "G23_out_of_range_is_told_with_its_distance.txt",
+            "G23_a_range_is_moved_when_nothing_is_held.txt",
+            "G23_a_grid_stops_when_its_range_is_left.txt",
+        ),
+    ),
+    Mutant(
+        "worst_case_not_computed",
+        "G25",
+        "nobody computes what all levels filled come to, and where that is liquidated",
+        ((grid_check, "worst_cases", _nothing_computed),),
+        checks=("g25_what_all_levels_filled_come_to_is_computed",),
+    ),
+    Mutant(
+        "one_level_a_tick",
+        "G23",
+        "of several levels that one tick crossed, one gets its exit",
+        ((grid, "want_exits", _one_lot_a_look),),
+        ("G23_a_gap_through_three_levels_fills_them_all.txt",),
     ),
 )

@@ -14,7 +14,7 @@ from hedgerow.core.events import TradesRead
 from hedgerow.core.target import Target
 from hedgerow.model.ids import ClientOrderId, LegId
 from hedgerow.model.instrument import Instrument
-from hedgerow.model.numbers import ZERO
+from hedgerow.model.numbers import ZERO, ceil_to
 from hedgerow.model.order import UNPROVEN, Order, OrderStatus
 from hedgerow.sim.mutants.mutant import Mutant
 from hedgerow.strategies.pair import opening as pair_opening
@@ -39,6 +39,12 @@ _apply_trades = apply._apply_trades
 def _orphan_is_kept(policy: Pair, book: Book, memory: Memory) -> Memory:
     after = _opened(policy, book, memory)
     return memory if after.phase is Phase.CLOSING else after
+
+
+def _refused_is_failed(policy: Pair, book: Book, memory: Memory) -> Memory:
+    if any(book.refusal(leg_id) is not None for leg_id in book.legs):
+        return policy._closing(book, memory, "a leg was refused")
+    return _opened(policy, book, memory)
 
 
 def _failure_is_not_counted(policy: Pair, book: Book, memory: Memory) -> Memory:
@@ -222,7 +228,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "P9",
         "A single round is followed by another.",
         ((Pair, "_why_no_more", _always_another_round),),
-        ("P09_a_single_round_and_one_more_by_signal.txt",),
+        ("P09_a_single_round_and_one_more_by_signal.txt", "P09_a_stop_in_the_middle_of_a_round.txt"),
     ),
     Mutant(
         "pair_round_forgotten",
@@ -230,5 +236,19 @@ MUTANTS: tuple[Mutant, ...] = (
         "What round it is, and since when, is not remembered.",
         ((pair, "remembered", _forgotten),),
         ("P09_rounds_follow_one_another.txt", "P08_each_venue_has_its_own_symbol.txt"),
+    ),
+    Mutant(
+        "pair_gives_up_at_once",
+        "P1",
+        "One refusal of the second leg ends the round, and the first leg is closed at a loss.",
+        ((Pair, "_opened", _refused_is_failed),),
+        ("P01_the_second_leg_is_tried_again.txt",),
+    ),
+    Mutant(
+        "pair_spends_more",
+        "P7",
+        "The size of a round is rounded up, beyond what it may cost.",
+        ((pair_opening, "floor_to", ceil_to),),
+        ("P07_equal_size_on_the_coarser_step.txt",),
     ),
 )

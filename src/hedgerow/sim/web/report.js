@@ -194,7 +194,7 @@ function fillTip(book, fill) {
   if (fill.fee) lines.push(`fee ${fill.fee} ${escaped(book.quote)}`);
   if (fill.slippage) lines.push(`slippage ${fill.slippage} ${escaped(book.quote)}`);
   if (cause) lines.push(`${fill.role === "exit" ? "exits" : "hedges"} #${cause.id} ${cause.side.toUpperCase()} @ ${cause.price}`);
-  if (fill.latency_ns !== undefined && fill.latency_ns !== null) lines.push(`${lengthText(fill.latency_ns)} after its cause`);
+  if (fill.latency_ns !== undefined && fill.latency_ns !== null) lines.push(`${lengthText(fill.latency_ns)} after its cause${fill.carried_ns ? ", and that was too small to hedge for " + lengthText(fill.carried_ns) : ""}`);
   if (fill.venue_made) lines.push('<span class="bad">made by the venue</span>');
   return lines.join("<br>");
 }
@@ -254,7 +254,7 @@ function exposure(book) {
 /** @param {any} book */
 function latency(book) {
   const values = book.fills.map((/** @type {any} */ fill) => fill.latency_ns).filter((/** @type {any} */ value) => value !== undefined && value !== null).sort((/** @type {number} */ a, /** @type {number} */ b) => a - b);
-  const box = panel("w5", "Hedge latency", "from a fill to its hedge's fill");
+  const box = panel("w5", "Hedge latency", "from when a fill could be hedged to its hedge's fill");
   if (!values.length) { box.append(made("p", "empty", "No fill was followed by a hedge.")); return; }
   const low = Math.floor(Math.log10(Math.max(1e3, values[0])) * 8) / 8, high = Math.ceil(Math.log10(Math.max(1e3, values[values.length - 1])) * 8 + 0.001) / 8;
   const count = Math.max(8, Math.round((high - low) * 8)), bins = new Array(count).fill(0);

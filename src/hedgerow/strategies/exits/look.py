@@ -52,6 +52,8 @@ class Watched(msgspec.Struct, frozen=True, omit_defaults=True):
     "When the ladder began; 0 while somebody bids."
     ladder_from: Decimal | None = None
     "Its first rung."
+    ladder_rule: Rule | None = None
+    "The rule that it began for: it stays fired while nobody bids."
 
 
 UNSEEN = Watched()

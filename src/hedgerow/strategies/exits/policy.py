@@ -105,6 +105,9 @@ class Exits:
         look = replace(look, memory=self._seen(look))
         standing = next((order for order in book.working(leg.id) if order.slot.startswith(SLOT)), None)
         fired = self._fired(look)
+        if fired is None and _nobody_bids(book, leg):
+            # What was begun is ended: no price says any more that it should be.
+            fired = look.memory.ladder_rule
         if standing is not None:
             rule = Rule(standing.slot.removeprefix(SLOT))
             # The whole position goes before a part of it; else what was begun is ended.
@@ -243,7 +246,7 @@ class Exits:
         limit_price: Decimal | None = None
         wake_ns: int | None = None
         if not look.is_closed:
-            memory = self._ladder(book, look, memory, slot)
+            memory = self._ladder(book, look, memory, rule)
             limit_price, wake_ns = self._limit_price(book, look, memory, standing)
         side = Side.SELL if look.is_long else Side.BUY
         want = Resting(
@@ -269,17 +272,17 @@ class Exits:
             return False
         return now_ns - order.submitted_ts_ns > self._stale_ns
 
-    def _ladder(self, book: Book, look: Look, memory: Watched, slot: str) -> Watched:
+    def _ladder(self, book: Book, look: Look, memory: Watched, rule: Rule) -> Watched:
         """Begin the ladder of a long when nobody bids, or when the venue says so. Once begun it goes on to the end."""
         if not look.is_long or memory.ladder_ns:
             return memory
         quote = book.quote(look.leg.id)
-        refusal = book.refusal(look.leg.id, slot)
+        refusal = book.refusal(look.leg.id, rule.slot)
         refused = refusal is not None and refusal.reject_class is RejectClass.NO_LIQUIDITY
         if not refused and (quote is None or quote.bids):
             return memory
         first = (quote.bid or quote.ask if quote is not None else None) or book.ledger(look.leg.id).last_price
-        return replace(memory, ladder_ns=look.now_ns, ladder_from=first or look.cost)
+        return replace(memory, ladder_ns=look.now_ns, ladder_from=first or look.cost, ladder_rule=rule)
 
     def _limit_price(
         self, book: Book, look: Look, memory: Watched, standing: Order | None
@@ -311,6 +314,10 @@ class Exits:
         quote = book.quote(look.leg.id)
         if quote is not None and quote.bid is not None:
             price = min(price, floor_to(quote.bid, tick))
+            if self._params.slippage_bps_max is not None:
+                # Somebody bids: then the worst price is as far from that as ever.
+                worst = quote.bid * (ONE - self._params.slippage_bps_max * BPS)
+                price = max(price, ceil_to(worst, tick))
         wake_ns = None if rung >= rungs else memory.ladder_ns + (rung + 1) * self._rung_ns
         return max(price, floor), wake_ns
 
@@ -376,6 +383,11 @@ def _each_quote(leg: LegConfig) -> WakePrice:
     return WakePrice(leg.id, high=ZERO)
 
 
+def _nobody_bids(book: Book, leg: LegConfig) -> bool:
+    quote = book.quote(leg.id)
+    return quote is not None and book.is_fresh(leg.id) and not quote.bids
+
+
 def _is_crossed(quote: Quote) -> bool:
     return quote.bid is not None and quote.ask is not None and quote.bid > quote.ask
 
@@ -395,7 +407,7 @@ def _kept(order: Order) -> Resting:
 
 
 def _without_ladder(memory: Watched) -> Watched:
-    return replace(memory, ladder_ns=0, ladder_from=None) if memory.ladder_ns else memory
+    return replace(memory, ladder_ns=0, ladder_from=None, ladder_rule=None) if memory.ladder_ns else memory
 
 
 def _unread(book: Book, leg: LegConfig) -> tuple[Alarm, ...]:

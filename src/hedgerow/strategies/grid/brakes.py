@@ -163,7 +163,7 @@ def _reason(look: Look) -> str:
 def _price_reason(look: Look) -> str:
     """Why the market itself stops the book: it has come to `stop_price`, from the side that loses."""
     stop_price, quote = look.params.stop_price, look.quote
-    if stop_price is None or quote is None:
+    if stop_price is None or quote is None or quote.is_absurd:
         return ""
     price = quote.bid if stops_below(look.params) else quote.ask
     if price is None:

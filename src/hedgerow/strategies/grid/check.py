@@ -38,7 +38,7 @@ def check(config: BookConfig, params: GridParams) -> list[ParamError]:
         errors.append(ParamError("level_notional", "the level's size is given twice", "leave it or qty out"))
     if params.direction is not Direction.LONG_ONLY and instrument.kind is InstrumentKind.SPOT:
         errors.append(ParamError("direction", f"{instrument.id} is spot: it cannot be sold short", "use long_only"))
-    return errors or _ladder_errors(params, instrument)
+    return errors or _ladder_errors(config, params, instrument)
 
 
 def _leg_errors(config: BookConfig) -> list[ParamError]:
@@ -142,7 +142,7 @@ def _ends(params: GridParams, frame: Frame) -> tuple[Decimal, Decimal] | None:
     return params.center - half, params.center + half
 
 
-def _ladder_errors(params: GridParams, instrument: Instrument) -> list[ParamError]:
+def _ladder_errors(config: BookConfig, params: GridParams, instrument: Instrument) -> list[ParamError]:
     """What the ladder itself would come to: its levels' sizes, and all of them filled."""
     try:
         frame = frame_of(params, SOME_PRICE, params.usual_atr_bps)
@@ -181,6 +181,12 @@ def _ladder_errors(params: GridParams, instrument: Instrument) -> list[ParamErro
             least = min(instrument.smallest_qty(level.entry_price) for level in levels)
             problem = f"{largest} is less than one order, so that no entry could ever leave"
             return [ParamError("max_net_qty", problem, f"{instrument.id} takes from {least}")]
+        cheapest = min(instrument.notional(level.qty, level.entry_price) for level in levels)
+        for key in ("max_notional", "max_order_notional", *(("max_residual",) if config.hedge is not None else ())):
+            limit: Decimal | None = getattr(config.limits, key)
+            if limit is not None and cheapest > limit:
+                problem = f"one level is worth {shown(cheapest)} {instrument.quote}, more than risk.{key} {limit}"
+                return [ParamError(_size_key(params, "budget"), problem, "raise the limit, or use smaller levels")]
     fees_bps = params.fee_bps * 2
     spacing = spacing_of(params, params.usual_atr_bps)
     if spacing is None:

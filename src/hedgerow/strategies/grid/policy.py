@@ -45,7 +45,16 @@ class Grid:
         if before.told != self._told:
             # Other parameters: a new ladder. What is held, lost and measured stays.
             look.memory = replace(
-                before, told=self._told, frame=None, offset=0, lowest=0, highest=0, side_out="", out_since_ns=0
+                before,
+                told=self._told,
+                frame=None,
+                offset=0,
+                lowest=0,
+                highest=0,
+                side_out="",
+                out_since_ns=0,
+                # Adopted holdings are given to levels of the new ladder: a number means another price there.
+                seeds=(),
             )
         measure(look)
 
@@ -71,7 +80,7 @@ class Grid:
             look.wake_ts_ns,
             flatten_reason,
             tuple(look.alarms),
-            wake_prices=look.watch.prices(),
+            wake_prices=None if book.follows_mark else look.watch.prices(),
         )
 
     def _ladder(self, instrument: Instrument, frame: Frame, offset: int) -> Ladder:

@@ -53,7 +53,7 @@ class Watch:
 def exit_price(book: Book, leg_id: LegId) -> Decimal | None:
     """Return the best price at which the leg's position could be closed now; None when there is none."""
     quote = book.quote(leg_id)
-    if quote is None:
+    if quote is None or quote.is_absurd:
         return None
     return quote.bid if book.net_qty(leg_id) >= ZERO else quote.ask
 

@@ -81,7 +81,7 @@ class PairLeg:
     def closing_price(self, book: Book) -> Decimal | None:
         """What closing it would get by its own feed now; None while that is blind."""
         quote = book.quote(self.id)
-        if quote is None or not book.is_fresh(self.id):
+        if quote is None or not book.is_fresh(self.id) or quote.is_absurd:
             return None
         return quote.bid if self.side is Side.BUY else quote.ask
 

@@ -38,6 +38,7 @@ class Opening:
         long, short = book.quote(self._long.id), book.quote(self._short.id)
         assert long is not None, book.quotes
         assert short is not None, book.quotes
+        cost_bps = ZERO
         for leg, quote in ((self._long, long), (self._short, short)):
             if quote.bid is None or quote.ask is None:
                 return Reason(HoldReason.NO_MARK_PRICE, (("leg", leg.id),))
@@ -47,11 +48,16 @@ class Opening:
                 shown = (("leg", str(leg.id)), ("spread_bps", str(spread_bps)), ("spread_bps_max", str(most)))
                 return Reason(HoldReason.NO_SIGNAL, shown)
             paid, closing = (quote.ask, quote.bid) if leg.side is Side.BUY else (quote.bid, quote.ask)
+            cost_bps += (quote.ask - quote.bid) / (paid * BPS)
             if leg.is_stopped_by(paid, closing):
                 # Round after round would be stopped as soon as it stands.
                 spread_bps = ((quote.ask - quote.bid) / (quote.bid * BPS)).quantize(SHOWN_BPS)
                 limit = ("stop_loss_bps", str(self._params.stop_loss_bps))
                 return Reason(HoldReason.NO_SIGNAL, (("leg", str(leg.id)), ("spread_bps", str(spread_bps)), limit))
+        net_stop = self._params.net_stop_loss_bps
+        if net_stop is not None and cost_bps >= net_stop:
+            numbers = (("spreads_bps", str(cost_bps.quantize(SHOWN_BPS))), ("net_stop_loss_bps", str(net_stop)))
+            return Reason(HoldReason.NO_SIGNAL, numbers)
         assert long.ask is not None, long
         assert short.bid is not None, short
         basis_min = self._params.entry_basis_bps_min

@@ -137,7 +137,7 @@ def _size_errors(params: PairParams, long: Instrument, short: Instrument) -> lis
 
 def _limit_errors(config: BookConfig, params: PairParams) -> list[ParamError]:
     """Return which limits leave no room for a round: its first leg opens in full before the other one follows."""
-    limits = {"max_notional": config.limits.max_notional, "max_residual": config.limits.max_residual}
+    limits = {key: getattr(config.limits, key) for key in ("max_notional", "max_residual", "max_order_notional")}
     return [
         ParamError("notional", f"{params.notional} is above risk.{key} {limit}", "raise the limit, or use less")
         for key, limit in limits.items()

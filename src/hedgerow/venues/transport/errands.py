@@ -1,16 +1,28 @@
-"""Tasks of a gateway: kept until they end, and one that breaks stops the node, in order."""
+"""What takes its time: tasks of a gateway, kept until they end; and what was begun and can be waited for."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, Generic, TypeVar
 
 from hedgerow.venues.clock import Clock
 
+T = TypeVar("T")
+
+
+class Begun(Generic[T]):
+    """What was begun already, and is awaited for its end. Unlike a coroutine, it may as well not be awaited."""
+
+    def __init__(self, end: Callable[[], Coroutine[Any, Any, T]]) -> None:
+        self._end = end
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return self._end().__await__()
+
 
 class Errands:
-    """What runs for one owner, and ends with it."""
+    """What runs for one owner, and ends with it. One that breaks stops the node, in order."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -31,12 +43,15 @@ class Errands:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def fail(self, error: Exception) -> None:
+        """Tell what broke where nobody waits for it: where everything unexpected is, by the clock's own call."""
+        self._clock.call_at(self._clock.now_ns(), lambda: _raise(error))
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
-        if error is not None:
-            # Nobody waits for the task, so it is told where everything unexpected is: by the clock's own call.
-            self._clock.call_at(self._clock.now_ns(), lambda: _raise(error))
+        if isinstance(error, Exception):
+            self.fail(error)
 
 
 def _raise(error: BaseException) -> None:

@@ -1,36 +1,49 @@
 """HTTP requests, each sent once. Nothing here sends anything a second time, follows anything, or guesses.
 
-An error before the first byte was written means that nothing left; after it, nobody knows.
+An error before the first byte was written means that nothing left; after it, nobody knows. aiohttp opens connections
+and parses answers; what leaves is written here: its own way there takes longer than a commit to the disk, and it would
+send GET, PUT and DELETE a second time when a connection is dropped.
 """
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import contextlib
+import os
 import ssl
+import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import msgspec
 
 from hedgerow import __version__
 from hedgerow.model.reach import Reach
 from hedgerow.venues.transport.addresses import Addresses
-from hedgerow.venues.wire.request import HttpAnswer, HttpRequest
+from hedgerow.venues.transport.errands import Begun
+from hedgerow.venues.transport.frames import accepted
+from hedgerow.venues.transport.line import SWITCHING_PROTOCOLS, Line
+from hedgerow.venues.transport.socket import Socket
+from hedgerow.venues.wire.request import HttpAnswer, HttpRequest, Lane
 
 if TYPE_CHECKING:
     import aiohttp
 
 # Below any venue's own, so that we end a quiet connection before the venue does: a request on one that is just being
 # closed has no outcome.
-KEEPALIVE_S = 15
+KEEPALIVE_S = 25
+# A connection that is kept open is replaced when it was quiet for so long, and looked after so often.
+FRESH_S, CHECK_S = 15, 5
 CONNECT_S = 5
 # Binance answers within 10 s or says itself that it does not know; a second for the way.
 ANSWER_S = 11
-# The longest answers, all instruments of a venue, have a tenth of that.
-BODY_MAX = 64 * 1024 * 1024
 # Streams count among them, two or three for each leg; requests are bounded by the limits of the venue.
 CONNECTIONS_MAX = 1_000
+_HTTP = {"ws": "http", "wss": "https"}
 # Of an error's text; more tells people nothing new.
 TEXT_LEN = 200
 
@@ -55,15 +68,30 @@ class Unsecured(ValueError):
     """The certificates that were named cannot be used. The text is for the operator."""
 
 
+class _Place:
+    """Where a name of a host leads, and the connections there on which nothing is asked."""
+
+    def __init__(self, address: str) -> None:
+        parts = urlsplit(address)
+        self.origin = f"{parts.scheme}://{parts.netloc}"
+        self.path = parts.path
+        # No packed answers are asked for: one in plain bytes is whole or is not.
+        self.head = f"Host: {parts.netloc}\r\nUser-Agent: hedgerow/{__version__}\r\nAccept: */*\r\n"
+        self.is_opening = False
+        "A connection is being opened to be kept."
+        self.is_wanted = asyncio.Event()
+        "The last connection was taken."
+
+
 class Http:
-    """One session for one set of addresses."""
+    """The connections to one set of addresses."""
 
     def __init__(self, addresses: Addresses, ca: str | None = None, proxy: str | None = None) -> None:
         """Take what can be reached. Nothing is opened yet.
 
         Args:
             ca: a PEM file with the only authorities that are trusted; None trusts those of the system.
-            proxy: address of an HTTP proxy for everything.
+            proxy: address of an HTTP proxy for everything that is encrypted.
 
         Raises:
             Unsecured: the file cannot be used.
@@ -74,117 +102,209 @@ class Http:
         except (OSError, ssl.SSLError) as error:
             raise Unsecured(f"{ca}: no certificates can be read from it: {error}") from error
         self._proxy = proxy
-        self._session: aiohttp.ClientSession | None = None
+        self._connector: aiohttp.TCPConnector | None = None
+        self._places: dict[str, _Place] = {}
+        self._idle: dict[str, list[tuple[float, Line]]] = {}
+        "Origin -> (since when, connection), the longest idle first. Names of hosts may lead to the same."
+        self._busy: set[Line] = set()
 
     async def close(self) -> None:
         """End every connection."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        for line in (*self._busy, *(line for idle in self._idle.values() for _, line in idle)):
+            line.close()
+        self._busy.clear()
+        self._idle.clear()
+        if self._connector is not None:
+            await self._connector.close()
+            self._connector = None
 
-    async def ask(self, request: HttpRequest) -> Got:
-        """Send a request, once, and return the whole answer.
+    def ask(self, request: HttpRequest) -> Begun[Got]:
+        """Send a request, once, and return what waits for the whole answer.
+
+        Where a connection is open, every byte has left when this returns; else one is opened first.
 
         Raises:
-            NotSent: nothing left.
-            Unanswered: it may have been done.
+            NotSent: nothing left. Also raised by what this returns.
+            Unanswered: by what this returns: it may have been done.
         """
-        import aiohttp
-        import yarl
-
         if self.addresses.reach is Reach.PAPER:
             # Orders, cancels and all that an account can be asked for are signed, or name a key.
             assert request.method == "GET", request.path
             assert not request.is_signed, request.path
             assert not any(name.upper() == "X-MBX-APIKEY" for name, _ in request.headers), request.path
-        session = self._opened()
-        url = yarl.URL(self.addresses[request.host] + request.target, encoded=True)
-        left = SimpleNamespace(is_written=False)
-        try:
-            async with session.request(
-                request.method,
-                url,
-                data=request.body.encode() if request.body else None,
-                headers=request.headers,
-                # Following would send the order again, to somewhere else.
-                allow_redirects=False,
-                proxy=self._proxy,
-                trace_request_ctx=left,
-            ) as response:
-                body = await _whole(response)
-                wait_s = _seconds(response.headers.get("Retry-After", ""))
-                return Got(HttpAnswer(response.status, body, wait_s), response.headers)
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            text = told(error)
-            if left.is_written:
-                raise Unanswered(text) from error
-            raise NotSent(text) from error
+        place = self._place(request.host)
+        raw = _raw(request, place)
+        line = self._taken(place, request.lane)
+        if line is None:
+            return Begun(partial(self._asked_anew, place, raw))
+        line.send(raw)
+        return Begun(partial(self._answered, place, line))
 
-    async def open_socket(self, url: str) -> aiohttp.ClientWebSocketResponse[Any]:
-        """Return an open websocket whose frames are bytes.
+    async def keep_open(self, host: str) -> None:
+        """See to it that an order for a host finds an open connection: a new one costs it three ways there and back."""
+        place = self._place(host)
+        while True:
+            if not place.is_opening and not self._has_fresh(place):
+                place.is_opening = True
+                try:
+                    # One that cannot be opened now is tried again; who needs it meanwhile is told why there is none.
+                    with contextlib.suppress(NotSent):
+                        self._put_back(place, await self._opened(place))
+                finally:
+                    place.is_opening = False
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CHECK_S):
+                    await place.is_wanted.wait()
+            place.is_wanted.clear()
 
-        Raises:
-            NotSent: it could not be opened.
-        """
+    # Connections.
+
+    def _place(self, host: str) -> _Place:
+        place = self._places.get(host)
+        if place is None:
+            place = self._places[host] = _Place(self.addresses[host])
+        return place
+
+    def _has_fresh(self, place: _Place) -> bool:
+        """Return whether a connection there will be good for a while; those that are not any more are ended."""
+        idle = self._idle.setdefault(place.origin, [])
+        now_s = time.monotonic()
+        for entry in [entry for entry in idle if now_s - entry[0] > KEEPALIVE_S or not entry[1].is_open]:
+            idle.remove(entry)
+            entry[1].close()
+        return bool(idle) and now_s - idle[-1][0] < FRESH_S
+
+    def _taken(self, place: _Place, lane: Lane) -> Line | None:
+        """Return an open connection: for orders the one that was used last, since the last one is kept for them."""
+        idle = self._idle.setdefault(place.origin, [])
+        which, kept_len = (0, 1) if lane is Lane.QUERY else (-1, 0)
+        until_s = time.monotonic() - KEEPALIVE_S
+        found = None
+        while found is None and len(idle) > kept_len:
+            since_s, line = idle.pop(which)
+            if since_s >= until_s and line.is_ready:
+                found = line
+                self._busy.add(line)
+            else:
+                line.close()
+        if not idle:
+            place.is_wanted.set()
+        return found
+
+    def _put_back(self, place: _Place, line: Line) -> None:
+        """Let others have a connection, if it is still good."""
+        self._busy.discard(line)
+        if self._connector is not None and line.is_open:
+            self._idle.setdefault(place.origin, []).append((time.monotonic(), line))
+        else:
+            line.close()
+
+    async def _opened(self, place: _Place) -> Line:
+        """Return a new connection. Raises NotSent."""
         import aiohttp
+        import yarl
 
-        assert any(url.startswith(address) for address in self.addresses.all), "an address that this account has not"
-        timeout = aiohttp.ClientWSTimeout(ws_close=1)
+        if self._connector is None:
+            self._connector = aiohttp.TCPConnector(ssl=self._tls, limit=CONNECTIONS_MAX, ttl_dns_cache=60)
         try:
-            return await self._opened().ws_connect(
-                url, autoping=False, decode_text=False, timeout=timeout, proxy=self._proxy
+            # Never sent: it says where to, and through what.
+            where = aiohttp.ClientRequest(
+                "GET",
+                yarl.URL(place.origin),
+                loop=asyncio.get_running_loop(),
+                proxy=yarl.URL(self._proxy) if self._proxy and place.origin.startswith("https:") else None,
             )
+            timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_S, connect=CONNECT_S)
+            line = Line(await self._connector.connect(where, [], timeout))
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             raise NotSent(told(error)) from error
+        self._busy.add(line)
+        return line
 
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            import aiohttp
+    # Asking.
 
-            trace = aiohttp.TraceConfig()
-            trace.on_request_headers_sent.append(_note_written)
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    ssl=self._tls, keepalive_timeout=KEEPALIVE_S, limit=CONNECTIONS_MAX, ttl_dns_cache=60
-                ),
-                timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_S, connect=CONNECT_S, total=ANSWER_S),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"User-Agent": f"hedgerow/{__version__}"},
-                # An answer in plain bytes is whole or is not; a packed one needs more luck, and more time.
-                skip_auto_headers=("Accept-Encoding", "Content-Type"),
-                middlewares=(_once,),
-                trace_configs=[trace],
-            )
-        return self._session
+    async def _asked_anew(self, place: _Place, raw: bytes) -> Got:
+        line = await self._opened(place)
+        line.send(raw)
+        return await self._answered(place, line)
+
+    async def _answered(self, place: _Place, line: Line) -> Got:
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                message, body = await line.answer()
+        except BaseException as error:
+            # A cancel is one as well. The answer may still come, and would be taken for that of the next request.
+            self._part(line)
+            if isinstance(error, _failures()):
+                raise Unanswered(told(error)) from error
+            raise
+        self._put_back(place, line)
+        return Got(HttpAnswer(message.code, body, _seconds(message.headers.get("Retry-After", ""))), message.headers)
+
+    # Sockets.
+
+    async def open_socket(self, url: str) -> Socket:
+        """Return an open websocket. Raises NotSent: it could not be opened."""
+        assert any(url.startswith(address) for address in self.addresses.all), "an address that this account has not"
+        parts = urlsplit(url)
+        place = _Place(f"{_HTTP[parts.scheme]}://{parts.netloc}")
+        key = base64.b64encode(os.urandom(16)).decode()
+        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        line = await self._opened(place)
+        try:
+            line.send(_upgrade(target, place, key))
+            async with asyncio.timeout(ANSWER_S):
+                await _agreed(line, key)
+        except BaseException as error:
+            # A cancel is one as well.
+            self._part(line)
+            if isinstance(error, NotSent) or not isinstance(error, _failures()):
+                raise
+            raise NotSent(told(error)) from error
+        return Socket(line, self._part)
+
+    def _part(self, line: Line) -> None:
+        self._busy.discard(line)
+        line.close()
 
 
-async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Let a dropped connection be an error: the library would send GET, PUT and DELETE a second time."""
+async def _agreed(line: Line, key: str) -> None:
+    """Return once the venue has agreed to speak websocket. Raises NotSent, and what the network may raise."""
+    message = await line.switched()
+    head = message.headers
+    if message.code != SWITCHING_PROTOCOLS:
+        raise NotSent(f"the venue answered {message.code} and opened no stream")
+    is_websocket = head.get("Upgrade", "").lower() == "websocket" and "upgrade" in head.get("Connection", "").lower()
+    if not is_websocket or head.get("Sec-WebSocket-Accept", "") != accepted(key):
+        raise NotSent("the venue opened something that is no websocket")
+
+
+def _upgrade(target: str, place: _Place, key: str) -> bytes:
+    return (
+        f"GET {target} HTTP/1.1\r\n{place.head}Upgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n"
+    ).encode("ascii")
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """Return what the network may raise."""
     import aiohttp
+    from aiohttp.http_exceptions import HttpProcessingError
 
-    try:
-        return await send(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise aiohttp.ClientPayloadError(f"the connection was dropped: {told(error)}") from error
+    return (aiohttp.ClientError, HttpProcessingError, OSError, TimeoutError, ValueError)
 
 
-async def _note_written(session: aiohttp.ClientSession, context: SimpleNamespace, params: object) -> None:
-    """Called right before the first byte."""
-    if context.trace_request_ctx is not None:
-        context.trace_request_ctx.is_written = True
-
-
-async def _whole(response: aiohttp.ClientResponse) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while part := await response.content.readany():
-        size += len(part)
-        if size > BODY_MAX:
-            raise ValueError(f"the answer is longer than {BODY_MAX} bytes")
-        parts.append(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+def _raw(request: HttpRequest, place: _Place) -> bytes:
+    """Return a request as it stands on the wire. Raises NotSent: a part of it would end its line."""
+    first, body = f"{request.method} {place.path}{request.target} HTTP/1.1", request.body.encode()
+    fields = [f"{name}: {value}" for name, value in request.headers]
+    if body or request.method in ("POST", "PUT"):
+        fields.append(f"Content-Length: {len(body)}")
+    said = first + "".join(fields)
+    if not said.isascii() or not said.isprintable():
+        raise NotSent("a request with characters that no request may have")
+    rest = "".join([f"{field}\r\n" for field in fields])
+    return f"{first}\r\n{place.head}{rest}\r\n".encode() + body
 
 
 def _seconds(text: str) -> int:
@@ -205,11 +325,16 @@ def _seconds(text: str) -> int:
 def told(error: BaseException) -> str:
     """Return an error of the network for people: without addresses of ours, which may hold a signature."""
     import aiohttp
+    from aiohttp.http_exceptions import HttpProcessingError
 
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"{error.host}:{error.port}: its certificate is not trusted: {error.certificate_error}"
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        # In its own words stands the proxy's whole address, with a password if there is one.
+        proxy = error.request_info.real_url
+        return f"the proxy {proxy.host}:{proxy.port} refused: {error.status} {error.message}"
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"{error.host}:{error.port}: {error.os_error.strerror or error.os_error}"
-    text = str(error).split("\n")[0]
+    text = (error.message if isinstance(error, HttpProcessingError) else str(error)).split("\n")[0]
     name = type(error).__name__
     return f"{name}: {text[:TEXT_LEN]}" if text and "signature=" not in text else name

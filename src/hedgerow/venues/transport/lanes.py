@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from hedgerow.venues.clock import Clock, Timer
-from hedgerow.venues.transport.http import Http, NotSent
+from hedgerow.venues.transport.errands import Begun
+from hedgerow.venues.transport.http import Got, Http, NotSent
 from hedgerow.venues.transport.limits import BAN_S, URGENCY, Limits
 from hedgerow.venues.wire.request import HttpAnswer, HttpRequest, Weight
 
@@ -41,16 +43,18 @@ class Lanes:
         self._count = 0
         self._timer: Timer | None = None
 
-    async def ask(self, build: Callable[[], HttpRequest]) -> HttpAnswer:
-        """Send a request as soon as the limits let it, once, and return the whole answer.
+    def ask(self, build: Callable[[], HttpRequest]) -> Begun[HttpAnswer]:
+        """Send a request as soon as the limits let it, once, and return what waits for the whole answer.
+
+        What the limits let leave has left when this returns, if a connection was open.
 
         Args:
             build: makes the request; called again when it had to wait, since a signature ages.
 
         Raises:
             Throttled: it would have to wait too long. Nothing left.
-            NotSent: nothing left.
-            Unanswered: it may have been done.
+            NotSent: nothing left. Also raised by what this returns.
+            Unanswered: by what this returns: it may have been done.
         """
         request = build()
         now_ns = self._clock.now_ns()
@@ -58,11 +62,17 @@ class Lanes:
         if wait_ns > PATIENCE_NS or len(self._waiting) >= WAITING_MAX:
             raise Throttled(wait_ns or PATIENCE_NS)
         if wait_ns:
-            await self._wait(request, now_ns + PATIENCE_NS)
-            request = build()
-        else:
-            self._limits.take(request, now_ns)
-        got = await self._http.ask(request)
+            return Begun(partial(self._asked_later, request, build, now_ns + PATIENCE_NS))
+        self._limits.take(request, now_ns)
+        return Begun(partial(self._answered, request, self._http.ask(request)))
+
+    async def _asked_later(self, request: HttpRequest, build: Callable[[], HttpRequest], until_ns: int) -> HttpAnswer:
+        await self._wait(request, until_ns)
+        request = build()
+        return await self._answered(request, self._http.ask(request))
+
+    async def _answered(self, request: HttpRequest, asked: Begun[Got]) -> HttpAnswer:
+        got = await asked
         now_ns = self._clock.now_ns()
         self._limits.correct(self._usage_of(request.host, request.path, got.headers.items()), now_ns)
         if got.answer.status in BAN_S:

@@ -11,16 +11,14 @@ import random
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 
 import msgspec
 
 from hedgerow.venues.clock import Clock
 from hedgerow.venues.transport.errands import Errands
-from hedgerow.venues.transport.http import Http, NotSent, told
-
-if TYPE_CHECKING:
-    import aiohttp
+from hedgerow.venues.transport.http import Http, NotSent
+from hedgerow.venues.transport.socket import Socket
 
 NS_PER_S = 1_000_000_000
 
@@ -127,7 +125,7 @@ class Stream:
         finally:
             self.is_live = False
             if self._socket is not None:
-                await self._socket.close()
+                self._socket.close()
             await self._errands.end()
 
     async def _keep(self) -> None:
@@ -155,7 +153,7 @@ class Stream:
                 continue
             older, self._socket = self._socket, newer
             # What the old one still holds was told by the new one too, or is told twice: both are harmless.
-            self._part(older)
+            older.close()
 
     def _is_rotation_due(self) -> bool:
         return self._clock.now_ns() >= self._rotate_ns
@@ -170,7 +168,7 @@ class Stream:
             if greeting is None:
                 socket.is_greeted = True
             else:
-                await socket.say(greeting)
+                socket.say(greeting)
             due_ns = self._clock.now_ns() + int(self._pace.greet_s * NS_PER_S)
             while not socket.is_greeted:
                 socket.check()
@@ -179,7 +177,7 @@ class Stream:
                 await socket.rest(self._pace.check_s)
         except BaseException:
             # A cancel is one as well: the socket is closed, then it goes on up.
-            self._part(socket)
+            socket.close()
             raise
         return socket
 
@@ -197,19 +195,15 @@ class Stream:
             if pace.quiet_s is not None and quiet_s >= pace.quiet_s:
                 raise _Ended(f"open and mute for {quiet_s:.1f} s")
             if (now_ns - socket.pinged_ns) / NS_PER_S >= pace.ping_s:
-                await socket.ping()
+                socket.ping()
             await socket.rest(pace.check_s)
 
     def _lost(self, detail: str) -> None:
         socket, self._socket = self._socket, None
         self.is_live = False
         if socket is not None:
-            self._part(socket)
+            socket.close()
         self._feed.down(detail)
-
-    def _part(self, socket: _Socket) -> None:
-        """Close a connection in passing: a venue that does not answer must not hold up the next one."""
-        self._errands.begin(socket.close(), "close a stream")
 
     def _wait_s(self) -> float:
         """Return the wait before the next try: longer each time, and not the same for everybody."""
@@ -239,7 +233,8 @@ class Stream:
             self._is_taking = False
 
     def heard(self) -> None:
-        self._feed.heard()
+        # Later: what a frame has brought about is to become durable, and leave, before anybody notes that it came.
+        self._clock.call_at(self._clock.now_ns(), self._feed.heard)
 
     def now_ns(self) -> int:
         return self._clock.now_ns()
@@ -248,15 +243,16 @@ class Stream:
 class _Socket:
     """One connection of a stream."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse[Any], stream: Stream, errands: Errands) -> None:
+    def __init__(self, socket: Socket, stream: Stream, errands: Errands) -> None:
         self._socket = socket
         self._stream = stream
+        self._errands = errands
         self._failure = ""
         self.is_greeted = False
         self.wake = asyncio.Event()
         "Set when somebody should look at once."
         self.heard_ns = self.framed_ns = self.pinged_ns = stream.now_ns()
-        self._reading = errands.begin(self._read(), "read a stream")
+        socket.listen(self)
 
     def check(self) -> None:
         """Raise _Ended when the connection is over."""
@@ -279,44 +275,30 @@ class _Socket:
                 await self.wake.wait()
         self.wake.clear()
 
-    async def say(self, frame: bytes) -> None:
-        try:
-            await self._socket.send_str(frame.decode())
-        except (OSError, RuntimeError) as error:
-            raise _Ended(told(error)) from error
+    def say(self, frame: bytes) -> None:
+        self._socket.say(frame)
 
-    async def ping(self) -> None:
+    def ping(self) -> None:
         self.pinged_ns = self._stream.now_ns()
+        self._socket.ping()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    # Called by the websocket.
+
+    def framed(self, raw: bytes) -> None:
+        self.heard_ns = self.framed_ns = self._stream.now_ns()
         try:
-            await self._socket.ping()
-        except (OSError, RuntimeError) as error:
-            raise _Ended(told(error)) from error
+            self._stream.framed(self, raw)
+        # Nobody expected it, and nothing between here and the loop may swallow it.
+        except Exception as error:
+            self._errands.fail(error)
+        self._stream.heard()
 
-    async def close(self) -> None:
-        self._reading.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._reading
-        # The library may raise whatever its transport raised; nothing is lost by it any more.
-        with contextlib.suppress(OSError, RuntimeError):
-            await self._socket.close()
+    def heard(self) -> None:
+        self.heard_ns = self._stream.now_ns()
+        self._stream.heard()
 
-    async def _read(self) -> None:
-        import aiohttp
-
-        kinds = aiohttp.WSMsgType
-        while True:
-            message = await self._socket.receive()
-            if message.type in (kinds.TEXT, kinds.BINARY):
-                self.heard_ns = self.framed_ns = self._stream.now_ns()
-                self._stream.framed(self, message.data)
-                self._stream.heard()
-            elif message.type in (kinds.PING, kinds.PONG):
-                self.heard_ns = self._stream.now_ns()
-                self._stream.heard()
-                if message.type is kinds.PING:
-                    with contextlib.suppress(OSError, RuntimeError):
-                        await self._socket.pong(message.data)
-            else:
-                code = self._socket.close_code
-                self.fail(f"closed by the venue ({code})" if code else "the connection was lost")
-                return
+    def ended(self, detail: str) -> None:
+        self.fail(detail)

@@ -94,8 +94,13 @@ def unsigned(number: Number, name: str) -> Decimal:
 
 
 def _exact(number: Number, name: str) -> Decimal:
-    if isinstance(number, str) and _NUMBER(number) is None:
-        raise BadPayload(f"{name} is {shown(number)!r}, which is no number")
+    if isinstance(number, str):
+        read = _NUMBER(number)
+        if read is None:
+            raise BadPayload(f"{name} is {shown(number)!r}, which is no number")
+        # Venues pad with zeros, and whoever is told of a qty or a price would read them all.
+        if number[-1] == "0" and read[1] is not None and read[2] is None:
+            return Decimal(number.rstrip("0").rstrip("."))
     return Decimal(number)
 
 

@@ -15,8 +15,6 @@ from hedgerow.core.events import (
     CancelOutcome,
     Event,
     FillReceived,
-    FundingPaid,
-    InterestCharged,
     LeverageAnswered,
     OpenOrder,
     OpenOrdersRead,
@@ -35,7 +33,7 @@ from hedgerow.model.ids import ClientOrderId, TradeId, VenueOrderId
 from hedgerow.model.order import Fill, OrderStatus, Side
 from hedgerow.venues.gateway import Request
 from hedgerow.venues.wire.binance import answers
-from hedgerow.venues.wire.binance.kinds import Product
+from hedgerow.venues.wire.binance.kinds import Product, Watch
 from hedgerow.venues.wire.payload import BadPayload
 from tests.venues.wire.binance.wires import (
     ACCOUNT,
@@ -230,7 +228,19 @@ def test_a_query_by_the_venues_id_learns_the_name() -> None:
     (other,) = answers.queried(command, answer(order_row(orderId=78)), UM, ASKED_NS, NOW_NS)
 
     assert isinstance(event, OrderReported) and event.order_id == "web_1"
+    assert not event.venue_made
     assert isinstance(other, OrderQueryFailed)
+
+
+@pytest.mark.parametrize(("wire", "venue_made"), [(UM, True), (SPOT, False)])
+def test_a_query_knows_the_venues_own_orders(wire: Watch, venue_made: bool) -> None:
+    """A list of trades does not name them: a liquidation taken for a hand's would stay unhedged."""
+    command = QueryOrder(ClientOrderId(""), LEG, VenueOrderId("77"))
+
+    (event,) = answers.queried(command, answer(order_row(clientOrderId="autoclose-17")), wire, ASKED_NS, NOW_NS)
+
+    assert isinstance(event, OrderReported)
+    assert event.venue_made is venue_made
 
 
 def test_an_expired_order_says_why() -> None:
@@ -263,6 +273,39 @@ def test_open_orders() -> None:
         ),
     )
     assert isinstance(spoilt, ReadFailed)
+
+
+def test_what_somebody_else_placed_in_another_shape_hides_no_order_of_ours() -> None:
+    """An order that closes whatever is held has no qty; one such row must not fail every read while it waits."""
+    rows = [order_row(), order_row(clientOrderId="by-hand", orderId=78, origQty="0", type="STOP_MARKET")]
+
+    read = answers.open_orders_read(answer(rows), UM, ASKED_NS, NOW_NS)
+
+    assert isinstance(read, OpenOrdersRead)
+    assert [row.order_id for row in read.orders] == [ORDER_ID]
+    for name in ("", ORDER_ID):
+        spoilt = answers.open_orders_read(answer([order_row(clientOrderId=name, origQty="0")]), UM, ASKED_NS, NOW_NS)
+        assert isinstance(spoilt, ReadFailed)
+
+
+def test_conditional_orders_are_told_from_both_lists() -> None:
+    """Spot's stand among all open orders, and are not working; futures have a list of their own."""
+    spot = order_row(type="STOP_LOSS_LIMIT", stopPrice="59000.00", isWorking=False)
+    futures = {
+        "symbol": "BTCUSDT",
+        "side": "SELL",
+        "orderType": "STOP_MARKET",
+        "quantity": "0",
+        "triggerPrice": "59000",
+    }
+
+    (first,) = answers.conditionals_of(answer([spot, order_row(isWorking=True)]), "BTCUSDT")
+    (second,) = answers.conditionals_of(answer([futures, futures | {"symbol": "ETHUSDT"}]), "BTCUSDT")
+
+    assert first == answers.Conditional("BUY", "STOP_LOSS_LIMIT", Decimal("0.01"), Decimal(59_000))
+    assert second == answers.Conditional("SELL", "STOP_MARKET", Decimal(0), Decimal(59_000))
+    with pytest.raises(BadPayload):
+        answers.conditionals_of(answer([futures | {"quantity": "-1"}]), "BTCUSDT")
 
 
 def test_a_position_of_futures() -> None:
@@ -382,46 +425,6 @@ def test_leverage_is_answered_with_the_venues_words() -> None:
 
     assert taken == LeverageAnswered(NOW_NS, LEG)
     assert refused == LeverageAnswered(NOW_NS, LEG, "400 -4028 Leverage 200 is not valid")
-
-
-def test_funding_and_interest_oldest_first() -> None:
-    """Each has its own id, so a repeat counts once."""
-    income = [
-        {
-            "symbol": "BTCUSDT",
-            "incomeType": "FUNDING_FEE",
-            "income": "-0.5",
-            "asset": "USDT",
-            "time": T_MS + 1,
-            "tranId": 2,
-        },
-        {
-            "symbol": "BTCUSDT",
-            "incomeType": "FUNDING_FEE",
-            "income": "0.25",
-            "asset": "USDT",
-            "time": T_MS,
-            "tranId": 1,
-        },
-        {"symbol": "ETHUSDT", "incomeType": "FUNDING_FEE", "income": "9", "asset": "USDT", "time": T_MS, "tranId": 3},
-        {"symbol": "BTCUSDT", "incomeType": "COMMISSION", "income": "9", "asset": "USDT", "time": T_MS, "tranId": 4},
-    ]
-    interest = {
-        "rows": [
-            {"txId": 2, "asset": "BTC", "interest": "0.00002", "interestAccuredTime": T_MS + 1},
-            {"txId": 1, "asset": "BTC", "interest": "0.00001", "interestAccuredTime": T_MS},
-        ],
-        "total": 2,
-    }
-
-    assert answers.funding_paid(answer(income), UM, NOW_NS) == (
-        FundingPaid(NOW_NS, LEG, "1", Decimal("0.25")),
-        FundingPaid(NOW_NS, LEG, "2", Decimal("-0.5")),
-    )
-    assert answers.interest_charged(answer(interest), watch(Product.MARGIN), NOW_NS) == (
-        InterestCharged(NOW_NS, LEG, "1", "BTC", Decimal("0.00001")),
-        InterestCharged(NOW_NS, LEG, "2", "BTC", Decimal("0.00002")),
-    )
 
 
 def test_the_rate_of_a_loan_is_for_an_hour() -> None:

@@ -141,8 +141,11 @@ def test_a_spot_trade_in_every_envelope() -> None:
 )
 def test_what_the_venue_traded_itself_is_marked(name: str, venue_made: bool) -> None:
     """Liquidation, deleveraging and settlement change our position without an order of ours."""
-    fill = next(each.fill for each in hear(futures(c=name, x="CALCULATED"), UM) if isinstance(each, FillReceived))
+    told = hear(futures(c=name, x="CALCULATED"), UM)
+    fill = next(each.fill for each in told if isinstance(each, FillReceived))
+    report = next(each for each in told if isinstance(each, OrderReported))
 
+    assert report.venue_made is venue_made
     assert fill.venue_made is venue_made
     assert fill.order_id == (None if venue_made else name)
 

@@ -16,6 +16,7 @@ from hedgerow.core.commands import QueryOrder
 from hedgerow.core.events import FillReceived, OrderRejected, TradesRead
 from hedgerow.venues.outcomes import Proof
 from hedgerow.venues.wire.binance import answers
+from hedgerow.venues.wire.binance.bookings import FundingReading, InterestReading
 from hedgerow.venues.wire.binance.frames import private_frame, told
 from hedgerow.venues.wire.binance.instruments import UnknownSymbol, limits_of, listing_of
 from hedgerow.venues.wire.binance.kinds import Product
@@ -116,8 +117,9 @@ def test_answers_give_events_or_one_kind_of_error(raw: bytes, product: Product, 
     for read in (answers.open_orders_read, answers.position_read, answers.balances_read):
         read(answer, watched, ASKED_NS, NOW_NS)
     answers.leverage_answered(answer, watched, NOW_NS)
-    for ask in (answers.funding_paid, answers.interest_charged, answers.borrow_rates_read):
-        expected(lambda ask=ask: ask(answer, watched, NOW_NS))  # type: ignore[misc]
+    expected(lambda: answers.borrow_rates_read(answer, watched, NOW_NS))
+    expected(lambda: FundingReading(requests(product), watched, 0).take(answer, NOW_NS))
+    expected(lambda: InterestReading(requests(product), watched, ("BTC",), 0, NOW_MS).take(answer, NOW_NS))
     expected(lambda: listing_of(answer, product, "BTCUSDT", watched.instrument.venue_id))
     expected(lambda: limits_of(answer, "api"))
     expected(lambda: answers.permissions_of(answer))

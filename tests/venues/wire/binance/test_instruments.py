@@ -71,6 +71,11 @@ def test_filters_of_spot() -> None:
     assert (instrument.tick, instrument.step, instrument.min_qty, instrument.max_qty) == tuple(
         map(Decimal, ("0.01", "0.00001", "0.00001", "9000"))
     )
+    assert [str(number) for number in (instrument.tick, instrument.max_qty, instrument.min_notional)] == [
+        "0.01",
+        "9000",
+        "5",
+    ], "without the zeros that it is padded with"
     assert (instrument.min_notional, instrument.band_down, instrument.band_up) == tuple(map(Decimal, ("5", "0.3", "4")))
     assert instrument.fee_currency is FeeCurrency.RECEIVED
     assert not instrument.can_reduce_only and not instrument.reduce_only_exempt

@@ -5,6 +5,7 @@ Nothing here says 'rejected' without a proof. What cannot be read is *unknown* f
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import TypeVar, assert_never
 
@@ -19,8 +20,6 @@ from hedgerow.core.events import (
     CancelOutcome,
     Event,
     FillReceived,
-    FundingPaid,
-    InterestCharged,
     LeverageAnswered,
     OpenOrder,
     OpenOrdersRead,
@@ -35,7 +34,7 @@ from hedgerow.core.events import (
     ReadKind,
     RejectClass,
 )
-from hedgerow.model.ids import ClientOrderId, TradeId, VenueOrderId
+from hedgerow.model.ids import ClientOrderId, TradeId, VenueOrderId, decode_order_id
 from hedgerow.model.market import BorrowRate
 from hedgerow.model.order import Fill, OrderStatus
 from hedgerow.venues.gateway import Request
@@ -76,11 +75,10 @@ _FUTURES_BALANCES = msgspec.json.Decoder(tuple[shapes.FuturesBalanceRow, ...])
 # All assets, or the one that was asked for.
 _PORTFOLIO_BALANCES = msgspec.json.Decoder(tuple[shapes.PortfolioBalanceRow, ...] | shapes.PortfolioBalanceRow)
 _POSITIONS = msgspec.json.Decoder(tuple[shapes.PositionRow, ...])
+_CONDITIONALS = msgspec.json.Decoder(tuple[shapes.ConditionalRow, ...])
 _SYMBOL_CONFIGS = msgspec.json.Decoder(tuple[shapes.SymbolConfigRow, ...])
 _LEVERAGE = msgspec.json.Decoder(shapes.LeverageSet)
 _POSITION_MODE = msgspec.json.Decoder(shapes.PositionModeBody)
-_INCOME = msgspec.json.Decoder(tuple[shapes.IncomeRow, ...])
-_INTEREST = msgspec.json.Decoder(shapes.InterestPage)
 _BORROW_RATES = msgspec.json.Decoder(tuple[shapes.BorrowRateRow, ...])
 _SPOT_COMMISSION = msgspec.json.Decoder(shapes.SpotCommission)
 _TRADE_FEES = msgspec.json.Decoder(tuple[shapes.TradeFeeRow, ...])
@@ -253,7 +251,11 @@ def _reported(row: shapes.OrderRow, order_id: ClientOrderId, watch: Watch, now_n
     venue_order_id = VenueOrderId(str(row.order_id))
     reason = row.expiry_reason or ("" if status is not OrderStatus.EXPIRED else row.status or "")
     reason = printable(reason, TEXT_LEN)
-    return OrderReported(now_ns, order_id, status, cum_qty, venue_order_id, reason, leg_id=watch.leg_id)
+    # Lists of trades bear no names: only so is a liquidation that no stream told of known for what it is.
+    venue_made = watch.product.is_futures and shapes.is_venue_made(order_id)
+    return OrderReported(
+        now_ns, order_id, status, cum_qty, venue_order_id, reason, leg_id=watch.leg_id, venue_made=venue_made
+    )
 
 
 def trade_id_of(number: int) -> TradeId:
@@ -281,10 +283,20 @@ def open_orders_read(answer: HttpAnswer, watch: Watch, asked_ns: int, now_ns: in
     """Return the open orders of the instrument."""
     try:
         rows = body_of(_ORDERS, answer)
-        orders = tuple(_open_order(row) for row in rows if row.symbol == watch.symbol)
+        orders = tuple(_open_orders(row for row in rows if row.symbol == watch.symbol))
     except (Refused, BadPayload) as error:
         return ReadFailed(now_ns, watch.leg_id, ReadKind.OPEN_ORDERS, str(error))
     return OpenOrdersRead(now_ns, watch.leg_id, asked_ns, orders)
+
+
+def _open_orders(rows: Iterable[shapes.OrderRow]) -> Iterator[OpenOrder]:
+    for row in rows:
+        try:
+            yield _open_order(row)
+        except BadPayload:
+            # What somebody else placed may be of a kind that has no qty, and must not hide our own orders.
+            if not row.client_order_id or decode_order_id(row.client_order_id) is not None:
+                raise
 
 
 def _open_order(row: shapes.OrderRow) -> OpenOrder:
@@ -407,32 +419,6 @@ def leverage_answered(answer: HttpAnswer, watch: Watch, now_ns: int) -> Leverage
     return LeverageAnswered(now_ns, watch.leg_id, f"the answer is of {shown(body.symbol)}" if wrong else "")
 
 
-def funding_paid(answer: HttpAnswer, watch: Watch, now_ns: int) -> tuple[FundingPaid, ...]:
-    """Return funding of the instrument, oldest first.
-
-    Raises:
-        Refused, BadPayload: it was not told.
-    """
-    rows = [row for row in body_of(_INCOME, answer) if row.symbol == watch.symbol and row.income_type == "FUNDING_FEE"]
-    return tuple(
-        FundingPaid(now_ns, watch.leg_id, str(row.tran_id), amount(row.income, "income"))
-        for row in sorted(rows, key=lambda row: row.time)
-    )
-
-
-def interest_charged(answer: HttpAnswer, watch: Watch, now_ns: int) -> tuple[InterestCharged, ...]:
-    """Return interest of loans, oldest first.
-
-    Raises:
-        Refused, BadPayload: it was not told.
-    """
-    rows = sorted(body_of(_INTEREST, answer).rows, key=lambda row: row.interest_accured_time)
-    return tuple(
-        InterestCharged(now_ns, watch.leg_id, str(row.tx_id), row.asset, unsigned(row.interest, "interest"))
-        for row in rows
-    )
-
-
 def borrow_rates_read(answer: HttpAnswer, watch: Watch, now_ns: int) -> tuple[BorrowRateReceived, ...]:
     """Return what loans cost in the next hour.
 
@@ -462,6 +448,33 @@ def server_time_ms(answer: HttpAnswer) -> int:
 def is_hedge_mode(answer: HttpAnswer) -> bool:
     """Return whether the account keeps long and short of one instrument apart."""
     return body_of(_POSITION_MODE, answer).dual_side_position
+
+
+class Conditional(msgspec.Struct, frozen=True):
+    """An order that waits at the venue for a price. None is ours: nothing here places such."""
+
+    side: str
+    type: str
+    "Both in the venue's words."
+    qty: Decimal
+    "Zero: all of the position."
+    trigger: Decimal
+    "Zero: it trails."
+
+
+def conditionals_of(answer: HttpAnswer, symbol: str) -> tuple[Conditional, ...]:
+    """Return the orders of an instrument that wait for a price."""
+    return tuple(
+        Conditional(
+            shown(row.side),
+            shown(row.order_type or row.type),
+            unsigned(row.orig_qty if row.quantity is None else row.quantity, "quantity"),
+            unsigned(row.stop_price or row.trigger_price or "0", "trigger price"),
+        )
+        for row in body_of(_CONDITIONALS, answer)
+        # Only a conditional order is told as not working, or has a type by another name.
+        if row.symbol == symbol and (row.order_type or not row.is_working)
+    )
 
 
 def symbol_config_of(answer: HttpAnswer, symbol: str) -> SymbolConfig:

@@ -145,6 +145,11 @@ class Requests:
         """Return the question which orders of the instrument are open."""
         return self._ask(Endpoint.OPEN_ORDERS, [("symbol", self.symbol)], stamp)
 
+    def conditional_orders(self, stamp: Stamp) -> HttpRequest:
+        """Return the question for orders of the instrument that wait for a price. Futures list them apart from all."""
+        endpoint = Endpoint.CONDITIONAL_ORDERS if self.product.is_futures else Endpoint.OPEN_ORDERS
+        return self._ask(endpoint, [("symbol", self.symbol)], stamp)
+
     def trades_from(self, trade_id: int, stamp: Stamp) -> HttpRequest:
         """Return the question for one page of trades from an id on, that one included."""
         params = [("symbol", self.symbol), ("fromId", str(trade_id)), ("limit", str(PAGE_MAX))]
@@ -224,9 +229,16 @@ class Requests:
             params += [("isIsolated", "FALSE"), ("type", "BORROW" if endpoint is Endpoint.BORROW else "REPAY")]
         return self._ask(endpoint, params, stamp)
 
-    def interest(self, asset: str, since_ms: int, stamp: Stamp) -> HttpRequest:
-        """Return the question for one page of interest that was charged since a time, newest first."""
-        params = [("asset", asset), ("startTime", str(since_ms)), ("size", str(INTEREST_PAGE_MAX))]
+    def interest(self, asset: str, since_ms: int, end_ms: int | None, page: int, stamp: Stamp) -> HttpRequest:
+        """Return the question for one page, from 1, of interest that was charged since a time, newest first.
+
+        Args:
+            end_ms: up to when; None when that is less than 30 days away, for all since then.
+        """
+        params = [("asset", asset), ("startTime", str(since_ms))]
+        if end_ms is not None:
+            params.append(("endTime", str(end_ms)))
+        params += [("current", str(page)), ("size", str(INTEREST_PAGE_MAX))]
         return self._ask(Endpoint.INTEREST, params, stamp)
 
     def borrow_rates(self, assets: tuple[str, ...], stamp: Stamp) -> HttpRequest:

@@ -312,12 +312,21 @@ def _told_of_order(report: ExecutionReport, watch: Watch, now_ns: int) -> tuple[
         return tuple(found)
     venue_order_id = VenueOrderId(str(report.order_id))
     reason = "" if status in (OrderStatus.OPEN, OrderStatus.FILLED) else _reason(report)
-    found.append(OrderReported(now_ns, order_id, status, cum_qty, venue_order_id, reason, leg_id=watch.leg_id))
+    venue_made = _is_venue_made(order_id, watch)
+    found.append(
+        OrderReported(
+            now_ns, order_id, status, cum_qty, venue_order_id, reason, leg_id=watch.leg_id, venue_made=venue_made
+        )
+    )
     return tuple(found)
 
 
+def _is_venue_made(order_id: ClientOrderId, watch: Watch) -> bool:
+    return watch.product.is_futures and shapes.is_venue_made(order_id)
+
+
 def _fill(report: ExecutionReport, order_id: ClientOrderId, watch: Watch) -> Fill:
-    venue_made = watch.product.is_futures and shapes.is_venue_made(order_id)
+    venue_made = _is_venue_made(order_id, watch)
     return Fill(
         trade_id_of(report.trade_id),
         watch.account_id,

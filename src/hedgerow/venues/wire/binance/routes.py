@@ -21,6 +21,7 @@ class Endpoint(Word):
     AMEND = "amend"
     QUERY = "query"
     OPEN_ORDERS = "open_orders"
+    CONDITIONAL_ORDERS = "conditional_orders"
     TRADES = "trades"
     POSITION = "position"
     BALANCES = "balances"
@@ -147,6 +148,7 @@ ROUTES: dict[Product, dict[Endpoint, Route]] = {
         Endpoint.BALANCES: _at("GET", "fapi", "/fapi/v3/balance", ("fapi/ip", 5)),
         Endpoint.SET_LEVERAGE: _at("POST", "fapi", "/fapi/v1/leverage", ("fapi/ip", 1)),
         Endpoint.SET_MARGIN_TYPE: _at("POST", "fapi", "/fapi/v1/marginType", ("fapi/ip", 1)),
+        Endpoint.CONDITIONAL_ORDERS: _at("GET", "fapi", "/fapi/v1/openAlgoOrders", ("fapi/ip", 1)),
         Endpoint.SYMBOL_CONFIG: _at("GET", "fapi", "/fapi/v1/symbolConfig", ("fapi/ip", 5)),
         Endpoint.POSITION_MODE: _at("GET", "fapi", "/fapi/v1/positionSide/dual", ("fapi/ip", 30)),
         Endpoint.SET_POSITION_MODE: _at("POST", "fapi", "/fapi/v1/positionSide/dual", ("fapi/ip", 1)),
@@ -178,6 +180,7 @@ ROUTES: dict[Product, dict[Endpoint, Route]] = {
         Endpoint.POSITION: _at("GET", "papi", "/papi/v1/um/positionRisk", ("papi/ip", 5)),
         Endpoint.BALANCES: _at("GET", "papi", "/papi/v1/balance", ("papi/ip", 20)),
         Endpoint.SET_LEVERAGE: _at("POST", "papi", "/papi/v1/um/leverage", ("papi/ip", 1)),
+        Endpoint.CONDITIONAL_ORDERS: _at("GET", "papi", "/papi/v1/um/algo/openAlgoOrders", ("papi/ip", 1)),
         Endpoint.SYMBOL_CONFIG: _at("GET", "papi", "/papi/v1/um/symbolConfig", ("papi/ip", 5)),
         Endpoint.POSITION_MODE: _at("GET", "papi", "/papi/v1/um/positionSide/dual", ("papi/ip", 30)),
         Endpoint.SET_POSITION_MODE: _at("POST", "papi", "/papi/v1/um/positionSide/dual", ("papi/ip", 1)),

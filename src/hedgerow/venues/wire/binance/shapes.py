@@ -66,6 +66,23 @@ class OrderRow(Shape, frozen=True, gc=False):
     fills: tuple[SpotFill, ...] = ()
 
 
+class ConditionalRow(Shape, frozen=True, gc=False):
+    """One order that waits for a price, of spot's list of open orders or of futures' own list. Somebody else's."""
+
+    symbol: str
+    side: str
+    type: str = ""
+    order_type: str = ""
+    "Its type, on futures."
+    orig_qty: Number = "0"
+    quantity: Number | None = None
+    "Its qty, on futures; nothing, or zero, for all of the position."
+    stop_price: Number | None = None
+    trigger_price: Number | None = None
+    is_working: bool = True
+    "Spot: the price has come."
+
+
 class TradeRow(Shape, frozen=True, gc=False):
     """One trade of an account."""
 
@@ -200,6 +217,8 @@ class Restrictions(Shape, frozen=True, gc=False):
     enable_futures: bool = False
     enable_portfolio_margin_trading: bool = False
     ip_restrict: bool = False
+    trading_authority_expiration_time: int | None = None
+    "When a key that is bound to no address loses its right to trade, ms; None: it does not."
 
 
 class ServerTime(Shape, frozen=True, gc=False):

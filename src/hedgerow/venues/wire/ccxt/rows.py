@@ -211,10 +211,10 @@ def fill_of(row: Row, market: Market, account_id: AccountId, name_of: NameOf) ->
 
 
 def time_of(row: Row) -> int:
-    """Return when a trade was, ms. Raises BadPayload."""
+    """Return when a trade or a payment was, ms. Raises BadPayload."""
     told = row.get("timestamp")
     if not isinstance(told, int):
-        raise BadPayload(f"trade {row.get('id')} has no time")
+        raise BadPayload(f"{row.get('id')} has no time")
     return told
 
 
@@ -224,6 +224,16 @@ def _fee(row: Row) -> tuple[Decimal | None, str]:
     if cost is None or not isinstance(currency, str):
         return None, ""
     return amount(_exact(cost, "fee"), "fee"), currency
+
+
+def funding_of(row: Row, market: Market) -> tuple[int, Decimal]:
+    """Return (when, ms; what was received, negative when it was paid) of one payment of funding.
+
+    Raises:
+        BadPayload: it cannot be read, or is of another instrument.
+    """
+    _of_market(row, market)
+    return time_of(row), amount(_exact(row.get("amount"), "funding"), "funding")
 
 
 def held_of(rows: Iterable[Row], market: Market) -> tuple[Decimal, Decimal | None, Decimal | None] | None:
