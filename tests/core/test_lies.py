@@ -280,6 +280,24 @@ def test_a_trade_of_another_journals_order_is_shown_and_never_booked() -> None:
     assert f"orphan_order/{LEAD}" in made.book.state.alarms
 
 
+def test_an_order_of_a_later_run_halts_the_book_and_is_left_alone() -> None:
+    """Another engine trades as this book: it hedges what it sent, and one of the two must stop."""
+    made = Desk(Quoting(entry()))
+    own = made.standing()
+    made.accept(own)
+    rows = (
+        OpenOrder(VenueOrderId("v9"), Side.BUY, Decimal(1), Decimal(0), ClientOrderId("hr-b1-2-1")),
+        OpenOrder(VenueOrderId("v1"), own.side, own.qty, Decimal(0), own.id),
+    )
+
+    commands = [*made.tell(OpenOrdersRead(made.now_ns, LEAD, made.now_ns, rows)), *made.wait(1)]
+
+    assert made.book.mode is Mode.HALTED
+    assert "another engine trades as this book: open order hr-b1-2-1" in made.book.state.mode_reason
+    assert not [command for command in commands if isinstance(command, CancelOrphan)]
+    assert [command.order_id for command in cancels(commands)] == [own.id]
+
+
 def test_parking_and_booking_a_fill_are_both_in_the_journal() -> None:
     """The journal is asked later whether a trade was booked: the turn that only parked it did not."""
     made = Desk(Quoting(entry()))

@@ -223,6 +223,14 @@ def test_each_start_takes_the_next_epoch(path: Path) -> None:
         store.close()
 
 
+def test_a_journal_restored_from_a_copy_takes_no_epoch_again(path: Path) -> None:
+    """The runs since the copy have used theirs; the clock, from which a start takes its least one, has gone on."""
+    for least, expected in ((100, 100), (50, 101), (300, 300)):
+        store = opened(path)
+        assert store.start_epoch(least) == expected
+        store.close()
+
+
 def test_a_writer_of_an_older_epoch_is_fenced() -> None:
     """Two engines on one journal: the one that was replaced writes nothing more."""
     connection = in_memory()

@@ -423,7 +423,10 @@ def told(ticks: TickFile) -> list[tuple[int, Decimal, int]]:
     """Return (when it was told, rate, when it is paid) of the funding, in s from 2022 on."""
     start_ns = 1_640_995_200 * 10**9
     columns = (ticks.funding.ts_ns.tolist(), ticks.funding.rate.tolist(), ticks.funding.due_ns.tolist())
-    return [((ts - start_ns) // 10**9, rate * RATE_STEP, (due - start_ns) // 10**9) for ts, rate, due in zip(*columns, strict=True)]
+    return [
+        ((ts - start_ns) // 10**9, rate * RATE_STEP, (due - start_ns) // 10**9)
+        for ts, rate, due in zip(*columns, strict=True)
+    ]
 
 
 PAID_BARS = "time,open,high,low,close,funding\n"
@@ -431,7 +434,9 @@ PAID_BARS = "time,open,high,low,close,funding\n"
 
 def test_funding_of_bars_is_paid_at_its_row(tmp_path: Path) -> None:
     """An empty cell tells of none, and the file says for how many times there is some."""
-    rows = [f"2022-01-01T{hour}:00:00Z,1,1,1,1,{rate}\n" for hour, rate in (("00", "0.0001"), ("08", ""), ("16", "-3e-5"))]
+    rows = [
+        f"2022-01-01T{hour}:00:00Z,1,1,1,1,{rate}\n" for hour, rate in (("00", "0.0001"), ("08", ""), ("16", "-3e-5"))
+    ]
     ticks, notes = imported(source(tmp_path, PAID_BARS + "".join(rows)))
 
     assert told(ticks) == [(0, D("0.0001"), 0), (57_600, D("-0.00003"), 57_600)]
@@ -464,8 +469,8 @@ def test_a_rate_in_each_row_needs_the_time_at_which_it_is_paid(tmp_path: Path) -
     untold = source(tmp_path, (head + rows).replace("funding_timestamp", "other"))
     said = problem(untold)
     assert said.endswith(
-        "in.csv:3: has a funding 1 s after that of row 2, where venues pay once an hour at most; leave the cells between"
-        " empty, or name the column that says when it is paid: funding_time"
+        "in.csv:3: has a funding 1 s after that of row 2, where venues pay once an hour at most; leave the cells"
+        " between empty, or name the column that says when it is paid: funding_time"
     )
 
 

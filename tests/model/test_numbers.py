@@ -105,3 +105,16 @@ def test_an_option_counts_its_multiplier() -> None:
     option: Instrument = instrument("lead", kind=InstrumentKind.OPTION, multiplier=Decimal(100))
 
     assert option.notional(Decimal(1), Decimal("1.90")) == 190
+
+
+def test_a_one_sided_band_bounds_the_far_side_alone() -> None:
+    """Binance USD-M: a buy may stand as low as it likes, and a sell as high."""
+    made = instrument("lead", band_down=Decimal("0.9"), band_up=Decimal("1.1"), band_is_one_sided=True)
+
+    def is_legal(side: Side | None, price: str) -> bool:
+        broken = made.broken_rule(Decimal(1), Decimal(price), Decimal(100), reduce_only=False, side=side)
+        return broken is None
+
+    assert is_legal(Side.BUY, "80") and not is_legal(Side.BUY, "120")
+    assert is_legal(Side.SELL, "120") and not is_legal(Side.SELL, "80")
+    assert is_legal(None, "80") and is_legal(None, "120")

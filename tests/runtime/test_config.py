@@ -129,6 +129,7 @@ def test_an_error_shows_its_line_and_its_remedy() -> None:
         ("qty: 0.05", "qty: 0.05 BTC", "param", "'0.05 BTC' is not a number"),
         ("qty: 0.05", "qty: 0.0505", "meaning", "use a multiple of 0.001"),
         ("qty: 0.05", "qty: [1]", "param", "a word or number"),
+        ("qty: 0.05", "qty:", "param", "books.btc-mirror.qty: it needs a value"),
         ("max_notional: 25000", 'max_notional: "25,000"', "number", "without separators: 25000"),
         ("max_notional: 25000", "max_notional: 25k", "number", "write 25 if that is the unit"),
         ("max_notional: 25000", "max_notional: -1", "greater_than", "greater than 0 (got -1)"),
@@ -236,6 +237,38 @@ def test_a_secret_is_never_printed() -> None:
         told = report(changed("{venue: sim, balance: {USD: 50000}}", place))
         assert "literal_secret" in told
         assert secret not in told
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "secret: {}: : [",
+        "secret {} : [",
+        "secret: 'env:X', secret: {}",
+        "secret: 'env:X', secret: *{}",
+        "secret: !{} x",
+        'api_key: "{}" : [',
+        'api_key: "{}\n    {}" : [',
+        "secret:\n    {}: : [",
+        "{{secret: x}}: {}",
+    ],
+)
+@pytest.mark.parametrize("secret", ["hunter2", "Sup3rS3cretValue0123456789abcdef"])
+def test_a_secret_is_not_printed_where_the_text_was_not_understood(given: str, secret: str) -> None:
+    """The line of a syntax error, or of a key given twice, is shown; what follows a secret's key in it is not."""
+    told = report(changed("{venue: sim, balance: {USD: 50000}}", f"{{venue: sim, {given.format(secret, secret)}}}"))
+
+    assert secret not in told
+    assert "***" in told
+    assert " | " in told
+
+
+def test_a_line_that_was_not_understood_is_shown_but_for_its_secrets() -> None:
+    """References are names, and who mends a line must see them."""
+    line = "{venue: sim, key: \"env:K1\", secret: file:~/s, kind: : [}"
+    told = report(changed("{venue: sim, balance: {USD: 50000}}", line))
+
+    assert line in told
 
 
 def test_references_to_secrets_are_taken() -> None:

@@ -44,6 +44,15 @@ def test_a_folder_that_holds_a_journal_is_not_touched(tmp_path: Path) -> None:
     assert (tmp_path / "journal.sqlite").read_bytes() == b"mine"
 
 
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    """In a line: a file stands where the folder is to be."""
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(DemoFailed, match="cannot be used") as failed:
+            run_demo(fast=True, as_json=True, out=io.StringIO(), err=io.StringIO(), state=place)
+        assert failed.value.code == "HR-205"
+
+
 @pytest.mark.slow
 def test_a_demo_that_nobody_watches_ends_in_order(tmp_path: Path) -> None:
     """`hedgerow demo | head -1` is no failure."""

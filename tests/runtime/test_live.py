@@ -27,8 +27,10 @@ from hedgerow.model.ids import AccountId
 from hedgerow.model.order import Side
 from hedgerow.runtime import key_watch
 from hedgerow.runtime.access import NoSecret, secret_of
+from hedgerow.runtime.account_lock import AccountInUse, AccountLocks
+from hedgerow.runtime.clock import LoopClock, origin_now
 from hedgerow.runtime.config import ConfigError, NodeConfig, load_text
-from hedgerow.runtime.live import LiveRefused, VenueUnusable, check_up, guard, run_live
+from hedgerow.runtime.live import Accounts, LiveRefused, VenueUnusable, check_up, guard, run_live
 from hedgerow.venues import binance_checks
 from hedgerow.venues.binance_checks import Finding, Verdict
 from tests.venues.binance_stand import taken
@@ -190,6 +192,23 @@ def test_isolated_margin_is_refused(tmp_path: Path) -> None:
     with running(_isolate) as url, pytest.raises(VenueUnusable, match="isolated margin") as refused:
         run_live(config(tmp_path, url), None, io.StringIO(), io.StringIO(), seconds=1)
     assert refused.value.verdict is Verdict.WRONG
+
+
+def test_an_account_that_another_node_trades_on_is_left_alone(tmp_path: Path) -> None:
+    """Two folders have two journals, and one account can have but one engine."""
+    with running() as url:
+        known = config(tmp_path, url)
+        other = AccountLocks(tmp_path / "other", print)
+        accounts = asyncio.run(_accounts(known))
+        other.take(AccountId("binance/usdm"), *accounts.identities[AccountId("binance/usdm")])
+        with pytest.raises(AccountInUse, match="binance/usdm: another node on this machine trades with the same key"):
+            run_live(known, None, io.StringIO(), io.StringIO(), seconds=1)
+        other.close()
+        assert run_live(known, None, io.StringIO(), io.StringIO(), seconds=1) == 0
+
+
+async def _accounts(known: NodeConfig) -> Accounts:
+    return Accounts(known, LoopClock(asyncio.get_running_loop(), origin_now(), print))
 
 
 def test_a_wrong_key_and_a_wrong_secret_are_told_apart_from_a_venue_that_is_down(
@@ -428,6 +447,9 @@ def test_a_secret_is_found_where_the_reference_leads(tmp_path: Path) -> None:
     [
         ("env:NONE_OF_THAT_NAME", "the environment has no NONE_OF_THAT_NAME"),
         ("file:/nowhere/at/all", "cannot be read"),
+        ("file:~nobody-of-that-name/s", "nobody here has that home folder"),
+        ("file:/tmp/a\0b", r"'/tmp/a\\x00b' cannot be read: no path has such characters"),
+        ("env:A\0B", r"the environment has no 'A\\x00B'"),
         ("cmd:/nowhere/at/all", "cannot be run"),
         ("cmd:false", "ended with 1"),
         ("cmd:true", "printed nothing"),

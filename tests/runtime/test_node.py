@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
+import signal
 from pathlib import Path
 
 import msgspec
@@ -91,8 +93,42 @@ def test_a_stop_leaves_nothing_standing_and_the_next_run_goes_on(config: NodeCon
     second = Ran(config)
     assert (Action.RESUME, "node:start") in second.operations()
     assert second.code == EXIT_DONE
-    assert second.book.state.epoch == first.book.state.epoch + 1
+    assert second.book.state.epoch > first.book.state.epoch
+    assert (first.book.state.runs, second.book.state.runs) == (1, 2)
     assert second.book.state.alarms == {}
+
+
+class Hanger(Operator):
+    """The terminal in which the node runs is closed."""
+
+    async def run(self) -> None:
+        os.kill(os.getpid(), signal.SIGHUP)
+        await self._stopped.wait()
+
+
+def test_a_terminal_that_is_closed_stops_the_node_in_order(config: NodeConfig) -> None:
+    """Killed at once, it would leave orders that nobody hedges."""
+    ran = Ran(config, lambda node: Hanger(node, Action.HALT), seconds=600)
+
+    assert ran.code == EXIT_DONE
+    assert ran.book.mode is Mode.HALTED
+    assert not any(ran.book.live.values())
+
+
+def test_a_journal_that_is_removed_stops_the_node(config: NodeConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written then is found by no start: positions and orders would be nobody's."""
+    monkeypatch.setattr("hedgerow.runtime.node.PLACE_CHECK_S", 0.05)
+
+    class Remover(Operator):
+        async def run(self) -> None:
+            config.journal.rename(config.journal.with_name("elsewhere"))
+            await self._stopped.wait()
+
+    out, err = io.StringIO(), io.StringIO()
+    code = run_node(config, lambda node: Remover(node, Action.HALT), out, err, speed=SPEED, seconds=600)
+
+    assert code == 74
+    assert "was removed, moved or replaced while it was in use" in err.getvalue()
 
 
 def test_an_operators_freeze_outlives_a_stop_and_a_start(config: NodeConfig) -> None:

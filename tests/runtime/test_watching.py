@@ -160,6 +160,7 @@ def test_a_node_finds_adopts_and_closes(tmp_path: Path) -> None:
     assert {event.leg.id for event in events if isinstance(event, LegAdded)} == {"spy", "qqq", "tsla"}
     assert {leg_id: book.net_qty(leg_id) for leg_id in book.legs} == {"spy": 0, "qqq": 5, "tsla": 0}
     assert book.ledger(LegId("tsla")).foreign_net_qty == 3
+    assert book.state.alarms == {}
     again, _ = _run(tmp_path, CONFIG.replace("manual: TSLA", "manual: [TSLA, QQQ]"))
     assert {leg_id: again.net_qty(leg_id) for leg_id in again.legs} == {"spy": 0, "qqq": 0, "tsla": 0}
     assert again.ledger(LegId("qqq")).foreign_net_qty == 5

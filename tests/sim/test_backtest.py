@@ -277,6 +277,17 @@ def test_the_total_is_what_the_exchanges_accounts_gained(name: str, tmp_path: Pa
     assert book.pnl.fees == sum(fill.fee for fill in book.fills)
 
 
+def test_prices_between_the_configs_ticks_are_told(tmp_path: Path) -> None:
+    """A maker that follows the best price could stand at none of them, and nothing else would say why it does not."""
+    config = config_of(MIRROR)
+    fine = market(tmp_path / "a.ticks", 1, 50).quotes
+    files = {
+        each: write_ticks(tmp_path / "b.ticks", tick=D("0.01"), step=D("0.001"), quotes=fine) for each in traded(config)
+    }
+    told = "the data has prices between the config's ticks of 0.1; an order that is wanted there is held (off_tick)"
+    assert any(told in note and note.endswith("`tick: 0.01`.") for note in backtest(config, files).notes)
+
+
 def test_every_hedge_has_its_cause(tmp_path: Path) -> None:
     """Each hedge fill names the lead fill that it hedges, and comes a way there and back later."""
     config = config_of(MIRROR)

@@ -122,9 +122,12 @@ def test_the_residual_of_a_grid_is_that_of_its_open_lots(tmp_path: Path) -> None
 
 
 # Each lead fill leaves a remainder below the hedge's step, and some are below it altogether.
-FINE = MIRROR.replace("qty: 0.05", "qty: 0.0017") + """
+FINE = (
+    MIRROR.replace("qty: 0.05", "qty: 0.0017")
+    + """
 venues: {a: {instruments: {BTC-PERP: {kind: spot, base: BTC, quote: USD, step: 0.0001, fee_currency: base}}}}
 """
+)
 
 
 def test_a_remainder_that_waits_for_more_is_no_slow_hedge(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def test_a_place_is_tried_before_a_run(tmp_path: Path, monkeypatch: pytest.Monke
     assert not list((tmp_path / "new" / "folder").iterdir())
     (tmp_path / "file").write_text("")
     for place in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(ResultError, match="cannot be made.*name another --out"):
+        with pytest.raises(ResultError, match=r"cannot be made.*name another --out"):
             check_folder(place)
     with pytest.raises(ResultError, match="No such file or directory; name another place"):
         check_file(tmp_path / "nowhere" / "heat.html")

@@ -369,6 +369,20 @@ def test_e09_what_is_flagged_manual_later_is_given_back() -> None:
     assert broker.quote("QQQ", "10.00", "10.10") == []
 
 
+def test_e09_what_is_manual_is_no_alarm() -> None:
+    """E9: its owner said that he trades it himself, before the start and after; it is shown as it is, and kept out."""
+    hands_off = leg(stock("TSLA"), adopt=False, manual=True)
+    broker = Broker({stock(): ("10", "100"), hands_off: ("5", "200")})
+    assert broker.book.ledger(hands_off.id).foreign_net_qty == 5
+    broker.held[hands_off.id] = (Decimal(2), Decimal(200))
+    broker.wait(120 * S)
+
+    assert broker.book.ledger(hands_off.id).foreign_net_qty == 2
+    assert broker.book.ledger(hands_off.id).drift_net_qty == 0
+    assert broker.book.state.alarms == {}
+    assert told(broker.quote("SPY", "120.00", "120.10")) == ["sell 10 exit/take_profit"]
+
+
 def test_e10_a_listing_that_fails_is_told_until_it_works() -> None:
     """E10: what cannot be listed is unknown; what was known stays and is closed by its rules."""
     broker = Broker({stock(): ("10", "100")})

@@ -44,7 +44,9 @@ CODES: dict[str, Code] = {
     "HR-102": Code(Exit.USAGE, "no config was named", "name one: `hedgerow run CONFIG`, or set HEDGEROW_CONFIG"),
     "HR-201": Code(Exit.UNREACHABLE, "no node runs here", "start one with `hedgerow run CONFIG`, or name its --state"),
     "HR-202": Code(Exit.UNREACHABLE, "the node does not answer", "look at its own output; then start it again"),
-    "HR-203": Code(Exit.IN_USE, "another node serves this state folder", "stop it, or use another --state"),
+    "HR-203": Code(
+        Exit.IN_USE, "another node is in the way", "stop it, or give this one a state folder and accounts of its own"
+    ),
     "HR-204": Code(Exit.CONFIG, "a path is too long", "use a shorter --state"),
     "HR-205": Code(
         Exit.DISK, "the state folder cannot be used", "check its owner and permissions, or use another --state"

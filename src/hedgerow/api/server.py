@@ -6,6 +6,7 @@ It runs in the node's own loop, so what it shows is never half-way through a tur
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import stat
@@ -16,6 +17,8 @@ from typing import Protocol
 import msgspec
 import uvicorn
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 
 from hedgerow.api import views
 from hedgerow.api.codes import CODES
@@ -31,6 +34,9 @@ from hedgerow.strategies import takes_signals
 
 BODY_BYTES_MAX = 64 * 1024
 REQUEST_ID_LEN_MAX = 128
+PRINCIPAL_LEN_MAX = 64
+# Who orders in the node's own name, for its stops and starts.
+NODE_PREFIX = "node:"
 JSON = "application/json"
 
 
@@ -72,7 +78,7 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     request_id: str
     "Chosen by the caller: the same one twice has one effect."
-    principal: str = ""
+    principal: str = "operator"
     "Who asks, for the journal."
     accept_drift: bool = False
     "With resume: what the venue shows beyond our fills is foreign from now on."
@@ -94,6 +100,16 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 def make_app(node: Node) -> FastAPI:
     """Return the API of a node."""
     app = FastAPI(title="hedgerow", openapi_url=None, docs_url=None, redoc_url=None)
+
+    @app.exception_handler(HTTPException)
+    async def no_route(request: Request, error: HTTPException) -> Response:
+        told = f"{request.method} {request.url.path}: {str(error.detail).lower()}"
+        return _problem(error.status_code, "HR-208", told, error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def wrong_query(_request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        return _problem(422, "HR-208", f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}")
 
     @app.get("/api/v1/status")
     async def status() -> Response:
@@ -148,11 +164,9 @@ def make_app(node: Node) -> FastAPI:
         if len(body) > BODY_BYTES_MAX:
             return _problem(413, "HR-208", f"the body is larger than {BODY_BYTES_MAX} bytes")
         try:
-            asked = msgspec.json.decode(body, type=Asked)
-        except msgspec.MsgspecError as error:
+            asked = _read_order(body)
+        except ValueError as error:
             return _problem(400, "HR-208", f"the body is not what it must be: {error}")
-        if not 0 < len(asked.request_id) <= REQUEST_ID_LEN_MAX:
-            return _problem(400, "HR-208", f"request_id must have 1 to {REQUEST_ID_LEN_MAX} characters")
         used_for = [
             told.rpartition(" ")[2] for told in book.state.request_ids if told.rpartition(" ")[0] == asked.request_id
         ]
@@ -291,11 +305,32 @@ class Server:
         self._server.should_exit = True
 
 
+def _read_order(body: bytes) -> Asked:
+    """Return an order to a book. Raises ValueError, with a line for people, when it is none."""
+    asked = msgspec.json.decode(body, type=Asked)
+    # What is in there is a flat object by now. Of a key that is given twice nobody knows which one is meant.
+    keys: list[tuple[str, object]] = json.loads(body, object_pairs_hook=list)
+    twice = [key for index, (key, _) in enumerate(keys) if key in dict(keys[:index])]
+    if twice:
+        raise ValueError(f"{twice[0]} is given twice")
+    for key, value, most in (
+        ("request_id", asked.request_id, REQUEST_ID_LEN_MAX),
+        ("principal", asked.principal, PRINCIPAL_LEN_MAX),
+    ):
+        if not 0 < len(value) <= most or not value.isprintable():
+            raise ValueError(f"{key} must have 1 to {most} printable characters")
+    if not asked.detail.isprintable():
+        raise ValueError("detail must have printable characters")
+    if NODE_PREFIX in asked.principal:
+        raise ValueError(f"principal must not have {NODE_PREFIX} in it: so the node calls itself")
+    return asked
+
+
 def _json(view: msgspec.Struct, code: int = 200) -> Response:
     return Response(msgspec.json.encode(view), code, media_type=JSON)
 
 
-def _problem(status: int, code: str, detail: str) -> Response:
+def _problem(status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """Return an error as RFC 9457 has it."""
     body = {"title": CODES[code].title, "status": status, "detail": detail, "code": code, "next": CODES[code].next_step}
-    return Response(msgspec.json.encode(body), status, media_type="application/problem+json")
+    return Response(msgspec.json.encode(body), status, headers, media_type="application/problem+json")

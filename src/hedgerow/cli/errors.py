@@ -113,6 +113,8 @@ def _known(error: BaseException) -> Failed | None:
         return Failed(_VERDICTS[getattr(verdict, "value", "")], str(error))
     if "PricesUnreachable" in names:
         return Failed("HR-601", str(error))
+    if "AccountInUse" in names:
+        return Failed("HR-203", str(error))
     if "LiveRefused" in names:
         return Failed("HR-604", str(error))
     if "SocketUnusable" in names:

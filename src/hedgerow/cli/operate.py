@@ -50,7 +50,9 @@ def freeze_command(
 @click.command("resume")
 @books_argument
 @all_option
-@click.option("--accept-drift", is_flag=True, help="What the venue shows beyond our fills is foreign, what it shows less is given up.")
+@click.option(
+    "--accept-drift", is_flag=True, help="What the venue has beyond our fills is foreign; what it lacks is given up."
+)
 @id_option
 @json_option
 @state_option

@@ -1107,6 +1107,7 @@ def _apply_start(book: Book, event: BookStarted) -> None:
     state = book.state
     assert event.epoch > state.epoch, (event.epoch, state.epoch)
     state.first_epoch = state.first_epoch or event.epoch
+    state.runs += 1
     given = {(leg.account_id, leg.instrument.id): leg for leg in event.config.legs}
     before = state.config.legs
     found = [leg for leg in before if leg.found]

@@ -64,6 +64,8 @@ class BookState(msgspec.Struct):
 
     config: BookConfig
     epoch: int
+    runs: int = 0
+    "How often it was started."
     first_epoch: int = 0
     "The epoch in which the journal began; ids of earlier ones are another journal's. 0 before the first start."
     order_seq: int = 0

@@ -33,6 +33,8 @@ class LegConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     "How long the venue may fail to show an order or trade that exists (20 s was seen)."
     leverage: Decimal | None = None
     "Set at the venue at the start and read back; nothing is entered while it shows another. None leaves it as it is."
+    manual: bool = False
+    "The config names it as never touched: what the account holds of it is shown, and is nothing to look at."
     shared: bool = False
     "Another book of the node trades this instrument in this account too: the venue's position is the sum of both."
 

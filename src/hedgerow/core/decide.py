@@ -47,7 +47,7 @@ from hedgerow.core.events import (
 from hedgerow.core.holds import POLICY_ALARMS, Alarm, AlarmKind, Hold
 from hedgerow.core.planner import flatten_target, is_flattened, plan
 from hedgerow.core.target import Target
-from hedgerow.model.ids import ClientOrderId, LegId, VenueOrderId
+from hedgerow.model.ids import ClientOrderId, LegId, VenueOrderId, decode_order_id
 from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import LIVE, Order
 
@@ -101,6 +101,7 @@ def decide(book: Book, event: Event) -> Decision:
         told += _ask_whose(book)
     if type(event) is OpenOrdersRead and not book.is_insane:
         told += _orphans(book, event)
+        notes += _rivals(book, event)
     if type(event) is TradesRead and not book.is_insane:
         notes += reconcile.witnessed(book, event)
     if type(event) in (PositionRead, LeverageAnswered) and not book.is_insane:
@@ -234,6 +235,8 @@ def _orphans(book: Book, read: OpenOrdersRead) -> list[Command]:
         order = book.state.orders.get(row.order_id)
         if order is not None and (order.status in LIVE or not _is_told_late(book, order, read.asked_ts_ns)):
             continue
+        if _is_of_later_run(book, row.order_id):
+            continue
         issued = order is not None or was_issued(book, row.order_id)
         what = "is closed by all that was reported" if issued else "is not in the journal"
         kind = AlarmKind.CONTRADICTION if issued else AlarmKind.ORPHAN_ORDER
@@ -242,6 +245,22 @@ def _orphans(book: Book, read: OpenOrdersRead) -> list[Command]:
             commands.append(AlarmRaised(alarm))
         commands.append(CancelOrphan(read.leg_id, row.venue_order_id, row.order_id))
     return commands
+
+
+def _is_of_later_run(book: Book, order_id: ClientOrderId) -> bool:
+    key = decode_order_id(order_id)
+    return key is not None and key.epoch > book.state.epoch
+
+
+def _rivals(book: Book, read: OpenOrdersRead) -> list[Command]:
+    """An open order of a run after this one: somebody else trades as this book, and hedges what it sent. We do not."""
+    for row in read.orders:
+        if row.order_id is None or not is_ours(book, row.order_id) or not _is_of_later_run(book, row.order_id):
+            continue
+        if book.mode is not Mode.HALTED:
+            why = f"another engine trades as this book: open order {row.order_id} is of a later run; stop one of them"
+            return [AlarmRaised(Alarm(AlarmKind.ORPHAN_ORDER, read.leg_id, why)), ModeChanged(Mode.HALTED, why)]
+    return []
 
 
 def _is_told_late(book: Book, order: Order, asked_ts_ns: int) -> bool:

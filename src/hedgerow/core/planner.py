@@ -378,11 +378,11 @@ def _close_shortfall(book: Book, net: NetTarget, side: Side, free: Decimal, resu
         slices = SLICES_MAX - sum(1 for order in book.working(net.leg_id) if not order.slot)
     for _ in range(slices):
         qty = instrument.floor_qty(free if instrument.max_qty is None else min(free, instrument.max_qty))
-        broken, as_reducing = _legal(instrument, qty, limit_price, mark, reduces, plainly)
+        broken, as_reducing = _legal(instrument, side, qty, limit_price, mark, reduces, plainly)
         if broken is not None and broken.rule is Rule.MINIMUM_NOTIONAL and limit_price is not None and not post_only:
             # Only the cap makes it too small: by the mark the venue takes it, so it goes without one.
             limit_price, waiting = None, TimeInForce.GTC
-            broken, as_reducing = _legal(instrument, qty, limit_price, mark, reduces, plainly)
+            broken, as_reducing = _legal(instrument, side, qty, limit_price, mark, reduces, plainly)
         if broken is not None:
             numbers = (("owed", f"{side.value} {free}"), ("would_be", str(broken.value)), ("limit", str(broken.limit)))
             result.hold(Hold(RULE_HOLDS[broken.rule], net.leg_id, "", numbers))
@@ -418,6 +418,7 @@ def _is_doubtful(book: Book, leg_id: LegId, qty: Decimal) -> bool:
 
 def _legal(
     instrument: Instrument,
+    side: Side,
     qty: Decimal,
     limit_price: Decimal | None,
     mark: Decimal | None,
@@ -432,10 +433,10 @@ def _legal(
         return Broken(Rule.MINIMUM_QTY, qty, instrument.min_qty), False
     plainly = not reduces or (refusal is not None and refusal.tries >= REDUCE_ONLY_TRIES_MAX)
     if plainly:
-        broken = instrument.broken_rule(qty, limit_price, mark, reduce_only=False)
+        broken = instrument.broken_rule(qty, limit_price, mark, reduce_only=False, side=side)
         if broken is None or not reduces:
             return broken, False
-    return instrument.broken_rule(qty, limit_price, mark, reduce_only=True), True
+    return instrument.broken_rule(qty, limit_price, mark, reduce_only=True, side=side), True
 
 
 def _affordable(qty: Decimal, refusal: Refusal | None, instrument: Instrument, mark: Decimal | None) -> Decimal:
@@ -545,7 +546,7 @@ def _resting_qty(book: Book, want: Resting, refusal: Refusal | None, result: Pla
     if reduces and refusal is not None and not _is_shown(book, want.leg_id, want.side, qty):
         # Plain, it would open the other side if the venue is right about the position.
         refusal = None
-    broken, as_reducing = _legal(instrument, qty, want.limit_price, book.mark(want.leg_id), reduces, refusal)
+    broken, as_reducing = _legal(instrument, want.side, qty, want.limit_price, book.mark(want.leg_id), reduces, refusal)
     if broken is None:
         return qty, as_reducing
     numbers = (("wanted", str(want.qty)), ("would_be", str(broken.value)), ("limit", str(broken.limit)))

@@ -18,7 +18,7 @@ from hedgerow.core.commands import (
     PositionAdopted,
     Read,
 )
-from hedgerow.core.config import NS_PER_MS
+from hedgerow.core.config import NS_PER_MS, LegConfig
 from hedgerow.core.events import PositionRead, ReadKind, TradesRead
 from hedgerow.core.holds import Alarm, AlarmKind
 from hedgerow.model.ids import LegId, VenueOrderId
@@ -72,6 +72,10 @@ def witnessed(book: Book, read: TradesRead) -> list[Command]:
     shown = book.positions_read.get(leg_id)
     if drift is None or shown is None:
         return []
+    if drift != 0 and book.legs[leg_id].manual and not book.live[leg_id]:
+        # Its owner trades it, as he said that he would.
+        ended = _noted(book, shown, ZERO) if ledger.drift_net_qty != 0 else []
+        return [ForeignNoted(leg_id, (ledger.foreign_net_qty or ZERO) + drift), *ended] if witness.is_exact else []
     if drift != 0 and book.legs[leg_id].adopt_later:
         if not book.live[leg_id]:
             return _adopted_later(book, shown, drift) if witness.is_exact else []
@@ -171,16 +175,16 @@ def assign(book: Book) -> list[Command]:
             if leg_id in together:
                 return []
             continue
-        commands += _foreign(leg_id, beyond)
+        commands += _foreign(leg, beyond)
     return commands
 
 
-def _foreign(leg_id: LegId, beyond: Decimal) -> list[Command]:
-    noted = ForeignNoted(leg_id, beyond)
-    if beyond == 0:
+def _foreign(leg: LegConfig, beyond: Decimal) -> list[Command]:
+    noted = ForeignNoted(leg.id, beyond)
+    if beyond == 0 or leg.manual:
         return [noted]
     text = f"the account holds {beyond} beyond this book; it is shown and never traded"
-    return [noted, AlarmRaised(Alarm(AlarmKind.FOREIGN_POSITION, leg_id, text))]
+    return [noted, AlarmRaised(Alarm(AlarmKind.FOREIGN_POSITION, leg.id, text))]
 
 
 def _assign_shared(book: Book, read: PositionRead) -> list[Command]:
@@ -190,7 +194,7 @@ def _assign_shared(book: Book, read: PositionRead) -> list[Command]:
         if not read.others_settled or not is_shown(book, read.leg_id, read.asked_ts_ns):
             return []
         beyond = read.share_net_qty - book.net_qty(read.leg_id)
-    return _foreign(read.leg_id, beyond)
+    return _foreign(book.legs[read.leg_id], beyond)
 
 
 def _is_assignable(book: Book, leg_id: LegId) -> bool:

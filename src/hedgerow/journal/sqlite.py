@@ -154,6 +154,7 @@ class SqliteStore:
             if self._owned:
                 self._connection.close()
             raise
+        self._inode = _inode(self._path) if self._owned else 0
 
     # Opening.
 
@@ -317,8 +318,8 @@ class SqliteStore:
         """Take the next epoch, durably, and return it. Each opening for writing does so once, before the first append.
 
         Args:
-            first: the epoch of a journal that has none yet, > 0. From a clock, so that a journal that was lost and
-                begun anew gives its orders no id that was used before.
+            first: the least epoch, > 0. From a clock, so that neither a journal that was lost and begun anew, nor one
+                that was restored from a copy, gives its orders an id that was used before.
 
         Raises:
             JournalError: it could not be made durable; the store is dead.
@@ -330,7 +331,7 @@ class SqliteStore:
             with self._lock:
                 execute("BEGIN IMMEDIATE")
                 (last,) = execute("SELECT epoch FROM run WHERE id = 1").fetchone()
-                epoch = last + 1 if last else first
+                epoch = max(last + 1, first)
                 execute("UPDATE run SET epoch = ?, complement = ? WHERE id = 1", (epoch, ~epoch))
                 execute("COMMIT")
         except sqlite3.Error as error:
@@ -341,6 +342,18 @@ class SqliteStore:
         return self.epoch
 
     # Writing.
+
+    def check_place(self) -> None:
+        """See that the file is still where a start would look for it.
+
+        Raises:
+            JournalBroken: it was removed, moved or replaced. What is written goes where nobody finds it.
+        """
+        if not self._owned or _inode(self._path) == self._inode:
+            return
+        raise JournalBroken(
+            f"{self.name} was removed, moved or replaced while it was in use; put it back, or restore it from a copy"
+        )
 
     def chain(self) -> Chain:
         """Return the end of the journal, to grow from; of this epoch, and of no use after the next one began."""
@@ -708,6 +721,13 @@ def _key(fill: Fill) -> tuple[AccountId, InstrumentId, TradeId]:
 def _code(error: Exception) -> int:
     """Return SQLite's primary error code; what has none was not understood in what was read, which is damage."""
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
 
 
 def _size(path: Path) -> int:

@@ -106,7 +106,9 @@ def broken_filter(instrument: Instrument, request: OrderRequest, mark: Decimal |
         return NEEDLESS_PRICE
     elif request.post_only:
         return NEEDLESS_POST_ONLY
-    broken = instrument.broken_rule(request.qty, request.limit_price, mark, reduce_only=request.reduce_only)
+    broken = instrument.broken_rule(
+        request.qty, request.limit_price, mark, reduce_only=request.reduce_only, side=request.side
+    )
     if broken is None:
         return None
     if instrument.kind is InstrumentKind.PERP:

@@ -82,6 +82,8 @@ class Instrument(msgspec.Struct, frozen=True, omit_defaults=True):
     fee_currency: FeeCurrency = FeeCurrency.QUOTE
     can_reduce_only: bool = True
     "Whether the venue knows reduce-only orders here (spot does not)."
+    band_is_one_sided: bool = False
+    "A buy may stand as low as it likes and a sell as high (Binance USD-M): the band bounds the far side alone."
 
     def floor_qty(self, qty: Decimal) -> Decimal:
         """Return `qty` >= 0 rounded down to the step: never orders more than is owed."""
@@ -114,7 +116,13 @@ class Instrument(msgspec.Struct, frozen=True, omit_defaults=True):
         return price is None or self.notional(floored, price) >= self.min_notional
 
     def broken_rule(
-        self, qty: Decimal, limit_price: Decimal | None, mark: Decimal | None, *, reduce_only: bool
+        self,
+        qty: Decimal,
+        limit_price: Decimal | None,
+        mark: Decimal | None,
+        *,
+        reduce_only: bool,
+        side: Side | None = None,
     ) -> Broken | None:
         """Return the first rule that this order would break, or None when it is legal.
 
@@ -123,6 +131,7 @@ class Instrument(msgspec.Struct, frozen=True, omit_defaults=True):
             limit_price: None for a market order, which is judged by `mark`.
             mark: None when no price is known; notional of market orders and bands are then not checked.
             reduce_only: exempt from the minimum notional where the venue says so.
+            side: judges a one-sided band; None passes it over.
         """
         if not is_multiple(qty, self.step):
             return Broken(Rule.STEP, qty, self.step)
@@ -139,8 +148,10 @@ class Instrument(msgspec.Struct, frozen=True, omit_defaults=True):
             return None
         if limit_price <= 0 or not is_multiple(limit_price, self.tick):
             return Broken(Rule.TICK, limit_price, self.tick)
-        if mark is not None and self.band_down is not None and limit_price < mark * self.band_down:
+        low_counts = not self.band_is_one_sided or side is Side.SELL
+        high_counts = not self.band_is_one_sided or side is Side.BUY
+        if low_counts and mark is not None and self.band_down is not None and limit_price < mark * self.band_down:
             return Broken(Rule.PRICE_BAND, limit_price, mark * self.band_down)
-        if mark is not None and self.band_up is not None and limit_price > mark * self.band_up:
+        if high_counts and mark is not None and self.band_up is not None and limit_price > mark * self.band_up:
             return Broken(Rule.PRICE_BAND, limit_price, mark * self.band_up)
         return None

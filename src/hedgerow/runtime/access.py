@@ -62,19 +62,19 @@ def secret_of(reference: str, name: str) -> str:
         NoSecret: there is nothing.
     """
     scheme, _, rest = reference.partition(":")
+    told = rest if rest.isprintable() else ascii(rest)
     if scheme == "env":
-        found = os.environ.get(rest, "")
-        problem = f"the environment has no {rest}, or it is empty; export it before the start"
+        found = os.environ.get(rest, "") if told == rest else ""
+        problem = f"the environment has no {told}, or it is empty; export it before the start"
     elif scheme == "file":
         try:
             found = Path(rest).expanduser().read_text(encoding="utf-8")
-            problem = f"{rest} is empty; put the secret into it"
-        except (OSError, UnicodeError) as error:
-            what = error.strerror if isinstance(error, OSError) else "it is not text"
-            raise NoSecret(f"{name}: {rest} cannot be read: {what}; check its path and permissions") from None
+            problem = f"{told} is empty; put the secret into it"
+        except (OSError, RuntimeError, ValueError) as error:
+            raise NoSecret(f"{name}: {told} cannot be read: {_why(error)}; check its path and permissions") from None
     elif scheme == "cmd":
-        found = _printed(rest, name)
-        problem = f"`{rest}` printed nothing; run it by hand"
+        found = _printed(rest, told, name)
+        problem = f"`{told}` printed nothing; run it by hand"
     else:
         raise NoSecret(f"{name}: this is no reference; write env:NAME, file:PATH or cmd:COMMAND")
     if not found.strip():
@@ -82,12 +82,21 @@ def secret_of(reference: str, name: str) -> str:
     return found.strip()
 
 
-def _printed(command: str, name: str) -> str:
+def _why(error: OSError | RuntimeError | ValueError) -> str:
+    """Return why a file of a secret could not be read, and never what is in it."""
+    if isinstance(error, OSError):
+        return error.strerror or "input or output failed"
+    if isinstance(error, RuntimeError):
+        return "nobody here has that home folder"
+    return "it is not text" if isinstance(error, UnicodeDecodeError) else "no path has such characters"
+
+
+def _printed(command: str, told: str, name: str) -> str:
     try:
         words = shlex.split(command)
         done = subprocess.run(words, capture_output=True, text=True, timeout=COMMAND_S, check=False)
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        raise NoSecret(f"{name}: `{command}` cannot be run: {type(error).__name__}; run it by hand") from None
+        raise NoSecret(f"{name}: `{told}` cannot be run: {type(error).__name__}; run it by hand") from None
     if done.returncode != 0:
-        raise NoSecret(f"{name}: `{command}` ended with {done.returncode}; run it by hand")
+        raise NoSecret(f"{name}: `{told}` ended with {done.returncode}; run it by hand")
     return done.stdout

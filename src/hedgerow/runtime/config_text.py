@@ -31,6 +31,13 @@ _TAGS = frozenset({"str", "int", "float", "bool", "null", "timestamp", "seq", "m
 _SECRET_KEY = re.compile(r"(^|_)(key|secret|token|password|passphrase|mnemonic)($|_)", re.IGNORECASE)
 _SECRET_VALUE = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[A-Za-z0-9+/_=-]{24,}|-----BEGIN .*", re.DOTALL)
 REFERENCE = re.compile(r"(env|file|cmd):.+", re.DOTALL)
+# Problems with what no tree holds: what was not understood, or stands there a second time.
+_UNREAD = frozenset({"syntax", "duplicate_key", "key", "tag"})
+_A_KEY = re.compile(r"(\w+)[\"']?[ \t]*[:=][ \t]*|(?:^|[{,])[ \t]*[\"']?(\w+)[\"']?[ \t]+")
+_A_REFERENCE = re.compile(r"\"(?:env|file|cmd):[^\"]+\"|'(?:env|file|cmd):[^']+'|(?:env|file|cmd):[^,{}\[\]\"'#]+")
+_LIKE_SECRET = re.compile(
+    r"(?<!env:)(?<!file:)(?<!cmd:)(?<![\w+/=-])(?=[\w+/=-]*\d)(?=[\w+/=-]*[A-Za-z])[\w+/=-]{24,}", re.ASCII
+)
 
 
 class Place(NamedTuple):
@@ -75,7 +82,8 @@ class ConfigError(Exception):
         secrets = [
             value for problem in problems if problem.kind == "literal_secret" for value in _told_at(source, problem)
         ]
-        self.source = source._replace(text=_masked(source.text, secrets))
+        text = _without_secrets(source.text, is_unread=any(problem.kind in _UNREAD for problem in problems))
+        self.source = source._replace(text=_masked(text, secrets))
         self.problems = tuple(
             problem._replace(text=_masked(problem.text, secrets), help=_masked(problem.help, secrets))
             for problem in problems
@@ -99,6 +107,51 @@ def _masked(text: str, secrets: Iterable[str]) -> str:
     for secret in filter(None, secrets):
         text = text.replace(secret, "*" * len(secret))
     return text
+
+
+def _without_secrets(text: str, *, is_unread: bool) -> str:
+    """Return a text with what follows the key of a secret masked, unless that is a reference.
+
+    By lines and without a grammar, which the text need not have: rather too much is hidden than too little. What only
+    looks like a secret is hidden where nothing better is known of the text.
+    """
+    shown: list[str] = []
+    quote, indent = "", -1
+    "What ends the secret that a line before began; how deep the key of one stands whose value comes below, else -1."
+    for line in text.splitlines():
+        depth = len(line) - len(line.lstrip())
+        start = len(line)
+        if quote:
+            start, quote = 0, "" if quote in line else quote
+        elif indent >= 0 and (depth > indent or not line.strip()):
+            start = 0
+        else:
+            indent = -1
+            found = _secret_start(line)
+            if found is not None:
+                start, rest = found, line[found:].strip()
+                if rest[:1] in ("", "|", ">", "#"):
+                    indent = depth
+                elif rest[0] in "\"'" and rest.count(rest[0]) == 1:
+                    quote = rest[0]
+        before = line[:start]
+        if is_unread:
+            before = _LIKE_SECRET.sub(lambda found: "*" * len(found[0]), before)
+        shown.append(before + "".join(char if char.isspace() else "*" for char in line[start:]))
+    return "\n".join(shown)
+
+
+def _secret_start(line: str) -> int | None:
+    """Return where in a line a value begins whose key is a secret's, and which is no reference."""
+    at = 0
+    while (key := _A_KEY.search(line, at)) is not None:
+        at = key.end()
+        if _SECRET_KEY.search(key[1] or key[2]):
+            reference = _A_REFERENCE.match(line, at)
+            if reference is None:
+                return at
+            at = reference.end()
+    return None
 
 
 def read_text(path: Path) -> ConfigText:
@@ -167,7 +220,8 @@ def _parse_yaml(text: str, name: str, places: dict[KeyPath, Place], problems: li
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        told = error.problem or error.context or "it cannot be parsed"
+        # Of an alias or a tag the parser tells the name, and that may be a password that begins with * or !.
+        told = re.sub("(alias|anchor|handle) .*", r"\1", error.problem or error.context or "it cannot be parsed")
         places[()] = _place(mark, mark) if mark is not None else Place(1, 1, 1, 1)
         problem = Problem("syntax", f"not YAML: {told}", help="check indentation, colons and quotes around here")
         raise ConfigError(ConfigText(name, text, None, places), [problem]) from None
@@ -191,7 +245,7 @@ def _walk(
         return None
     seen.add(id(node))
     if node.tag.removeprefix("tag:yaml.org,2002:") not in _TAGS:
-        problems.append(Problem("tag", f"unknown tag {node.tag}", path, help="remove the tag"))
+        problems.append(Problem("tag", "tags are not taken here", path, help="remove it; or is the value to be in quotes?"))
     if isinstance(node, yaml.SequenceNode):
         return [_walk(item, (*path, index), places, problems, seen) for index, item in enumerate(node.value)]
     if isinstance(node, yaml.ScalarNode):

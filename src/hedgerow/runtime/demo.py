@@ -7,6 +7,7 @@ The venues live here; the engine is a process of its own, because it is killed w
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import random
 import shlex
@@ -202,9 +203,14 @@ class _Demo:
         self._interrupted.set()
 
     def _open(self) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         world = self._folder / WORLD_FILE
-        world.write_text(files("hedgerow.runtime").joinpath("demo_world.yaml").read_text("utf-8"), "utf-8")
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            world.write_text(files("hedgerow.runtime").joinpath("demo_world.yaml").read_text("utf-8"), "utf-8")
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise
+            raise DemoFailed(f"{self._folder} cannot be used: {error.strerror}", "HR-205") from None
         config = load(world, self._folder)
         self._config = msgspec.structs.replace(config, seed=self._seed)
         self._origin = origin_now(self._speed)

@@ -30,7 +30,7 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     ts: str
     "By the node's clock, UTC."
     epoch: int
-    "Which run of this journal."
+    "Of this run; greater than that of any run before it."
     hedged: bool
     residual: dict[BookId, Decimal]
     "Book -> residual, hedge units."

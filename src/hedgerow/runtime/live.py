@@ -19,6 +19,7 @@ from hedgerow.model.ids import AccountId, InstrumentId, LegId, VenueId
 from hedgerow.model.instrument import Instrument
 from hedgerow.model.reach import Reach
 from hedgerow.runtime.access import Access, CcxtAccess, NoSecret, secret_of
+from hedgerow.runtime.account_lock import AccountLocks
 from hedgerow.runtime.clock import LoopClock, origin_now
 from hedgerow.runtime.config_meaning import SIZE_PARAMS, size_problem
 from hedgerow.runtime.front import Front
@@ -106,14 +107,17 @@ class Accounts:
             VenueUnusable: a key, a secret or a certificate cannot be used.
         """
         self._venues: dict[tuple[VenueId, Reach], BinanceVenue] = {}
+        self.identities: dict[AccountId, tuple[str, ...]] = {}
+        "What makes each the account that it is, whatever the config calls it."
         self.by_id: dict[AccountId, BinanceAccount] = {}
         self.ccxt_by_id: dict[AccountId, CcxtAccount] = {}
         for account in config.accounts:
             assert account.access is not None, account.id
-            if isinstance(account.access, CcxtAccess):
-                self.ccxt_by_id[account.id] = _ccxt_account(account.id, account.access, clock)
+            access = account.access
+            if isinstance(access, CcxtAccess):
+                self.ccxt_by_id[account.id] = self._ccxt_account(account.id, access, clock)
             else:
-                self.by_id[account.id] = self._account(account, account.access, clock)
+                self.by_id[account.id] = self._account(account, access, clock)
 
     def _account(self, account: AccountConfig, access: Access, clock: Clock) -> BinanceAccount:
         where = f"accounts.{account.id}"
@@ -125,7 +129,34 @@ class Accounts:
             raise VenueUnusable(Verdict.WRONG, str(error)) from error
         except (BadSecret, Unsecured) as error:
             raise VenueUnusable(Verdict.WRONG, f"{where}: {error}; mend it") from error
+        self._identify(account.id, "binance", access, key)
         return BinanceAccount(account.id, access.kind, signer, venue)
+
+    def _ccxt_account(self, account_id: AccountId, access: CcxtAccess, clock: Clock) -> CcxtAccount:
+        where = f"accounts.{account_id}"
+        try:
+            passphrase = "" if access.passphrase is None else secret_of(access.passphrase, f"{where}.passphrase")
+            keys = Keys(secret_of(access.key, f"{where}.key"), secret_of(access.secret, f"{where}.secret"), passphrase)
+            account = CcxtAccount(
+                account_id,
+                access.exchange,
+                access.kind,
+                access.reach,
+                keys,
+                clock,
+                access.emulator,
+                access.ca,
+                access.proxy,
+            )
+        except NoSecret as error:
+            raise VenueUnusable(Verdict.WRONG, str(error)) from error
+        except (Unsupported, Unsecured) as error:
+            raise VenueUnusable(Verdict.WRONG, f"{where}: {error}") from error
+        self._identify(account_id, access.exchange, access, keys.key)
+        return account
+
+    def _identify(self, account_id: AccountId, exchange: str, access: Access | CcxtAccess, key: str) -> None:
+        self.identities[account_id] = (exchange, access.reach.value, access.kind.value, access.emulator or "", key)
 
     def _venue(self, venue_id: VenueId, access: Access, clock: Clock) -> BinanceVenue:
         key = (venue_id, access.reach)
@@ -162,28 +193,6 @@ class Accounts:
         if account_id in self.ccxt_by_id:
             return CcxtGateway(self.ccxt_by_id[account_id])
         return BinanceGateway(self.by_id[account_id])
-
-
-def _ccxt_account(account_id: AccountId, access: CcxtAccess, clock: Clock) -> CcxtAccount:
-    where = f"accounts.{account_id}"
-    try:
-        passphrase = "" if access.passphrase is None else secret_of(access.passphrase, f"{where}.passphrase")
-        keys = Keys(secret_of(access.key, f"{where}.key"), secret_of(access.secret, f"{where}.secret"), passphrase)
-        return CcxtAccount(
-            account_id,
-            access.exchange,
-            access.kind,
-            access.reach,
-            keys,
-            clock,
-            access.emulator,
-            access.ca,
-            access.proxy,
-        )
-    except NoSecret as error:
-        raise VenueUnusable(Verdict.WRONG, str(error)) from error
-    except (Unsupported, Unsecured) as error:
-        raise VenueUnusable(Verdict.WRONG, f"{where}: {error}") from error
 
 
 async def check_up(config: NodeConfig, *, with_stream: bool = False) -> AsyncIterator[Finding]:
@@ -328,15 +337,19 @@ async def _run(
     mode = f"mode      {', '.join(reaches)}  " + ", ".join(account.id for account in config.accounts)
     node = front.node(books, origin_now(), mode)
     accounts: Accounts | None = None
+    locks = AccountLocks(config.state, front.note)
     try:
         _check_halted(node, halted, front)
         accounts = Accounts(config, node.clock)
+        for account_id, identity in accounts.identities.items():
+            locks.take(account_id, *identity)
         await accounts.open()
     except BaseException:
         # Whatever ends the opening, a Ctrl-C too: the journal and the connections are let go first, then it goes on up.
         node.abandon()
         if accounts is not None:
             await accounts.close()
+        locks.close()
         raise
     tasks: dict[str, Work] = {"keys": partial(watch_keys, accounts.by_id, node, front.note)}
     if seconds is not None:
@@ -347,6 +360,7 @@ async def _run(
         code = await node.run(accounts.gateway, tasks, serve)
     finally:
         await accounts.close()
+        locks.close()
     return front.end(node, code)
 
 

@@ -37,6 +37,7 @@ PARTING_S = 0.5
 PARTING_NS = 2 * NS_PER_S
 POLL_S = 0.01
 LAG_CHECK_S = 0.25
+PLACE_CHECK_S = 1
 # An event loop that stands for so long misses heartbeats and hedges late.
 LAG_TOLD_S = 0.25
 # Who freezes and halts on the way down: `node:stop from MODE: WHY`, with what was before. The start after it lifts what
@@ -193,7 +194,11 @@ class Node:
             tasks: name -> what must run as long as the books do, begun after them; the end of one ends the node.
             serve: returns what runs beside the books.
         """
-        for number in (signal.SIGINT, signal.SIGTERM):
+        # The terminal closes, or the line to it drops: a stop as well, unless nohup said otherwise.
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            numbers.append(signal.SIGHUP)
+        for number in numbers:
             self._loop.add_signal_handler(number, self._signaled, number)
         self._loop.set_exception_handler(self._unseen)
         try:
@@ -201,7 +206,7 @@ class Node:
             await asyncio.sleep(0)
             service = None if serve is None else serve(self)
         except BaseException:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in numbers:
                 self._loop.remove_signal_handler(number)
             self.abandon()
             raise
@@ -209,6 +214,7 @@ class Node:
             self._start_books(gateway_of)
             running = {asyncio.create_task(work(), name=name) for name, work in tasks.items()}
             running.add(asyncio.create_task(self._watch_lag(), name="loop watchdog"))
+            running.add(asyncio.create_task(self._watch_journal(), name="journal watchdog"))
             self._send_out(self._tell_ready(), "ready")
             legs = {book_id: book.config.legs for book_id, book in self.books.items()}
             self._send_out(self._look_back(legs), "look back into the journal")
@@ -221,7 +227,7 @@ class Node:
                 service.stop()
             await self._end(running)
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in numbers:
                 self._loop.remove_signal_handler(number)
         return self._exit
 
@@ -369,7 +375,8 @@ class Node:
             if held:
                 self._note(f"{book_id}: {', '.join(held)} held")
             if live or not book.is_hedged:
-                self._exit = self._exit or EXIT_RESIDUAL
+                # What is left weighs more than who asked for the stop: 130 says that it was a clean one.
+                self._exit = EXIT_RESIDUAL if self._exit in (EXIT_DONE, EXIT_INTERRUPTED) else self._exit
 
     async def _end(self, running: set[asyncio.Task[None]]) -> None:
         """Let nothing leave any more, then make durable what was decided."""
@@ -534,6 +541,17 @@ class Node:
         """Called in another thread."""
         gone = [book_id for book_id in self.store.book_ids(self._recovered_seq) if book_id not in self.books]
         return {book_id: recall(self.store, book_id) for book_id in gone}
+
+    async def _watch_journal(self) -> None:
+        """Find out when the journal is gone: what nobody finds again cannot be gone on with."""
+        while True:
+            await asyncio.sleep(PLACE_CHECK_S)
+            try:
+                self.store.check_place()
+            except JournalError as error:
+                self._cycle.journal_broke(error)
+                # The end of a task would be told as one.
+                await asyncio.Event().wait()
 
     async def _watch_lag(self) -> None:
         """Find out when the loop stands still."""

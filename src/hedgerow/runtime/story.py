@@ -188,7 +188,7 @@ def _tell_event(book: Book, turn: Turn) -> list[Line]:
             return [Line(turn.ts_ns, "mode", text)]
         case BookStarted() if event.epoch > book.state.first_epoch:
             live = sum(len(orders) for orders in book.live.values())
-            run_no = event.epoch - book.state.first_epoch + 1
+            run_no = book.state.runs
             text = f"{event.config.book_id}  run {run_no}: {live} live order(s) to be proven, trades to be read"
             return [Line(turn.ts_ns, "start", text)]
         case _:

@@ -38,7 +38,8 @@ class Watch(msgspec.Struct, frozen=True):
         names = names_of(instrument)
         if names.isdisjoint(self.watched):
             return None
-        adopt = not names.isdisjoint(self.adopted) and names.isdisjoint(self.manual)
+        manual = not names.isdisjoint(self.manual)
+        adopt = not manual and not names.isdisjoint(self.adopted)
         symbol = instrument.id.partition(":")[2]
         return LegConfig(
             LegId(re.sub("[^a-z0-9]", "_", symbol.lower())),
@@ -49,6 +50,7 @@ class Watch(msgspec.Struct, frozen=True):
             visibility_ms=self.visibility_ms,
             adopt_later=adopt,
             found=True,
+            manual=manual,
         )
 
 

@@ -182,8 +182,10 @@ def _fields(params_type: type[msgspec.Struct]) -> tuple[_Field, ...]:
 
 def _value(field: _Field, text: str) -> object:
     """Raise ValueError, in words that follow the key, when the text is not what the field takes."""
-    if field.optional and text == NONE:
-        return None
+    if text == NONE:
+        if field.optional:
+            return None
+        raise ValueError("it needs a value")
     if issubclass(field.type, Enum):
         try:
             return field.type(text)

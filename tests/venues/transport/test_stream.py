@@ -86,6 +86,8 @@ class Listener:
             return Said.LIVE
         if raw == b"over":
             return Said.REOPEN
+        if raw == b"beyond":
+            raise ZeroDivisionError(raw)
         self.frames.append(raw)
         return Said.NOTHING
 
@@ -114,7 +116,13 @@ class Listener:
 Story = Callable[[Venue, Listener, Stream], Awaitable[None]]
 
 
-def played(story: Story, pace: Pace = QUICK, greeting: bytes | None = b"subscribe", failures: int = 0) -> list[str]:
+def played(
+    story: Story,
+    pace: Pace = QUICK,
+    greeting: bytes | None = b"subscribe",
+    failures: int = 0,
+    raises: type[Exception] | None = None,
+) -> list[str]:
     """Return what the listener was told in a story, which begins before the stream does."""
 
     async def work() -> list[str]:
@@ -132,7 +140,7 @@ def played(story: Story, pace: Pace = QUICK, greeting: bytes | None = b"subscrib
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
                 await session.close()
-            assert errors == []
+            assert [type(error) for error in errors] == ([] if raises is None else [raises])
             return listener.told
 
     return asyncio.run(work())
@@ -289,6 +297,18 @@ def test_no_frame_is_lost_behind_one_that_cannot_be_read() -> None:
         assert listener.frames == [b"\xff\xfe" if number % 2 else str(number).encode() for number in range(50)]
 
     assert played(story) == ["up"]
+
+
+def test_what_breaks_over_a_frame_is_told_where_it_stops_the_node() -> None:
+    """A mistake of ours must not be lost in the loop, nor look like one of the venue's; the next frame is read."""
+
+    async def story(venue: Venue, listener: Listener, stream: Stream) -> None:
+        await listener.until(lambda: "up" in listener.told)
+        await venue.sockets[0].send_str("beyond")
+        await venue.sockets[0].send_str("next")
+        await listener.until(lambda: listener.frames == [b"next"])
+
+    assert played(story, raises=ZeroDivisionError) == ["up"]
 
 
 def test_a_venue_that_is_down_is_tried_again_and_again() -> None:

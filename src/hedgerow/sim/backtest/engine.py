@@ -177,15 +177,14 @@ class Backtest:
 
     def _turn_to(self, ts_ns: int) -> None:
         """Let the market move up to a time, then everything else that is due by then."""
+        for venue_id in {told.venue_id: None for told in self._funding.values()}:
+            if self._dues[venue_id] <= ts_ns:
+                # By the mark right before: a rate that is told and paid at once must be known before its time is seen.
+                self._pass_time(venue_id, ts_ns, ts_ns - 1)
         self._advance(ts_ns)
         for venue_id, due_ns in self._dues.items():
             if due_ns <= ts_ns:
-                exchange = self._exchanges[venue_id]
-                for track in self._tracks_of[venue_id]:
-                    self._play_to(track, ts_ns)
-                self._pass_time(exchange, ts_ns)
-                self._happened(exchange, ts_ns)
-                self._show_rates(venue_id)
+                self._pass_time(venue_id, ts_ns, ts_ns)
         if self._skips:
             self._catch_up_beats(ts_ns)
         self._deliver_quotes(ts_ns)
@@ -306,7 +305,10 @@ class Backtest:
         if own is None:
             own = self._own_bounds(track)
             self._bounds[track.instrument_id] = own
-        return is_eager, replace(own, low=max(low, own.low), high=min(high, own.high))
+        low, high = max(low, own.low), min(high, own.high)
+        if (low, high) != (own.low, own.high):
+            own = replace(own, low=low, high=high)
+        return is_eager, own
 
     def _own_bounds(self, track: Track) -> Bounds:
         """Return the prices at which a row trades with an order of ours, or comes near a liquidation."""
@@ -381,8 +383,11 @@ class Backtest:
     def _told_at(self, venue_id: VenueId) -> list[FundingTold]:
         return [told for told in self._funding.values() if told.venue_id == venue_id]
 
-    def _pass_time(self, exchange: SimExchange, ts_ns: int) -> None:
-        """Let a venue do what is due by the clock; funding that is told and paid at once is told first."""
+    def _pass_time(self, venue_id: VenueId, ts_ns: int, seen_ns: int) -> None:
+        """Let a venue do what is due by the clock, after it has seen its markets up to `seen_ns`."""
+        exchange = self._exchanges[venue_id]
+        for track in self._tracks_of[venue_id]:
+            self._play_to(track, seen_ns)
         paid: list[FundingTold] = []
         for told in self._told_at(exchange.venue_id):
             rate = told.tell(ts_ns)
@@ -394,6 +399,8 @@ class Backtest:
         exchange.advance(ts_ns)
         for told in paid:
             exchange.set_funding_rate(told.paid(ts_ns))
+        self._happened(exchange, ts_ns)
+        self._show_rates(venue_id)
 
     def _report(self, exchange: SimExchange, ts_ns: int) -> bool:
         """Put on its way what the exchange reports; return whether it does."""

@@ -46,6 +46,10 @@ class DataUnfit(Exception):
     """Data and config do not fit together. The text says how, and what helps."""
 
 
+TICK_NOTE = (
+    "{}: the data has prices between the config's ticks of {}; an order that is wanted there is held (off_tick). Give the"
+    " instrument `tick: {}`."
+)
 FUNDING_NOTE = "{}: funding is paid as the data tells it, {}; the config's funding_bps is not."
 NO_PERP_NOTE = "{}: the data tells of funding, and it is no perpetual; none is paid."
 
@@ -155,6 +159,8 @@ def _notes(instruments: Mapping[InstrumentId, Instrument], data: Mapping[Instrum
                 notes.append(NO_TRADES_NOTE.format(each))
             if file.depth == 1:
                 notes.append(TOP_NOTE.format(each))
+        if file.kind is Kind.QUOTES and file.tick % instruments[each].tick != Decimal(0):
+            notes.append(TICK_NOTE.format(each, instruments[each].tick, file.tick))
         if file.step % instruments[each].step != Decimal(0):
             notes.append(STEP_NOTE.format(each, file.step, instruments[each].step))
     return tuple(notes)

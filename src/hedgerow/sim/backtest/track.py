@@ -265,12 +265,16 @@ class Track:
         orders = self.exchange.resting(self.instrument_id)
         if orders:
             bounds = best_prices(orders, self.data, 0, NO_ASK)
-            best = bounds.buy, bounds.sell
+            best = self.data.price(bounds.buy), self.data.price(bounds.sell)
             seen = slice(self._row, row)
-            lowest = int(self._worst_bid[seen].min()) if row > self._row else NEVER
-            highest = int(self._worst_ask[seen].max()) if row > self._row else NO_BID
+            lowest = self.data.price(int(self._worst_bid[seen].min()) if row > self._row else NEVER)
+            highest = self.data.price(int(self._worst_ask[seen].max()) if row > self._row else NO_BID)
             for order in orders:
-                self._advance(order, best, lowest, highest, row, trade)
+                # Behind our best order nobody traded, or that one would be filled; and of what was not shown nothing is
+                # known.
+                is_shown = order.price >= lowest if order.request.side is Side.BUY else order.price <= highest
+                if is_shown or order.price in best:
+                    self._advance(order, row, trade)
         if trade > self._trade:
             self.exchange.note_price(self.instrument_id, self.data.price(int(self.data.trades.price[trade - 1])))
         if row > self._row:
@@ -279,15 +283,9 @@ class Track:
         self._row, self._trade = row, trade
         self.next_ts_ns = self._ts_at(row, trade)
 
-    def _advance(
-        self, order: VenueOrder, best: tuple[int, int], lowest: int, highest: int, row: int, trade: int
-    ) -> None:
+    def _advance(self, order: VenueOrder, row: int, trade: int) -> None:
         queue = self._queue_of(order)
         if queue is None or not queue.ahead:
-            return
-        # Behind our best order nobody traded, or that one would be filled; and of what was not shown nothing is known.
-        is_shown = queue.price >= lowest if queue.is_buy else queue.price <= highest
-        if not is_shown and queue.price not in best:
             return
         before = queue.ahead
         fills = self._queue_end(queue, self._row, row, self._trade, trade)
@@ -307,11 +305,14 @@ class Track:
 
     def _first_queues(self, bounds: Bounds) -> list[Queue]:
         """Return the places of the first orders at our best prices: no other can be filled before them."""
+        best = self.data.price(bounds.buy), self.data.price(bounds.sell)
         queues: dict[bool, Queue] = {}
         for order in self.exchange.resting(self.instrument_id):
-            queue = self._queue_of(order)
-            if queue is not None and queue.price == (bounds.buy if queue.is_buy else bounds.sell):
-                queues.setdefault(queue.is_buy, queue)
+            is_buy = order.request.side is Side.BUY
+            if is_buy not in queues and order.price == best[not is_buy]:
+                queue = self._queue_of(order)
+                if queue is not None:
+                    queues[is_buy] = queue
         return list(queues.values())
 
     def _look(self, bounds: Bounds, until_ns: int) -> None:

@@ -194,7 +194,7 @@ function fillTip(book, fill) {
   if (fill.fee) lines.push(`fee ${fill.fee} ${escaped(book.quote)}`);
   if (fill.slippage) lines.push(`slippage ${fill.slippage} ${escaped(book.quote)}`);
   if (cause) lines.push(`${fill.role === "exit" ? "exits" : "hedges"} #${cause.id} ${cause.side.toUpperCase()} @ ${cause.price}`);
-  if (fill.latency_ns !== undefined && fill.latency_ns !== null) lines.push(`${lengthText(fill.latency_ns)} after its cause${fill.carried_ns ? ", and that was too small to hedge for " + lengthText(fill.carried_ns) : ""}`);
+  if (fill.latency_ns !== undefined && fill.latency_ns !== null) lines.push(`${lengthText(fill.latency_ns)} after its cause${fill.carried_ns ? ` could be hedged; it was too small for ${lengthText(fill.carried_ns)}` : ""}`);
   if (fill.venue_made) lines.push('<span class="bad">made by the venue</span>');
   return lines.join("<br>");
 }

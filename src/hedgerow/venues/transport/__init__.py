@@ -1,1 +1,1 @@
-"""The I/O of every venue: one HTTP session, streams that are kept open, and what bounds both."""
+"""The I/O of every venue: requests on open connections, streams that are kept open, and what bounds both."""

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
 # Below any venue's own, so that we end a quiet connection before the venue does: a request on one that is just being
 # closed has no outcome.
-KEEPALIVE_S = 25
-# A connection that is kept open is replaced when it was quiet for so long, and looked after so often.
-FRESH_S, CHECK_S = 15, 5
+KEEPALIVE_S = 15
+# The connection that is kept open for orders is replaced when it was quiet for so long, and looked after so often.
+FRESH_S, CHECK_S = 8, 5
 CONNECT_S = 5
 # Binance answers within 10 s or says itself that it does not know; a second for the way.
 ANSWER_S = 11
@@ -215,9 +215,13 @@ class Http:
                 proxy=yarl.URL(self._proxy) if self._proxy and place.origin.startswith("https:") else None,
             )
             timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_S, connect=CONNECT_S)
-            line = Line(await self._connector.connect(where, [], timeout))
+            connection = await self._connector.connect(where, [], timeout)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             raise NotSent(told(error)) from error
+        if connection.closed:
+            connection.close()
+            raise NotSent("the connection was lost before anything was written")
+        line = Line(connection)
         self._busy.add(line)
         return line
 

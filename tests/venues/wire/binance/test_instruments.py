@@ -88,7 +88,8 @@ def test_filters_of_futures() -> None:
     assert (instrument.id, instrument.kind) == ("binance:BTCUSDT-PERP", InstrumentKind.PERP)
     assert (instrument.max_qty, instrument.min_notional) == (Decimal(120), Decimal(100))
     assert instrument.can_reduce_only and instrument.reduce_only_exempt
-    assert instrument.band_down is None, "a buy may stand as low as it likes on futures"
+    assert (instrument.band_down, instrument.band_up) == (Decimal("0.95"), Decimal("1.05"))
+    assert instrument.band_is_one_sided, "a buy may stand as low as it likes on futures"
 
 
 def test_a_pair_on_margin_is_an_instrument_of_margin() -> None:

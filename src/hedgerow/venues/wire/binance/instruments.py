@@ -65,6 +65,8 @@ class _Filter(Shape, frozen=True, gc=False):
     bid_multiplier_down: Number | None = None
     ask_multiplier_up: Number | None = None
     ask_multiplier_down: Number | None = None
+    multiplier_up: Number | None = None
+    multiplier_down: Number | None = None
 
 
 class _Symbol(Shape, frozen=True, gc=False):
@@ -138,7 +140,7 @@ def _listing(row: _Symbol, product: Product, venue_id: VenueId) -> Listing:
         market = filters.get("MARKET_LOT_SIZE")
         limit = ZERO if market is None or market.max_qty is None else unsigned(market.max_qty, "maxQty")
         max_qty = min(max_qty, limit) if limit else max_qty
-    down, up = _band(filters)
+    down, up = _band(filters, product)
     instrument = Instrument(
         instrument_id(venue_id, row.symbol, product),
         venue_id,
@@ -153,6 +155,7 @@ def _listing(row: _Symbol, product: Product, venue_id: VenueId) -> Listing:
         reduce_only_exempt=product.is_futures,
         band_down=down,
         band_up=up,
+        band_is_one_sided=product.is_futures,
         fee_currency=FeeCurrency.QUOTE if product.is_futures else FeeCurrency.RECEIVED,
         can_reduce_only=product.is_futures,
     )
@@ -176,12 +179,18 @@ def _min_notional(filters: dict[str, _Filter]) -> Decimal:
     return ZERO
 
 
-def _band(filters: dict[str, _Filter]) -> tuple[Decimal | None, Decimal | None]:
-    """Return the lowest and the highest limit price as ratios of the reference price; what holds for both sides.
+def _band(filters: dict[str, _Filter], product: Product) -> tuple[Decimal | None, Decimal | None]:
+    """Return the lowest and the highest limit price as ratios of the reference price.
 
-    The band of futures (`PERCENT_PRICE`) is for the far side alone: a buy may stand as low as it likes. An instrument
-    has one band for both, so none is taken from there; what would cross that far is bounded by its slippage.
+    That of futures bounds the far side alone; spot's has numbers for each side, of which the narrower ones are taken.
     """
+    if product.is_futures:
+        found = filters.get("PERCENT_PRICE")
+        if found is None:
+            return None, None
+        (down,) = _given(found.multiplier_down) or (None,)
+        (up,) = _given(found.multiplier_up) or (None,)
+        return down, up
     found = filters.get("PERCENT_PRICE_BY_SIDE")
     if found is None:
         return None, None
@@ -190,7 +199,7 @@ def _band(filters: dict[str, _Filter]) -> tuple[Decimal | None, Decimal | None]:
     return max(downs, default=None), min(ups, default=None)
 
 
-def _given(*values: Number | None) -> Iterable[Decimal]:
+def _given(*values: Number | None) -> list[Decimal]:
     return [positive(value, "multiplier") for value in values if value is not None]
 
 
