@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import stat
 from pathlib import Path
@@ -80,6 +81,15 @@ def test_a_request_id_is_not_taken_for_another_order(tmp_path: Path) -> None:
         (FREEZE, {}, "HR-208", "request_id"),
         (FREEZE, {"request_id": ""}, "HR-208", "1 to 128"),
         (FREEZE, {"request_id": "r", "forse": True}, "HR-208", "forse"),
+        (FREEZE, {"request_id": "r\x1b[2J"}, "HR-208", "request_id must have 1 to 128 printable"),
+        (FREEZE, {"request_id": "r", "principal": ""}, "HR-208", "principal must have 1 to 64 printable"),
+        (FREEZE, {"request_id": "r", "principal": "a" * 65}, "HR-208", "principal must have 1 to 64 printable"),
+        (FREEZE, {"request_id": "r", "principal": "a\nb"}, "HR-208", "principal must have 1 to 64 printable"),
+        (FREEZE, {"request_id": "r", "principal": "node:stop from running: me"}, "HR-208", "must not have node:"),
+        (FREEZE, {"request_id": "r", "principal": "me, node:stop from running: x"}, "HR-208", "must not have node:"),
+        (FREEZE, {"request_id": "r", "detail": "\x1b]0;"}, "HR-208", "detail must have printable"),
+        ("books/b1", {"request_id": "r"}, "HR-208", "POST /api/v1/books/b1: not found"),
+        ("status", {"request_id": "r"}, "HR-208", "POST /api/v1/status: method not allowed"),
     ],
 )
 def test_what_is_wrong_is_refused_with_a_code(
@@ -91,6 +101,34 @@ def test_what_is_wrong_is_refused_with_a_code(
             post(socket_path(tmp_path), route, body)
         assert refused.value.code == code
         assert node.operated == []
+
+
+@pytest.mark.parametrize(
+    ("method", "route", "body", "status", "words"),
+    [
+        ("GET", "nothing", None, 404, "GET /api/v1/nothing: not found"),
+        ("DELETE", "status", None, 405, "DELETE /api/v1/status: method not allowed"),
+        ("GET", "orders?closed=perhaps", None, 422, "query.closed: Input should be a valid boolean"),
+        ("POST", FREEZE, b'{"request_id": "r", "principal": "a", "principal": "b"}', 400, "principal is given twice"),
+        ("POST", FREEZE, b'{"request_id": "r", "request_\\u0069d": "s"}', 400, "request_id is given twice"),
+    ],
+)
+def test_every_refusal_has_the_same_form(
+    tmp_path: Path, method: str, route: str, body: bytes | None, status: int, words: str
+) -> None:
+    """A program reads one kind of answer, whoever of the server's layers refuses."""
+    with served(filled_desk(), tmp_path) as node, socket.socket(socket.AF_UNIX) as asking:
+        asking.connect(str(socket_path(tmp_path)))
+        told = f"{method} /api/v1/{route} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len(body or b'')}"
+        asking.sendall(f"{told}\r\n\r\n".encode() + (body or b""))
+        head, _, answer = b"".join(iter(lambda: asking.recv(4096), b"")).partition(b"\r\n\r\n")
+        assert node.operated == []
+
+    assert head.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"application/problem+json" in head.lower()
+    problem = json.loads(answer)
+    assert (problem["status"], problem["code"]) == (status, "HR-208")
+    assert words in problem["detail"]
 
 
 def test_a_signal_for_a_policy_without_signals_is_refused(tmp_path: Path) -> None:

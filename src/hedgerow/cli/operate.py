@@ -231,11 +231,16 @@ def _switch(
 
 
 def _body(request_id: str, extra: Mapping[str, object]) -> Answer:
+    return {"request_id": request_id or uuid.uuid4().hex, "principal": _principal(), **extra}
+
+
+def _principal() -> str:
+    """Return who asks; an environment that says something odd of that must not keep an order from the node."""
     try:
-        principal = getpass.getuser()
+        user = getpass.getuser()
     except (OSError, KeyError):
-        principal = "operator"
-    return {"request_id": request_id or uuid.uuid4().hex, "principal": principal, **extra}
+        return "operator"
+    return user if 0 < len(user) <= 64 and user.isprintable() and "node:" not in user else "operator"
 
 
 def _named(status: Answer, names: tuple[str, ...], every: bool) -> list[Answer]:

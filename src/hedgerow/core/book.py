@@ -368,12 +368,6 @@ class Book:
         mark = self.mark(hedge)
         return mark is not None and not self.legs[hedge].instrument.is_orderable(abs(self.residual), mark)
 
-    @property
-    def follows_mark(self) -> bool:
-        """Whether another price of the hedge leg may change what `is_level` says."""
-        rule = self.config.hedge
-        return rule is not None and self.legs[rule.hedge].instrument.min_notional > ZERO and not self.is_hedged
-
     def residual_age_ns(self) -> int:
         """Return for how long the residual has been above the smallest order; 0 while hedged."""
         return self.now_ns - self.state.residual_since_ns if self.state.residual_since_ns else 0

@@ -33,7 +33,7 @@ from hedgerow.strategies.quoting import (
     quoted,
     to_ns,
 )
-from hedgerow.strategies.waking import together
+from hedgerow.strategies.waking import level_stays, together
 
 T = TypeVar("T")
 
@@ -129,7 +129,7 @@ class Mirror:
             force_close_ns, silent_ns if book.now_ns < silent_ns else None, entry.wake_ts_ns, exit_.wake_ts_ns
         )
         resting, holds = _present(entry.resting, exit_.resting), _present(entry.hold, exit_.hold)
-        return Target(nets, resting, holds, "", wake_ns, wake_prices=None if book.follows_mark else promise)
+        return Target(nets, resting, holds, "", wake_ns, wake_prices=together(promise, level_stays(book)))
 
     def _reason(self, book: Book, is_hedged: bool, silent_ns: int) -> Reason | None:
         """Why the lead leg may make nothing new: a silent hedge leg closes the gate as a residual does."""
@@ -165,6 +165,9 @@ class Mirror:
         self, book: Book, slot: str, side: Side, qty: Decimal, role: Role, standing: Order | None, reason: Reason | None
     ) -> Quoted:
         price, no_price = depth_price(book.quote(self._lead), side, self._params.depth)
+        if price is not None:
+            # A market may be finer than its instrument was when it was read.
+            price = book.legs[self._lead].instrument.passive_price(price, side)
         at_best = self._params.depth == 1
         wish = Wish(slot, self._lead, side, qty, price, role, self._order_timeout_ns, True, no_price, at_best)
         return quoted(book, wish, standing, reason)

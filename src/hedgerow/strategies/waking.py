@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from hedgerow.core.book import Book
 from hedgerow.core.target import WakePrice
 from hedgerow.model.ids import LegId
 from hedgerow.model.market import Quote
@@ -33,6 +34,23 @@ def best_stays(leg_id: LegId, quote: Quote | None, side: Side, tick: Decimal) ->
     if quote is None or quote.bid is None or quote.ask is None or quote.ask - quote.bid != tick:
         return None
     return (WakePrice(leg_id, quote.bid, quote.ask),)
+
+
+def level_stays(book: Book) -> Promise:
+    """Return inside which prices of the hedge leg what is owed stays as orderable, or as too small, as it is."""
+    rule = book.config.hedge
+    if rule is None or book.is_hedged:
+        return ()
+    instrument, quote = book.legs[rule.hedge].instrument, book.quote(rule.hedge)
+    worth = instrument.floor_qty(abs(book.residual)) * instrument.multiplier
+    if instrument.min_notional == 0 or worth == 0:
+        return ()
+    if quote is None or quote.bid is None or quote.ask is None:
+        return None
+    price = instrument.min_notional / worth
+    if quote.bid > price:
+        return (WakePrice(rule.hedge, low=price + instrument.tick),) if quote.bid > price + instrument.tick else None
+    return (WakePrice(rule.hedge, high=price - instrument.tick),) if quote.ask < price - instrument.tick else None
 
 
 def basis_stays_below(

@@ -108,6 +108,8 @@ class _Known(msgspec.Struct):
 
     venue_order_id: VenueOrderId
     cum_qty: Decimal = ZERO
+    is_missing: bool = False
+    "It is in no list, and the exchange knows no such order. The book was shown that, and asks by itself from now on."
 
 
 class CcxtGateway:
@@ -400,7 +402,7 @@ class CcxtGateway:
     # What is told of orders.
 
     def _know(self, order_id: ClientOrderId, venue_order_id: VenueOrderId) -> None:
-        self._alive.setdefault(order_id, _Known(venue_order_id))
+        self._alive.setdefault(order_id, _Known(venue_order_id)).is_missing = False
         self._names[venue_order_id] = order_id
         if len(self._names) > NAMES_MAX:
             del self._names[next(iter(self._names))]
@@ -437,8 +439,8 @@ class CcxtGateway:
             await self._pause(self._look, self._cadence.ask_s, cost_ms, self._cadence.share)
 
     async def _asked(self) -> int:
-        before = {order_id: known.venue_order_id for order_id, known in self._alive.items()}
-        symbol = self._market.symbol
+        before = {name: known.venue_order_id for name, known in self._alive.items() if not known.is_missing}
+        symbol, asked_ns = self._market.symbol, self._clock.now_ns()
         done = await self._account.ask(Lane.QUERY, lambda client: client.fetch_open_orders(symbol))
         rows = self._rows(done)
         for row in rows:
@@ -453,11 +455,24 @@ class CcxtGateway:
         if self._is_news or gone:
             self._is_news = bool(gone)
             await self._tell_trades()
+        missing: list[ClientOrderId] = []
         for order_id, venue_order_id in gone.items():
             # What is in no list may also be late in it: only the order itself says that it ended.
-            row = await self._order(venue_order_id, order_id)
-            if row.status is not None and row.status is not OrderStatus.OPEN:
-                self._tell(order_id, row)
+            try:
+                row = await self._order(venue_order_id, order_id)
+            except Failed as error:
+                if not is_not_found(error.classes, error.left):
+                    raise
+                missing.append(order_id)
+            else:
+                if row.status is not None and row.status is not OrderStatus.OPEN:
+                    self._tell(order_id, row)
+        if missing:
+            # Not found is not ended. The book asks for what it misses in a list, and needs more than one such answer.
+            listed = tuple(_open_order(row) for row in rows)
+            self._deliver(OpenOrdersRead(self._clock.now_ns(), self._leg_id, asked_ns, listed))
+            for order_id in missing:
+                self._alive[order_id].is_missing = True
         return done.cost_ms
 
     async def _tell_trades(self) -> None:

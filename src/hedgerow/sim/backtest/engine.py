@@ -180,6 +180,7 @@ class Backtest:
         for venue_id in {told.venue_id: None for told in self._funding.values()}:
             if self._dues[venue_id] <= ts_ns:
                 # By the mark right before: a rate that is told and paid at once must be known before its time is seen.
+                self._advance(ts_ns - 1)
                 self._pass_time(venue_id, ts_ns, ts_ns - 1)
         self._advance(ts_ns)
         for venue_id, due_ns in self._dues.items():

@@ -47,8 +47,8 @@ class DataUnfit(Exception):
 
 
 TICK_NOTE = (
-    "{}: the data has prices between the config's ticks of {}; an order that is wanted there is held (off_tick). Give the"
-    " instrument `tick: {}`."
+    "{}: the data has prices between the config's ticks of {}; an order that is wanted there is held (off_tick). Give"
+    " the instrument `tick: {}`."
 )
 FUNDING_NOTE = "{}: funding is paid as the data tells it, {}; the config's funding_bps is not."
 NO_PERP_NOTE = "{}: the data tells of funding, and it is no perpetual; none is paid."

@@ -24,6 +24,7 @@ from hedgerow.strategies.grid.memory import remembered
 from hedgerow.strategies.grid.params import GridParams
 from hedgerow.strategies.grid.range import keep_range, measure, place, told
 from hedgerow.strategies.quoting import Reason, hedge_reason
+from hedgerow.strategies.waking import level_stays, together
 
 __all__ = ["Grid", "GridParams", "check"]
 
@@ -80,7 +81,7 @@ class Grid:
             look.wake_ts_ns,
             flatten_reason,
             tuple(look.alarms),
-            wake_prices=None if book.follows_mark else look.watch.prices(),
+            wake_prices=together(look.watch.prices(), level_stays(book)),
         )
 
     def _ladder(self, instrument: Instrument, frame: Frame, offset: int) -> Ladder:
