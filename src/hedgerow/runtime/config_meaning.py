@@ -34,6 +34,8 @@ from hedgerow.strategies.params import parse as parse_params
 LEAD, HEDGE = LegId("lead"), LegId("hedge")
 # The parameter of each policy that is the size of one lead order.
 SIZE_PARAMS = ("qty", "entry_qty")
+# What is held of these is a balance of the account, and none of the symbol's own.
+BALANCE_KINDS = frozenset({InstrumentKind.SPOT, InstrumentKind.MARGIN})
 # The synthetic depth of one price level is worth this much, quote, where the config does not say.
 LEVEL_NOTIONAL = Decimal(50_000)
 # A word, then what may have been meant as a date, a right and a strike.
@@ -68,6 +70,7 @@ class Meaning:
         "What works and may not go well, a line each."
         self._check_tags()
         self._check_sharing()
+        self._check_balances()
         self._check_funds()
         self._check_rates()
         self._check_latencies()
@@ -643,6 +646,25 @@ class Meaning:
                     at: KeyPath = ("books", book.book_id, "legs", leg.id)
                     self._wrong("contradiction", told, at, "a venue has one for both books", at_key=True)
             self.books[index] = replace(book, legs=legs)
+
+    def _check_balances(self) -> None:
+        """Of spot and margin the position is the account's balance: no two symbols may move the same one."""
+        legs = [(book, leg) for book in self.books for leg in book.legs if leg.instrument.kind in BALANCE_KINDS]
+        for index, (book, leg) in enumerate(legs):
+            for other_book, other in legs[:index]:
+                ours, theirs = leg.instrument, other.instrument
+                if leg.account_id != other.account_id or ours.id == theirs.id:
+                    continue
+                if ours.base not in (theirs.base, theirs.quote) and theirs.base != ours.quote:
+                    continue
+                common = theirs.base if theirs.base in (ours.base, ours.quote) else ours.base
+                told = (
+                    f"{other_book.book_id} trades {theirs.id} and {book.book_id} {ours.id}, both in {leg.account_id}:"
+                    f" each would take the other's trades for a drift of its own, as both move the balance of {common}"
+                )
+                path: KeyPath = ("books", self._names.get(book.book_id, book.book_id), "legs", leg.id)
+                help_ = "give one of them an account of its own, such as a sub-account, or trade one symbol in both"
+                self._wrong("shared_balance", told, path, help_, at_key=True)
 
 
 def size_problem(book: BookConfig, size: Decimal) -> tuple[str, str] | None:

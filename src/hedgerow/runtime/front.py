@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TextIO
 
 import msgspec
 
@@ -132,6 +134,28 @@ class Front:
         self.note(
             msgspec.json.encode(ready).decode() if self._as_json else f"ready     {ready.ts[11:]}  {_all(node.books)}"
         )
+
+
+def run_told(
+    config: NodeConfig, out: TextIO, err: TextIO, as_json: bool, work: Callable[[Front], Awaitable[int]]
+) -> int:
+    """Run a config in a loop of its own, told to people from its first line to its last; return the exit code.
+
+    Args:
+        out: takes what happened; with `as_json`, one object at the end.
+        err: takes notes.
+        work: runs it.
+    """
+    return asyncio.run(_run_told(config, Outlet(out, err), as_json, work))
+
+
+async def _run_told(config: NodeConfig, outlet: Outlet, as_json: bool, work: Callable[[Front], Awaitable[int]]) -> int:
+    try:
+        front = Front(config, outlet, as_json)
+        front.begin()
+        return await work(front)
+    finally:
+        outlet.close()
 
 
 def _all(books: Mapping[BookId, Book]) -> str:

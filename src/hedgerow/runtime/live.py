@@ -22,11 +22,10 @@ from hedgerow.runtime.access import Access, CcxtAccess, NoSecret, secret_of
 from hedgerow.runtime.account_lock import AccountLocks
 from hedgerow.runtime.clock import LoopClock, origin_now
 from hedgerow.runtime.config_meaning import SIZE_PARAMS, size_problem
-from hedgerow.runtime.front import Front
+from hedgerow.runtime.front import Front, run_told
 from hedgerow.runtime.key_watch import watch_keys
 from hedgerow.runtime.node import Node, Service, Work
 from hedgerow.runtime.node_config import AccountConfig, NodeConfig
-from hedgerow.runtime.outlet import Outlet
 from hedgerow.runtime.recovery import holds_something
 from hedgerow.runtime.signals import follow_signals
 from hedgerow.strategies import POLICIES
@@ -268,27 +267,13 @@ def run_live(
         VenueUnusable: an account or a venue is not fit to be traded on.
         JournalError: the journal cannot be used.
     """
-    return asyncio.run(_run_live(config, serve, out, err, as_json, seconds, signals))
 
-
-async def _run_live(
-    config: NodeConfig,
-    serve: Callable[[Node], Service] | None,
-    out: TextIO,
-    err: TextIO,
-    as_json: bool,
-    seconds: float | None,
-    signals: Path | None,
-) -> int:
-    outlet = Outlet(out, err)
-    try:
-        front = Front(config, outlet, as_json)
-        front.begin()
+    async def work(front: Front) -> int:
         checked = await _checked(config, front)
         books = with_read(config, checked.instruments)
         return await _run(config, books, checked.halted, front, serve, seconds, signals)
-    finally:
-        outlet.close()
+
+    return run_told(config, out, err, as_json, work)
 
 
 class _Checked(msgspec.Struct, frozen=True):

@@ -20,10 +20,9 @@ from hedgerow.model.instrument import Instrument
 from hedgerow.model.reach import Reach
 from hedgerow.runtime.access import Access, CcxtAccess
 from hedgerow.runtime.clock import LoopClock, origin_now
-from hedgerow.runtime.front import Front
+from hedgerow.runtime.front import Front, run_told
 from hedgerow.runtime.node import Node, Service
 from hedgerow.runtime.node_config import NodeConfig
-from hedgerow.runtime.outlet import Outlet
 from hedgerow.runtime.simulated import run_venues
 from hedgerow.strategies import POLICIES
 from hedgerow.strategies.params import parse as parse_params
@@ -106,25 +105,10 @@ def run_paper(
         JournalError: the journal cannot be used.
         TapeError: a tape cannot be used, or breaks off.
     """
-    return asyncio.run(_run_paper(config, serve, out, err, as_json, speed, seconds, signals))
-
-
-async def _run_paper(
-    config: NodeConfig,
-    serve: Callable[[Node], Service] | None,
-    out: TextIO,
-    err: TextIO,
-    as_json: bool,
-    speed: float,
-    seconds: float | None,
-    signals: Path | None,
-) -> int:
     paper = on_paper(config, speed)
     sources = _sources(config)
-    outlet = Outlet(out, err)
-    try:
-        front = Front(paper, outlet, as_json)
-        front.begin()
+
+    async def work(front: Front) -> int:
         if not sources:
             return await run_venues(paper, front, serve, speed, seconds, signals)
         prices = RealPrices(sources)
@@ -133,8 +117,8 @@ async def _run_paper(
             return await run_venues(_with_read(paper, read), front, serve, speed, seconds, signals, prices)
         finally:
             await prices.close()
-    finally:
-        outlet.close()
+
+    return run_told(paper, out, err, as_json, work)
 
 
 def _sources(config: NodeConfig) -> dict[InstrumentId, tuple[Access, Watch]]:

@@ -26,11 +26,10 @@ from hedgerow.model.instrument import Instrument, InstrumentKind
 from hedgerow.model.market import BorrowRate, FundingRate
 from hedgerow.model.numbers import BPS, ceil_to
 from hedgerow.runtime.clock import origin_now
-from hedgerow.runtime.front import Front
+from hedgerow.runtime.front import Front, run_told
 from hedgerow.runtime.hours import follow_hours, tables, with_hours
 from hedgerow.runtime.node import Node, Service, Work
 from hedgerow.runtime.node_config import MarketConfig, NodeConfig
-from hedgerow.runtime.outlet import Outlet
 from hedgerow.runtime.signals import follow_signals
 from hedgerow.runtime.watching import Held, Unlisted, follow_positions
 from hedgerow.venues.clock import Clock
@@ -292,26 +291,7 @@ def run_node(
         TapeError: a tape cannot be used, or breaks off; then the node has stopped in order.
         VenuesForgetful: what the venues remembered cannot be read.
     """
-    return asyncio.run(_run_node(config, serve, out, err, as_json, speed, seconds, signals))
-
-
-async def _run_node(
-    config: NodeConfig,
-    serve: Callable[[Node], Service] | None,
-    out: TextIO,
-    err: TextIO,
-    as_json: bool,
-    speed: float,
-    seconds: float | None,
-    signals: Path | None,
-) -> int:
-    outlet = Outlet(out, err)
-    try:
-        front = Front(config, outlet, as_json)
-        front.begin()
-        return await run_venues(config, front, serve, speed, seconds, signals)
-    finally:
-        outlet.close()
+    return run_told(config, out, err, as_json, lambda front: run_venues(config, front, serve, speed, seconds, signals))
 
 
 async def run_venues(
@@ -336,8 +316,8 @@ async def run_venues(
     mode = f"mode      {config.reach.value.upper()}  " + ", ".join(account.id for account in config.accounts)
     node = front.node(with_hours(config.books, hours), origin_now(speed), mode)
     try:
-        told = frozenset() if prices is None else prices.told
-        venues = open_venues(config, node.clock, memory=config.state / VENUES_FILE, told=told)
+        known = frozenset() if prices is None else prices.told
+        venues = open_venues(config, node.clock, memory=config.state / VENUES_FILE, told=known)
     except BaseException:
         node.abandon()
         raise
