@@ -26,6 +26,8 @@ from hedgerow.strategies.quoting import Reason, earliest, is_worth_it, to_ns
 
 __all__ = ["Pair", "PairParams", "check", "takes_signals"]
 
+EXIT = "exit"
+"Under what a way out is told that cannot be taken."
 # A signal asks for a round now, not for one later.
 SIGNAL_AGE_NS = 60 * NS_PER_S
 # A venue shows a position within its visibility; a book that still differs so much later is told.
@@ -142,6 +144,8 @@ class Pair:
         if not any(leg.is_holding(book) for leg in self._legs):
             took = next((leg for leg in self._legs if leg.took_profit(book)), None)
             return self._closing(book, memory, "flattened" if took is None else self._how_out(book, took))
+        if self._kept_by(book, memory) is not None:
+            return memory
         due_ns = self._hold_due_ns(memory)
         if due_ns is not None and book.now_ns >= due_ns:
             return self._closing(book, memory, f"max_hold {self._params.max_hold_s} s")
@@ -190,6 +194,17 @@ class Pair:
 
     def _hold_due_ns(self, memory: Memory) -> int | None:
         return None if self._max_hold_ns is None else memory.exposed_ts_ns + self._max_hold_ns
+
+    def _kept_by(self, book: Book, memory: Memory) -> PairLeg | None:
+        """The leg that cannot be closed before its venue opens: the other one, closed now, would leave it alone."""
+        if not book.config.sessions or memory.out or not book.is_hedged:
+            return None
+        closed = (leg for leg in self._legs if guard.is_closed(book, leg.id) and leg.is_closable(book))
+        return next(closed, None)
+
+    def _kept_holds(self, kept_by: PairLeg | None) -> tuple[Hold, ...]:
+        numbers = () if kept_by is None else (("leg", str(kept_by.id)),)
+        return tuple(Hold(HoldReason.MARKET_CLOSED, leg.id, EXIT, numbers) for leg in self._legs if kept_by is not None)
 
     def _is_flat(self, book: Book) -> bool:
         return not any(book.live[leg.id] or leg.is_closable(book) for leg in self._legs)
@@ -332,6 +347,7 @@ class Pair:
         resting: list[Resting] = []
         alarms: list[Alarm] = []
         wakes: list[int | None] = [self._hold_due_ns(memory), self._next_look_ns(book, memory)]
+        kept_by = self._kept_by(book, memory)
         for leg in self._legs:
             if leg.id == memory.out:
                 nets.append(NetTarget(leg.id, ZERO, Taking(), Role.EXIT))
@@ -341,11 +357,12 @@ class Pair:
             wakes.append(blind_ns)
             if leg.is_blind(book):
                 alarms.append(self._blind_alarm(book, leg))
-            take = self._take_profit(book, leg)
+            take = self._take_profit(book, leg) if kept_by is None else None
             resting += [] if take is None else [take]
         return Target(
             tuple(nets),
             tuple(resting),
+            self._kept_holds(kept_by),
             wake_ts_ns=earliest(*wakes),
             alarms=tuple(alarms),
             unhedged_reason=self._unhedged(memory),
@@ -383,7 +400,8 @@ class Pair:
         return Alarm(AlarmKind.LEG_BLIND, leg.id, text)
 
     def _closing_target(self, book: Book, memory: Memory) -> Target:
-        nets = tuple(NetTarget(leg.id, ZERO, Taking(), Role.EXIT) for leg in self._legs)
+        kept_by = self._kept_by(book, memory)
+        nets = tuple(NetTarget(leg.id, ZERO, Taking(), Role.EXIT) for leg in self._legs if kept_by is None)
         alarms: list[Alarm] = []
         due_ns = memory.closing_ts_ns + book.config.limits.residual_alarm_ms * NS_PER_MS
         flat = self._is_flat(book)
@@ -395,6 +413,7 @@ class Pair:
                 alarms += self._overdue_alarms(book, memory, leg, is_flat=flat)
         return Target(
             nets,
+            holds=self._kept_holds(kept_by),
             wake_ts_ns=due_ns if book.now_ns < due_ns else None,
             alarms=tuple({alarm.key: alarm for alarm in alarms}.values()),
             shown_legs=tuple(leg.id for leg in self._legs) if flat else (),
