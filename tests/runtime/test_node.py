@@ -115,6 +115,29 @@ def test_a_terminal_that_is_closed_stops_the_node_in_order(config: NodeConfig) -
     assert not any(ran.book.live.values())
 
 
+class Suspender(Operator):
+    """Somebody presses Ctrl-Z."""
+
+    async def run(self) -> None:
+        os.kill(os.getpid(), signal.SIGTSTP)
+        await self._stopped.wait()
+
+
+def test_ctrl_z_is_ignored_with_a_word(config: NodeConfig) -> None:
+    """A stopped node hedges nothing, and what rests at the venues fills all the same."""
+    stopped: list[int] = []
+    before = signal.signal(signal.SIGTSTP, lambda number, _frame: stopped.append(number))
+    try:
+        ran = Ran(config, lambda node: Suspender(node, Action.HALT))
+    finally:
+        signal.signal(signal.SIGTSTP, before)
+
+    assert stopped == []
+    assert "Ctrl-Z is ignored: a stopped node hedges nothing; Ctrl-C stops it in order" in ran.err.getvalue()
+    assert ran.code == EXIT_DONE
+    assert any(isinstance(command, SubmitOrder) for turn in ran.turns for command in turn.commands)
+
+
 def test_a_journal_that_is_removed_stops_the_node(config: NodeConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is written then is found by no start: positions and orders would be nobody's."""
     monkeypatch.setattr("hedgerow.runtime.node.PLACE_CHECK_S", 0.05)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from hedgerow.market.importing import import_files
 from hedgerow.market.sources import Recipe
@@ -13,7 +14,7 @@ from hedgerow.market.ticks import Bars, Funding, TickFile, write_ticks
 from hedgerow.model.ids import InstrumentId
 from hedgerow.sim.backtest.run import backtest
 from hedgerow.sim.result import BacktestResult, encoded
-from tests.sim.markets import GRID, MS, PRICE, START_NS, config_of
+from tests.sim.markets import CONFIGS, GRID, MS, PRICE, START_NS, config_of, markets
 
 D = Decimal
 MINUTE_NS = 60_000 * MS
@@ -102,3 +103,25 @@ def test_imported_funding_is_paid(tmp_path: Path) -> None:
 
     assert book.pnl.funding == -book.legs[0].net_qty * (D(PRICE) - 250) * D("0.0004")
     assert book.pnl.funding < 0
+
+
+@pytest.mark.parametrize("name", ["carry swinging", "carry", "grid"])
+def test_skipping_changes_nothing_of_funding(name: str, tmp_path: Path) -> None:
+    """Rates that are told and paid between quotes reach the books as when each row is looked at."""
+    config = config_of(CONFIGS[name])
+    rng = np.random.default_rng(5)
+    data: dict[InstrumentId, TickFile] = {}
+    for instrument_id, file in markets(config, tmp_path, 2, 300).items():
+        span_ns = file.last_ts_ns - file.first_ts_ns
+        due_ns = file.first_ts_ns + np.array([1, 1, 2, 2, 3], np.int64) * (span_ns // 4)
+        told_ns = due_ns - np.array([span_ns // 5, span_ns // 9, span_ns // 7, 0, 0], np.int64)
+        funding = Funding(told_ns, rng.integers(-(10**9), 10**9, 5), due_ns)
+        path = tmp_path / f"funded-{len(data)}.ticks"
+        data[instrument_id] = write_ticks(
+            path, tick=file.tick, step=file.step, quotes=file.quotes, trades=file.trades, funding=funding
+        )
+
+    skipped, stepped = (backtest(config, data, skips=skips) for skips in (True, False))
+
+    assert encoded(skipped) == encoded(stepped)
+    assert skipped.books[0].pnl.funding != 0

@@ -194,10 +194,10 @@ class Node:
             tasks: name -> what must run as long as the books do, begun after them; the end of one ends the node.
             serve: returns what runs beside the books.
         """
-        # The terminal closes, or the line to it drops: a stop as well, unless nohup said otherwise.
+        # The terminal closes, or the line to it drops: a stop as well, unless nohup said otherwise. Ctrl-Z is none.
         numbers = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-            numbers.append(signal.SIGHUP)
+        unless_ignored = (signal.SIGHUP, signal.SIGTSTP)
+        numbers += [number for number in unless_ignored if signal.getsignal(number) is not signal.SIG_IGN]
         for number in numbers:
             self._loop.add_signal_handler(number, self._signaled, number)
         self._loop.set_exception_handler(self._unseen)
@@ -308,6 +308,9 @@ class Node:
             self._exit = self._exit or EXIT_DIED
 
     def _signaled(self, number: int) -> None:
+        if number == signal.SIGTSTP:
+            self._note("Ctrl-Z is ignored: a stopped node hedges nothing; Ctrl-C stops it in order")
+            return
         if self._stop_asked.is_set():
             self._hurry = True
         if number == signal.SIGINT:

@@ -237,7 +237,7 @@ class Backtest:
             return
         for track in self._list:
             track.skip_to(until_ns - 1 - track.delay_ns)
-            while track.in_flight:
+            while track.in_flight and track.in_flight[0].arrives_ns < until_ns:
                 shown = track.in_flight.popleft()
                 quote = replace(shown.quote, ts_ns=shown.arrives_ns)
                 for watch in self._watches[track.instrument_id]:
