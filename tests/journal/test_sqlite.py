@@ -212,6 +212,44 @@ def test_tidying_keeps_every_record(path: Path, monkeypatch: pytest.MonkeyPatch)
     assert len(bodies_or_error(path)) == 3  # type: ignore[arg-type]
 
 
+def test_a_log_that_is_laid_out_holds_no_more_than_was_written(path: Path) -> None:
+    """Its length says nothing; what lies behind the records is nobody's, after a kill as well."""
+    store = started(path)
+    store.append(plain_turns(2))
+    store.commit()
+    store.lay_out()
+    store.append([plain_turn(3)])
+    store.commit()
+    log = Path(f"{path}-wal")
+    assert log.stat().st_size == sqlite.LOG_BYTES
+    # What a killed process leaves behind.
+    copy = path.with_name("copy.db")
+    for name in ("", "-wal", ".anchor"):
+        Path(f"{copy}{name}").write_bytes(Path(f"{path}{name}").read_bytes())
+    store.close()
+
+    for each in (path, copy):
+        again = opened(each)
+        assert [record.turn for record in again.turns()] == plain_turns(3)
+        assert again.notes == []
+        again.close()
+
+
+def test_a_commit_into_a_log_that_is_laid_out_leaves_its_length(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is what it is for; moved into the main file, it begins anew in the same file."""
+    monkeypatch.setattr(sqlite, "TIDY_BYTES", 64 * 1024)
+    monkeypatch.setattr(sqlite, "LOG_BYTES", 256 * 1024)
+    store = started(path)
+    store.lay_out()
+    for turn in plain_turns(200):
+        store.append([turn])
+        store.commit()
+        store.tidy()
+        assert Path(f"{path}-wal").stat().st_size == 256 * 1024
+    assert len(list(store.turns())) == 200
+    store.close()
+
+
 # Epochs and owners.
 
 

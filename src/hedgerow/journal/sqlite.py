@@ -51,6 +51,8 @@ SNAPSHOTS_KEPT = 2
 # About so large may the log grow before `tidy` moves it into the main file. Then it is written over from its start: a
 # commit to a file that does not grow takes 0.18 ms where a growing one takes 0.28 (ext4, measured).
 TIDY_BYTES = 2 * 1024 * 1024
+# So long is the log made before the first commit goes into it: what one more group may add is in it.
+LOG_BYTES = TIDY_BYTES + 512 * 1024
 # What a commit writes beyond its bodies: a part-filled page and its frame.
 COMMIT_BYTES = 6 * 1024
 
@@ -452,6 +454,21 @@ class SqliteStore:
         """Forget everything that was appended since the last commit."""
         self._rows, self._snapshots = [], []
         self._chain = self.chain()
+
+    def lay_out(self) -> None:
+        """Make the write-ahead log as long as it will be, so that no commit has to.
+
+        One that does waits for all that others have written to the same disk, which may be milliseconds. SQLite knows
+        its own records by their checksums, and takes what lies behind them for nothing.
+        """
+        if not self._owned or self._read_only:
+            return
+        # Without room it grows as it is written, and says so then.
+        with contextlib.suppress(OSError), Path(f"{self._path}-wal").open("r+b", buffering=0) as log:
+            missing = LOG_BYTES - log.seek(0, os.SEEK_END)
+            if missing > 0:
+                log.write(bytes(missing))
+                os.fsync(log.fileno())
 
     def tidy(self) -> None:
         """Do what nobody waits for after a commit: note it, and move a grown write-ahead log into the main file.

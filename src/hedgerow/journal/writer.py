@@ -174,6 +174,8 @@ class JournalWriter:
 
     def _write_groups(self) -> None:
         wakes, store = self._wakes, self._store
+        with self._writing:
+            store.lay_out()
         while True:
             wakes.get()
             for _ in range(wakes.qsize()):
