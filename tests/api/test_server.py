@@ -119,8 +119,8 @@ def test_every_refusal_has_the_same_form(
     """A program reads one kind of answer, whoever of the server's layers refuses."""
     with served(filled_desk(), tmp_path) as node, socket.socket(socket.AF_UNIX) as asking:
         asking.connect(str(socket_path(tmp_path)))
-        told = f"{method} /api/v1/{route} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len(body or b'')}"
-        asking.sendall(f"{told}\r\n\r\n".encode() + (body or b""))
+        told = f"{method} /api/v1/{route} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n"
+        asking.sendall(f"{told}content-length: {len(body or b'')}\r\n\r\n".encode() + (body or b""))
         head, _, answer = b"".join(iter(lambda: asking.recv(4096), b"")).partition(b"\r\n\r\n")
         assert node.operated == []
 

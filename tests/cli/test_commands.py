@@ -214,6 +214,15 @@ def test_freeze_halt_and_resume(capsys: Captured, tmp_path: Path) -> None:
         assert "HR-206 there is no book 'b2'; books: b1" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["node:stop from running: me", "a\x1b[2J", "x" * 65])
+def test_an_odd_name_of_a_user_stops_no_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    """The environment says who somebody is, and it may say anything: a halt must reach the node all the same."""
+    monkeypatch.setenv("LOGNAME", name)
+    with served(filled_desk(), tmp_path / ".hedgerow") as node:
+        assert run(["halt", "b1", "--yes"]) == 0
+        assert node.desk.book.state.mode_reason == "halt by operator"
+
+
 def test_the_same_request_id_acts_once(capsys: Captured, tmp_path: Path) -> None:
     """A script may repeat what it is not sure of."""
     with served(filled_desk(), tmp_path / ".hedgerow") as node:

@@ -17,7 +17,7 @@ from hedgerow.api.codes import CODES
 from hedgerow.cli.errors import Failed, crash_into, told
 from hedgerow.core.commands import Mode
 from hedgerow.journal import errors
-from tests.api.running import filled_desk, served
+from tests.api.running import filled_desk, served, write_journal
 
 PROGRAM = "from hedgerow.cli import main; main()"
 
@@ -160,6 +160,26 @@ def test_output_that_does_not_fit_is_told(tmp_path: Path) -> None:
     assert ran.returncode == 74
     (line,) = ran.stderr.splitlines()
     assert line.startswith("hedgerow: HR-305 ")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
+@pytest.mark.parametrize("arguments", [["status"], ["journal", "verify"], ["explain", "x"]])
+def test_a_journal_that_a_full_disk_keeps_from_being_read_is_told(tmp_path: Path, arguments: list[str]) -> None:
+    """SQLite calls it an I/O error, which would send people to look for a broken disk."""
+    write_journal(tmp_path, filled_desk())
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY)); "
+    ran = subprocess.run(
+        [sys.executable, "-B", "-c", limit + PROGRAM, *arguments, "--state", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        check=False,
+    )
+
+    assert ran.returncode == 74
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("hedgerow: HR-305 ")
+    assert "the disk is full, and to read it takes 32 KiB beside it; free disk space" in line
 
 
 def test_the_package_runs_as_a_module() -> None:

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from hedgerow.core.events import Action, OperatorCommanded, OrderRejected, OrderUnknown, RejectClass
+from decimal import Decimal
+
+from hedgerow.core.config import Limits
+from hedgerow.core.events import (
+    Action,
+    OperatorCommanded,
+    OrderRejected,
+    OrderReported,
+    OrderUnknown,
+    RejectClass,
+)
 from hedgerow.core.explain import explain
-from tests.core.books import HEDGE, MS, Desk, Quoting, S, entry, submits
+from hedgerow.model.order import OrderStatus
+from tests.core.books import HEDGE, MS, Desk, Quoting, S, cancels, config, entry, submits
 
 
 def whats(made: Desk, subject: str) -> list[str]:
@@ -67,6 +78,23 @@ def test_an_entry_shows_the_limits_that_it_was_compared_with() -> None:
 
     assert explanation is not None
     assert "open orders 1 ≤ 100 ok" in [row.text for row in explanation.rows]
+
+
+def test_an_entry_that_takes_the_place_of_another_is_compared_without_it() -> None:
+    """The one before has just ended when the new one is decided on, and does not count any more."""
+    made = Desk(Quoting(entry()), config(limits=Limits(max_residual=Decimal(150))))
+    first = made.standing()
+    made.accept(first)
+    made.policy.entry = entry(price="99")
+    made.quote_all()
+    assert cancels(made.log)
+    (second,) = submits(made.tell(OrderReported(made.now_ns, first.id, OrderStatus.CANCELED, Decimal(0))))
+
+    explanation = explain(enumerate(made.turns, start=1), second.order_id)
+
+    assert explanation is not None
+    (told,) = [row.text for row in explanation.rows if row.text.startswith("residual if all fills")]
+    assert told == "residual if all fills 100.05000 ≤ 150 ok"
 
 
 def test_a_hold_is_explained_by_its_key_or_reason() -> None:

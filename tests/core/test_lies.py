@@ -14,6 +14,7 @@ from hedgerow.core.commands import CancelOrphan, FillBooked, FillParked, Mode, O
 from hedgerow.core.config import BookConfig, Limits
 from hedgerow.core.events import (
     Action,
+    BookStarted,
     FillReceived,
     LinkDown,
     LinkUp,
@@ -146,6 +147,23 @@ def test_a_liquidation_of_before_the_book_is_in_its_first_position_read_already(
     assert made.book.net_qty(HEDGE) == 0
     assert made.book.mode is Mode.RUNNING
     assert not submits(made.log)
+
+
+@pytest.mark.parametrize(("after", "held"), [(-1, "0"), (1, "0.3")])
+def test_a_liquidation_after_the_position_was_told_apart_is_booked(after: int, held: str) -> None:
+    """The engine died before its first read of trades: what the venue traded since is in no position that it knows."""
+    made = Desk(Quoting(), ready=False)
+    for leg_id in (LEAD, HEDGE):
+        made.tell(PositionRead(made.now_ns, leg_id, made.now_ns, Decimal(0)))
+    told_apart_ns = made.book.ledger(HEDGE).told_apart_ts_ns
+    made.now_ns += 60 * S
+    made.tell(BookStarted(made.now_ns, 2, made.config))
+    leg = made.config.leg(HEDGE)
+    at = TradeId("v1"), leg.account_id, leg.instrument.id, Side.BUY, Decimal("0.3"), Decimal(100), told_apart_ns + after
+
+    made.tell(TradesRead(made.now_ns, HEDGE, made.now_ns, (Fill(*at, fee=Decimal(0), venue_made=True),), "1"))
+
+    assert made.book.net_qty(HEDGE) == Decimal(held)
 
 
 def test_flat_is_not_verified_while_the_venue_shows_a_position() -> None:

@@ -239,6 +239,54 @@ def test_a_secret_is_never_printed() -> None:
         assert secret not in told
 
 
+TWO_SYMBOLS = """\
+accounts:
+  x/one: {{venue: sim, balance: {{USDT: 50000, USDC: 50000, BTC: 10}}}}
+  x/two: {{venue: sim, balance: {{USDT: 50000, USDC: 50000}}}}
+venues:
+  x:
+    instruments:
+      A: {{kind: {0}, base: BTC, quote: USDT, tick: 0.1, step: 0.001}}
+      B: {{kind: {1}, base: {2}, tick: 0.1, step: 0.001}}
+books:
+  first: {{policy: grid, legs: {{lead: {{account: x/one, symbol: A}}}}, budget: 9000, low: 900, high: 1100, levels: 4}}
+  other: {{policy: grid, legs: {{lead: {{account: x/{3}, symbol: B}}}}, budget: 9000, low: 900, high: 1100, levels: 4}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "base"),
+    [
+        ("spot", "spot", "BTC, quote: USDC"),
+        ("margin", "margin", "BTC, quote: USDC"),
+        ("spot", "spot", "ETH, quote: BTC"),
+    ],
+)
+def test_two_symbols_that_move_one_balance_are_told(first: str, second: str, base: str) -> None:
+    """The position of spot and margin is the account's balance: each would take the other's trades for drift."""
+    told = report(TWO_SYMBOLS.format(first, second, base, "one"))
+
+    assert told.count("error[shared_balance]") == 1
+    assert "first trades x:A and other x:B, both in x/one" in told
+    assert "balance of BTC" in told
+    assert "an account of its own" in told
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "base", "account"),
+    [
+        ("spot", "spot", "BTC, quote: USDC", "two"),
+        ("spot", "perp, multiplier: 1", "BTC, quote: USDC", "one"),
+        ("spot", "spot", "ETH, quote: USDT", "one"),
+    ],
+)
+def test_symbols_with_balances_of_their_own_may_share_an_account(
+    first: str, second: str, base: str, account: str
+) -> None:
+    """A perpetual has a position of its own, and quote is nobody's position."""
+    assert len(read(TWO_SYMBOLS.format(first, second, base, account)).books) == 2
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -265,7 +313,7 @@ def test_a_secret_is_not_printed_where_the_text_was_not_understood(given: str, s
 
 def test_a_line_that_was_not_understood_is_shown_but_for_its_secrets() -> None:
     """References are names, and who mends a line must see them."""
-    line = "{venue: sim, key: \"env:K1\", secret: file:~/s, kind: : [}"
+    line = '{venue: sim, key: "env:K1", secret: file:~/s, kind: : [}'
     told = report(changed("{venue: sim, balance: {USD: 50000}}", line))
 
     assert line in told

@@ -11,14 +11,26 @@ from typing import Any
 
 import pytest
 
-from hedgerow.core.events import CancelOutcome, FundingPaid, RejectClass
+from hedgerow.core.commands import QueryOrder, SubmitOrder
+from hedgerow.core.events import (
+    CancelOutcome,
+    Event,
+    FundingPaid,
+    Heartbeat,
+    LinkDown,
+    OpenOrdersRead,
+    OrderNotFound,
+    OrderReported,
+    RejectClass,
+)
 from hedgerow.model.ids import AccountId, ClientOrderId, LegId, VenueId, VenueOrderId
 from hedgerow.model.instrument import InstrumentKind
-from hedgerow.model.order import Fill, OrderStatus, Side
+from hedgerow.model.order import Fill, OrderStatus, OrderType, Role, Side
 from hedgerow.model.reach import Reach
 from hedgerow.runtime.clock import LoopClock, origin_now
-from hedgerow.venues.ccxt_account import CcxtAccount, Done, Keys, Unsupported
+from hedgerow.venues.ccxt_account import CcxtAccount, Done, Failed, Keys, Unsupported
 from hedgerow.venues.ccxt_funding import CcxtFunding
+from hedgerow.venues.ccxt_gateway import Cadence, CcxtGateway
 from hedgerow.venues.ccxt_trades import BEHIND_MS, Reading, read_trades
 from hedgerow.venues.outcomes import EXISTS, UNKNOWN
 from hedgerow.venues.transport.http import NotSent
@@ -312,6 +324,110 @@ def test_a_payment_that_cannot_be_read_is_none(change: dict[str, Any], problem: 
     assert rows.funding_of(row, MARKET) == (NOW_MS, D("0.25"))
     with pytest.raises(BadPayload, match=problem):
         rows.funding_of(row | change, MARKET)
+
+
+# An order that the exchange has forgotten.
+
+
+class Forgetful:
+    """Stands for an account whose exchange takes orders, and knows nothing any more of those whose ids are named.
+
+    A second passes with each question for open orders.
+    """
+
+    exchange = "any"
+    account_id = ACCOUNT
+    legs = 0
+
+    def __init__(self, *forgotten: str) -> None:
+        self.clock = VirtualClock()
+        self.client = self
+        self.naming = names.naming_of(self.exchange)
+        self.name_of = ClientOrderId
+        self.forgotten = set(forgotten)
+        self.made: list[str] = []
+        self.asked: list[str] = []
+        "Ids of orders, as they were asked for."
+
+    def market(self, _pair: str) -> rows.Market:
+        return MARKET
+
+    def can(self, _method: str) -> bool:
+        return False
+
+    async def ask(self, _lane: Lane, ask: Callable[[Any], Awaitable[Any]]) -> Done:
+        return Done(await ask(self), 0)
+
+    async def create_order(self, symbol: str, *_words: object) -> rows.Row:
+        self.made.append(str(len(self.made) + 1))
+        return {"id": self.made[-1], "symbol": symbol}
+
+    async def fetch_open_orders(self, _symbol: str) -> list[rows.Row]:
+        self.clock.run(1_000_000_000)
+        return []
+
+    async def fetch_my_trades(self, _symbol: str, _since_ms: int) -> list[rows.Row]:
+        return []
+
+    async def fetch_order(self, order_id: str, symbol: str) -> rows.Row:
+        self.asked.append(order_id)
+        if order_id in self.forgotten:
+            raise Failed(("OrderNotFound", *INVALID), (refused("Order does not exist.", method="GET"),), "not found")
+        return {"id": order_id, "symbol": symbol, "status": "canceled", "amount": "3", "filled": "0"}
+
+    async def fetch_order_book(self, _symbol: str, _levels: int) -> rows.Row:
+        raise BadPayload("no prices here")
+
+
+def told_of_orders(account: Forgetful, *order_ids: str) -> tuple[list[Event], list[Event]]:
+    """Return what is told while orders of these ids are made and the open ones asked for, and then when one asks."""
+    told: list[Event] = []
+
+    async def play() -> list[Event]:
+        gateway = CcxtGateway(account, Cadence(ask_s=0, quote_s=0, silent_s=2))  # type: ignore[arg-type]
+        gateway.start(LegId("lead"), MARKET.instrument, lambda _leg_id, event: told.append(event))
+        for order_id in order_ids:
+            submit = SubmitOrder(
+                ClientOrderId(order_id),
+                LegId("lead"),
+                MARKET.instrument.id,
+                Side.BUY,
+                D("0.03"),
+                OrderType.LIMIT,
+                Role.ENTRY,
+                D(60000),
+            )
+            gateway.send(submit)
+        for _ in range(200):
+            await asyncio.sleep(0)
+        unasked: list[Event] = [each for each in told if not isinstance(each, Heartbeat)]
+        told.clear()
+        gateway.send(QueryOrder(ClientOrderId(order_ids[0]), LegId("lead")))
+        for _ in range(50):
+            await asyncio.sleep(0)
+        await gateway.stop()
+        return unasked
+
+    unasked = asyncio.run(play())
+    return unasked, [each for each in told if not isinstance(each, Heartbeat)]
+
+
+def test_a_forgotten_order_keeps_no_link_down_and_is_not_called_canceled() -> None:
+    """The list without it makes the book ask, as often as it needs; the other orders and the link go on."""
+    account = Forgetful("1")
+
+    unasked, answer = told_of_orders(account, "hr-btc-1-1", "hr-btc-1-2")
+
+    (read,) = [each for each in unasked if isinstance(each, OpenOrdersRead)]
+    assert read.orders == ()
+    reports = [(each.order_id, each.status) for each in unasked if isinstance(each, OrderReported)]
+    assert reports == [("hr-btc-1-2", OrderStatus.CANCELED)]
+    assert not [each for each in unasked if isinstance(each, LinkDown)]
+    (not_found,) = answer
+    assert isinstance(not_found, OrderNotFound)
+    assert not_found.order_id == "hr-btc-1-1"
+    # Once by the gateway, once for the book: nobody asks every second for what will never be there.
+    assert account.asked.count("1") == 2
 
 
 # ccxt itself, made harmless.

@@ -29,6 +29,9 @@ _SECRET = re.compile(r"(?=[A-Za-z0-9+/_=-]*\d)(?=[A-Za-z0-9+/_=-]*[A-Za-z])[A-Za
 # What a check of a real venue came to -> our code.
 _VERDICTS = {"unreachable": "HR-601", "forbidden": "HR-602", "wrong": "HR-603"}
 
+# SQLite reads a journal with the help of a file beside it, and could not make that as long as it must be.
+NO_ROOM_TO_READ = "SQLITE_IOERR_SHMSIZE"
+
 _crash_folder = Path(STATE_FOLDER)
 
 
@@ -136,6 +139,9 @@ def _known(error: BaseException) -> Failed | None:
         return Failed("HR-305", f"{where}: no space left on the disk")
     if isinstance(error, OSError) and error.filename == "the output":
         return Failed("HR-308", f"the output cannot be written: {error.strerror}")
+    if "JournalBroken" in names and getattr(error.__cause__, "sqlite_errorname", "") == NO_ROOM_TO_READ:
+        told = str(error).partition(": ")[0]
+        return Failed("HR-305", f"{told}: the disk is full, and to read it takes 32 KiB beside it; free disk space")
     journal = {
         "JournalMissing": "HR-301",
         "JournalLocked": "HR-302",

@@ -18,7 +18,7 @@ from hedgerow.cli.show import json_option, note, print_json
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The first world's seed.")
 @click.option("--jobs", default=None, type=click.IntRange(min=1), help="Processes; one for each core when left out.")
 @click.option("--trace", is_flag=True, help="Tell one world event by event, on stderr.")
-@click.option("--mutants", is_flag=True, help="Put historical mistakes back, and hunt each until a story, a check or a seed finds it.")
+@click.option("--mutants", is_flag=True, help="Put historical mistakes back, and hunt each until something finds it.")
 @click.option("--mutant", "names", multiple=True, metavar="NAME", help="Hunt only this one; may be repeated.")
 @json_option
 def torture_command(

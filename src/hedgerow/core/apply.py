@@ -315,7 +315,10 @@ def apply_commands(book: Book, commands: tuple[Command, ...]) -> None:
                 book.witness(command.leg_id).forget()
                 book.moved = True
             case ForeignNoted():
-                state.ledgers[command.leg_id].foreign_net_qty = command.net_qty
+                ledger = state.ledgers[command.leg_id]
+                if ledger.foreign_net_qty is None:
+                    ledger.told_apart_ts_ns = book.now_ns
+                ledger.foreign_net_qty = command.net_qty
                 book.witness(command.leg_id).forget()
                 book.unassigned = any(ledger.foreign_net_qty is None for ledger in state.ledgers.values())
             case DriftNoted():
@@ -626,13 +629,19 @@ def _apply_venue_trade(book: Book, leg_id: LegId, fill: Fill) -> bool:
     if len(booked) > VENUE_TRADES_MAX:
         del booked[next(iter(booked))]
     ledger = book.ledger(leg_id)
-    never_read = not ledger.trade_cursor and not ledger.young_cursors
-    if ledger.foreign_net_qty is None or (never_read and isinstance(book.kept, TradesRead)):
+    if ledger.foreign_net_qty is None or _is_past(book, ledger, fill):
         return True
     _book_fill(book, leg_id, "", fill)
     text = f"the venue itself traded {fill.side.value} {fill.qty} at {fill.price}"
     book.raised.append(Alarm(AlarmKind.VENUE_TRADE, leg_id, text))
     return True
+
+
+def _is_past(book: Book, ledger: Ledger, fill: Fill) -> bool:
+    """Whether a first read of trades shows what the position, told apart before it, has in it already."""
+    if ledger.trade_cursor or ledger.young_cursors or not isinstance(book.kept, TradesRead):
+        return False
+    return not ledger.told_apart_ts_ns or fill.venue_ts_ns <= ledger.told_apart_ts_ns
 
 
 def _apply_own_fill(book: Book, order: Order, fill: Fill) -> bool:

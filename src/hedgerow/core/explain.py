@@ -101,8 +101,8 @@ class Chain:
             self._book = empty_book(turn.event.config, _Silent())
         book = self._book
         held_before = {leg_id: book.net_qty(leg_id) for leg_id in book.state.ledgers}
-        checked = self._checked(turn)
-        fold(book, turn)
+        checked: dict[str, list[Check]] = {}
+        fold(book, turn, lambda: checked.update(self._checked(turn)))
         rows = self._rows(seq, turn, held_before, checked)
         if self._concerns(turn):
             self.rows += self._before
@@ -149,11 +149,9 @@ class Chain:
         return named
 
     def _checked(self, turn: Turn) -> dict[str, list[Check]]:
-        """The limits that each entry of the turn was compared with, on the book as it was before."""
+        """The limits that each entry of the turn was compared with."""
         book = self._book
         assert book is not None
-        for quote in turn.quotes:
-            book.quotes[quote.instrument_id] = quote
         result: dict[str, list[Check]] = {}
         for command in turn.commands:
             if isinstance(command, SubmitOrder) and command.role is Role.ENTRY:
@@ -178,7 +176,12 @@ class Chain:
             told.append(("residual", f"{book.residual:+} of {book.config.hedge.hedge}"))
         for command in turn.commands:
             for check in checked.get(getattr(command, "order_id", ""), ()):
-                told.append(("check", f"{check.name} {check.value} ≤ {check.limit} ok"))
+                told.append(
+                    (
+                        "check",
+                        f"{check.name} {check.value} {f'≤ {check.limit} ok' if check.passed else f'> {check.limit}'}",
+                    )
+                )
             told += tell_command(command)
         return [Row(seq, turn.ts_ns, what, text) for what, text in told]
 

@@ -62,6 +62,8 @@ class Ledger(msgspec.Struct):
     "What the account holds beyond this book; None until its position was read once."
     drift_net_qty: Decimal = ZERO
     "What the venue shows and neither our fills nor `foreign_net_qty` explain."
+    told_apart_ts_ns: int = 0
+    "When `foreign_net_qty` was found: the position that said so had no trade of after that."
 
     def book(self, fill: Fill, slot: str, leg: LegConfig, now_ns: int) -> Decimal:
         """Add one fill that was not booked before; return by how much it moved the position."""

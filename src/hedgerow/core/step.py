@@ -7,6 +7,8 @@ Rule 3: the durable state is a fold of turns; `fold` applies a turn as it was an
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from hedgerow.core import reconcile
@@ -76,13 +78,19 @@ def step(book: Book, event: Event) -> Stepped:
     return Stepped(Turn(book.config.book_id, book.now_ns, book.kept or event, commands, quotes, portfolio), commands)
 
 
-def fold(book: Book, turn: Turn) -> None:
-    """Apply one journaled turn as it was. Today's code must not decide the past again."""
+def fold(book: Book, turn: Turn, look: Callable[[], None] | None = None) -> None:
+    """Apply one journaled turn as it was. Today's code must not decide the past again.
+
+    Args:
+        look: called when the book is as the turn's commands were decided on: after its event, before them.
+    """
     book.now_ns = turn.ts_ns
     for quote in turn.quotes:
         book.quotes[quote.instrument_id] = quote
     book.portfolio = turn.portfolio or book.portfolio
     apply_event(book, turn.event)
+    if look is not None:
+        look()
     book.unjournaled.clear()
     book.unjournaled_portfolio = None
     apply_commands(book, turn.commands)

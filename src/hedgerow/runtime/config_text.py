@@ -245,7 +245,7 @@ def _walk(
         return None
     seen.add(id(node))
     if node.tag.removeprefix("tag:yaml.org,2002:") not in _TAGS:
-        problems.append(Problem("tag", "tags are not taken here", path, help="remove it; or is the value to be in quotes?"))
+        problems.append(Problem("tag", "tags are not taken here", path, help="remove it, or quote the value"))
     if isinstance(node, yaml.SequenceNode):
         return [_walk(item, (*path, index), places, problems, seen) for index, item in enumerate(node.value)]
     if isinstance(node, yaml.ScalarNode):

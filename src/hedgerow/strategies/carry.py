@@ -33,6 +33,7 @@ from hedgerow.strategies.quoting import (
     depth_price,
     earliest,
     exit_qty,
+    foreign_errors,
     hedge_errors,
     hedge_reason,
     is_worth_it,
@@ -172,6 +173,7 @@ def check(config: BookConfig, params: CarryParams) -> list[ParamError]:
     if config.hedge.ratio > 0:
         problem = f"the ratio {config.hedge.ratio} puts both legs on one side"
         errors.append(ParamError("hedge", problem, "use -1: futures are sold against spot"))
+    errors += foreign_errors(config, "hedge", Side.BUY)
     futures = config.leg(config.hedge.hedge).instrument
     if params.maker_price is not None and params.maker_price % futures.tick != 0:
         problem = f"{params.maker_price} is off the tick of {futures.id}"

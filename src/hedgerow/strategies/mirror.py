@@ -26,6 +26,7 @@ from hedgerow.strategies.quoting import (
     depth_price,
     earliest,
     exit_qty,
+    foreign_errors,
     hedge_errors,
     hedge_reason,
     is_worth_it,
@@ -88,7 +89,7 @@ def check(config: BookConfig, params: MirrorParams) -> list[ParamError]:
     errors = hedge_errors(config)
     if errors:
         return errors
-    errors = qty_errors(config, "qty", params.qty)
+    errors = qty_errors(config, "qty", params.qty) + foreign_errors(config, "entry_side", params.entry_side)
     if params.max_net_qty < params.qty:
         errors.append(ParamError("max_net_qty", f"{params.max_net_qty} is below qty {params.qty}", "use at least qty"))
     return errors

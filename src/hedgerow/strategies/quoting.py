@@ -14,7 +14,7 @@ from hedgerow.core.holds import WITHDRAWS, Hold, HoldReason
 from hedgerow.core.planner import refusal_hold
 from hedgerow.core.target import Resting
 from hedgerow.model.ids import LegId
-from hedgerow.model.instrument import Instrument, Rule
+from hedgerow.model.instrument import Instrument, InstrumentKind, Rule
 from hedgerow.model.market import Quote
 from hedgerow.model.numbers import ZERO
 from hedgerow.model.order import Order, Role, Side
@@ -167,6 +167,26 @@ def hedge_errors(config: BookConfig) -> list[ParamError]:
             errors.append(ParamError("hedge", f"there is no leg {leg_id}", f"legs are {', '.join(sorted(known))}"))
     if rule.lead == rule.hedge:
         errors.append(ParamError("hedge", "lead and hedge are one leg", "name two legs"))
+    return errors
+
+
+def foreign_errors(config: BookConfig, key: str, *sides: Side) -> list[ParamError]:
+    """Return which leg would sell coins that the book never bought: on spot nothing else can be sold first.
+
+    Args:
+        key: the parameter that says on which side the lead leg enters.
+        sides: those on which it may.
+    """
+    assert config.hedge is not None, config.book_id
+    rule = config.hedge
+    errors = []
+    for leg_id, ratio, at in ((rule.lead, 1, key), (rule.hedge, rule.ratio, "hedge")):
+        leg = config.leg(leg_id)
+        sells = any(side.sign * ratio < 0 for side in sides)
+        if sells and leg.instrument.kind is InstrumentKind.SPOT and not (leg.adopt or leg.adopt_later):
+            problem = f"the {leg_id} leg would begin by selling {leg.instrument.id}: spot that is not the book's"
+            help_ = "use a margin account or a perpetual there, or `adopt: true` to sell what the account has"
+            errors.append(ParamError(at, problem, help_))
     return errors
 
 

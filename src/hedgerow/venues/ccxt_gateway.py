@@ -472,7 +472,8 @@ class CcxtGateway:
             listed = tuple(_open_order(row) for row in rows)
             self._deliver(OpenOrdersRead(self._clock.now_ns(), self._leg_id, asked_ns, listed))
             for order_id in missing:
-                self._alive[order_id].is_missing = True
+                if order_id in self._alive:
+                    self._alive[order_id].is_missing = True
         return done.cost_ms
 
     async def _tell_trades(self) -> None:

@@ -254,8 +254,8 @@ class Desk:
         return self.exchange.trades(self.account_id, instrument_id(self.product, symbol), 0, 1 << 30)
 
     def order_of(self, report: TradeReport) -> WireOrder:
-        """Return the order of a trade."""
-        return self._by_exchange_id[report.venue_order_id]
+        """Return the order of a trade, also of one that the account was not told of yet."""
+        return self._by_exchange_id.get(report.venue_order_id) or self._found_order(report)
 
     # What it is asked for
 
@@ -529,7 +529,7 @@ class Desk:
         self._publish(out)
 
     def _hear_trade(self, report: TradeReport) -> None:
-        order = self._by_exchange_id.get(report.venue_order_id) or self._found_order(report)
+        order = self.order_of(report)
         self._announce(order)
         order.fill(report)
         if not order.is_live:

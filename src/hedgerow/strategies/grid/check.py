@@ -16,8 +16,14 @@ from hedgerow.strategies.grid.brakes import stops_below
 from hedgerow.strategies.grid.levels import Frame, Ladder, Misfit, frame_of, shown, spacing_of, worst_cases
 from hedgerow.strategies.grid.params import LEVELS_MIN, Direction, GridParams, Progression
 from hedgerow.strategies.params import ParamError
-from hedgerow.strategies.quoting import hedge_errors
+from hedgerow.strategies.quoting import foreign_errors, hedge_errors
 
+# On which sides the ladder may enter.
+SIDES = {
+    Direction.LONG_ONLY: (Side.BUY,),
+    Direction.SHORT_ONLY: (Side.SELL,),
+    Direction.NEUTRAL: (Side.BUY, Side.SELL),
+}
 # Where nothing says what the market's price is, a ladder around it is checked with a round one.
 SOME_PRICE = Decimal(100)
 
@@ -38,6 +44,8 @@ def check(config: BookConfig, params: GridParams) -> list[ParamError]:
         errors.append(ParamError("level_notional", "the level's size is given twice", "leave it or qty out"))
     if params.direction is not Direction.LONG_ONLY and instrument.kind is InstrumentKind.SPOT:
         errors.append(ParamError("direction", f"{instrument.id} is spot: it cannot be sold short", "use long_only"))
+    elif config.hedge is not None:
+        errors += foreign_errors(config, "direction", *SIDES[params.direction])
     return errors or _ladder_errors(config, params, instrument)
 
 
