@@ -23,7 +23,7 @@ def test_a_fill_and_its_hedge_are_told_with_the_time_between_them() -> None:
 
     fill, hedge = [line for line in lines_of(world) if line.what in ("fill", "hedge")]
 
-    assert fill.text.split() == ["hr-btc-1-1", "BUY", "0.050", "BTC-PERP", "60000", "simA/main"]
+    assert fill.text.split() == ["hr-btc-1-1", "BUY", "0.050", "BTC-PERP", "60000.0", "simA/main"]
     assert hedge.text.split()[:6] == ["hr-btc-1-2", "SELL", "0.050", "BTC-PERP", "60000", "simB/hedge"]
     assert hedge.text.endswith("10.2 ms")
 

@@ -432,9 +432,9 @@ class SqliteStore:
             if execute(_SNAPSHOT_SQL, row).rowcount != 1:
                 self._fenced()
             execute(
-                "DELETE FROM snapshot WHERE book_id = ?1 AND seq NOT IN"
-                " (SELECT seq FROM snapshot WHERE book_id = ?1 ORDER BY seq DESC LIMIT ?2)",
-                (snapshot.book_id, SNAPSHOTS_KEPT),
+                "DELETE FROM snapshot WHERE book_id = ? AND seq NOT IN"
+                " (SELECT seq FROM snapshot WHERE book_id = ? ORDER BY seq DESC LIMIT ?)",
+                (snapshot.book_id, snapshot.book_id, SNAPSHOTS_KEPT),
             )
         execute("COMMIT")
 

@@ -5,22 +5,37 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import random
 from collections.abc import Awaitable, Callable
+from typing import Any, cast
 
 import pytest
 
 from hedgerow.model.reach import Reach
+from hedgerow.venues.transport import http
 from hedgerow.venues.transport.addresses import Addresses
 from hedgerow.venues.transport.http import Http, NotSent
-from hedgerow.venues.transport.socket import Socket
-from tests.venues.transport.test_frames import served
+from hedgerow.venues.transport.line import Line
+from hedgerow.venues.transport.socket import MESSAGE_LEN_MAX, Socket
 
 PATIENCE_S = 10
-TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+NO_WEBSOCKET = "ended: the venue sent what is no websocket: "
 
 Serve = Callable[["Side"], Awaitable[None]]
 "What a venue does on one connection, once it was asked for a websocket."
+
+
+def served(kind: int, body: bytes, is_last: bool = True, bits: int = 0) -> bytes:
+    """Return a frame as a server writes it: without a mask."""
+    head = bytes([(0x80 if is_last else 0) | bits | kind])
+    if len(body) < 126:
+        return head + bytes([len(body)]) + body
+    if len(body) < 1 << 16:
+        return head + b"\x7e" + len(body).to_bytes(2) + body
+    return head + b"\x7f" + len(body).to_bytes(8) + body
 
 
 class Side:
@@ -162,13 +177,30 @@ def test_who_did_not_understand_the_handshake_is_not_listened_to(changes: dict[s
         played(serve)
 
 
-def test_a_venue_that_refuses_says_with_what() -> None:
+@pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden", "418 I'm a teapot", "429 Slow", "503 Busy"])
+@pytest.mark.parametrize(
+    "rest",
+    ["Content-Length: 2\r\n\r\n{}", "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", "\r\n{}"],
+    ids=["length", "chunked", "until_it_ends"],
+)
+def test_a_venue_that_refuses_says_with_what(status: str, rest: str) -> None:
     """A listen key that is not known, an address that is banned."""
 
     async def serve(side: Side) -> None:
-        side.writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+        side.writer.write(f"HTTP/1.1 {status}\r\nRetry-After: 7\r\n{rest}".encode())
 
-    with pytest.raises(NotSent, match="answered 403"):
+    with pytest.raises(NotSent, match=f"answered {status[:3]} and opened no stream"):
+        played(serve)
+
+
+def test_a_venue_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it may have opened is closed again."""
+    monkeypatch.setattr(http, "ANSWER_S", 0.05)
+
+    async def serve(side: Side) -> None:
+        assert await side.end() == b""
+
+    with pytest.raises(NotSent, match="TimeoutError"):
         played(serve)
 
 
@@ -253,7 +285,7 @@ def test_a_close_is_answered_and_told_once() -> None:
         assert await side.end() == b""
 
     assert played(serve) == ["ended: closed by the venue (1001)"]
-    assert said == [(CLOSE, b"\x03\xe9")]
+    assert said == [(CLOSE, b"\x03\xe9bye")]
 
 
 def test_bytes_that_are_no_frame_end_it_after_what_was_whole() -> None:
@@ -265,11 +297,8 @@ def test_bytes_that_are_no_frame_end_it_after_what_was_whole() -> None:
         said.append(await side.said())
         assert await side.end() == b""
 
-    told = played(serve)
-    assert told[0] == b"a fill"
-    assert str(told[1]).startswith("ended: the venue sent a frame with bits")
-    assert len(told) == 2
-    assert said == [(CLOSE, b"\x03\xea")]
+    assert played(serve) == [b"a fill", f"{NO_WEBSOCKET}1002 (protocol error) invalid opcode"]
+    assert said == [(CLOSE, b"\x03\xeainvalid opcode")]
 
 
 def test_who_ends_it_hears_nothing_more_and_says_good_bye() -> None:
@@ -286,3 +315,232 @@ def test_who_ends_it_hears_nothing_more_and_says_good_bye() -> None:
 
     assert played(serve, act) == []
     assert said == [(CLOSE, b"\x03\xe8")]
+
+
+# What the bytes mean, wherever they are cut.
+
+
+class Held:
+    """A connection that leads nowhere: it keeps what is written, and gives what a test has."""
+
+    is_connected = True
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.parts = 0
+        self.parser: Any = None
+
+    def listen(self, parser: object) -> None:
+        self.parser = parser
+
+    def write(self, raw: bytes) -> None:
+        self.written.append(raw)
+
+    def part(self, line: object) -> None:
+        self.parts += 1
+
+
+def opened(ear: Ear) -> tuple[Socket, Held]:
+    """Return a websocket that somebody listens to, and its connection."""
+    line = Held()
+    socket = Socket(cast(Line, line), line.part)
+    socket.listen(ear)
+    return socket, line
+
+
+def heard(*pieces: bytes) -> list[object]:
+    """Return what is told of these bytes."""
+    ear = Ear()
+    _, line = opened(ear)
+    for piece in pieces:
+        line.parser.feed_data(piece)
+    return ear.told
+
+
+@pytest.mark.parametrize("length", [0, 1, 125, 126, 127, 65_535, 65_536, 100_000, MESSAGE_LEN_MAX])
+def test_a_message_of_any_length_is_told_whole(length: int) -> None:
+    """The length is written in three ways, each with its own limits."""
+    body = bytes(length)
+
+    (told,) = heard(served(TEXT, body))
+    assert told == body
+    assert type(told) is bytes
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_it_does_not_matter_where_the_pieces_end(seed: int) -> None:
+    """A socket gives what is there, be it half a header or three messages."""
+    chance = random.Random(seed)
+    bodies = [chance.randbytes(chance.choice([0, 3, 130, 70_000])) for _ in range(12)]
+    whole = b"".join(served(chance.choice([TEXT, BINARY]), body) for body in bodies)
+    cuts = sorted(chance.sample(range(len(whole)), 40))
+    pieces = [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+
+    assert heard(*pieces) == bodies
+
+
+def test_a_message_in_fragments_is_put_together_and_a_ping_may_come_in_between() -> None:
+    """The control frame is told first: it was whole first."""
+    pieces = (
+        served(TEXT, b"", is_last=False),
+        served(CONTINUATION, b"one ", is_last=False),
+        served(PING, b"?"),
+        served(CONTINUATION, b"two ", is_last=False),
+        served(CONTINUATION, b"three"),
+        served(BINARY, b"next"),
+    )
+
+    assert heard(b"".join(pieces)) == ["heard", b"one two three", b"next"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "why"),
+    [
+        (served(TEXT, b"x", bits=0x40), "reserved bits"),
+        (served(TEXT, b"x", bits=0x10), "reserved bits"),
+        (b"\x81\x81maskx", "masking"),
+        (served(3, b"x"), "invalid opcode"),
+        (served(11, b""), "invalid opcode"),
+        (served(CONTINUATION, b"x"), "unexpected continuation frame"),
+        (served(TEXT, b"x", is_last=False) + served(TEXT, b"y"), "expected a continuation frame"),
+        (served(PING, b"x", is_last=False), "fragmented control frame"),
+        (served(PING, b"x" * 126), "control frame too long"),
+        (served(CLOSE, b"\x03"), "close frame too short"),
+        (served(CLOSE, b"\x03\xe7"), "invalid status code"),
+        (b"\x81\x7f" + (MESSAGE_LEN_MAX + 1).to_bytes(8), "exceeds limit of 4194304 bytes"),
+        (b"\x81\x7f" + b"\xff" * 8, "exceeds limit of 4194304 bytes"),
+    ],
+    ids=[
+        "compressed",
+        "reserved",
+        "masked",
+        "unknown",
+        "unknown_control",
+        "continues_nothing",
+        "not_continued",
+        "control_in_fragments",
+        "long_control",
+        "short_close",
+        "close_of_no_code",
+        "too_long",
+        "absurdly_long",
+    ],
+)
+def test_what_cannot_be_a_frame_ends_it_and_costs_nothing_before_it(bad: bytes, why: str) -> None:
+    """Where one frame is lost, nobody knows where the next one begins; what was whole before it still counts."""
+    told = heard(served(TEXT, b"a fill") + bad + served(TEXT, b"never"), served(TEXT, b"never"))
+
+    assert told[0] == b"a fill"
+    assert str(told[1]).startswith(NO_WEBSOCKET)
+    assert why in str(told[1])
+    assert len(told) == 2
+
+
+def test_fragments_without_end_are_not_kept() -> None:
+    """A message that never ends would take all memory there is."""
+    half = bytes(MESSAGE_LEN_MAX // 2)
+
+    told = heard(
+        served(TEXT, half, is_last=False),
+        served(CONTINUATION, half, is_last=False),
+        served(CONTINUATION, b"x"),
+    )
+
+    assert told == [
+        f"{NO_WEBSOCKET}1009 (message too big) frame with 1 bytes after reading {MESSAGE_LEN_MAX} bytes exceeds limit "
+        f"of {MESSAGE_LEN_MAX} bytes"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"\x03\xe8bye", "closed by the venue (1000)"),
+        (b"\x10\x04", "closed by the venue (4100)"),
+        (b"", "closed by the venue"),
+    ],
+    ids=str,
+)
+def test_a_close_says_why_or_does_not(body: bytes, why: str) -> None:
+    """Its first two bytes, where there are any."""
+    assert heard(served(CLOSE, body)) == [f"ended: {why}"]
+    assert heard(served(TEXT, b"half", is_last=False) + served(CLOSE, body)) == [f"ended: {why}"]
+
+
+def test_no_bytes_break_it() -> None:
+    """Whatever comes, it is messages or it is not; nothing is raised, and the end is told once."""
+    chance = random.Random(7)
+    for _ in range(1_000):
+        told = heard(
+            *[
+                bytes([chance.choice([0x81, 0x01, 0x80, 0x89, 0x88, chance.randrange(256)])]) + chance.randbytes(9)
+                for _ in range(4)
+            ]
+        )
+        assert sum(str(each).startswith("ended: ") for each in told) <= 1
+
+
+def test_a_ping_is_answered_before_anybody_takes_time_over_what_came_with_it() -> None:
+    """The venue waits for the answer; a message may cost a commit to the disk."""
+
+    class Slow(Ear):
+        def framed(self, raw: bytes) -> None:
+            super().framed(raw)
+            super()._note(len(line.written))
+
+    ear = Slow()
+    _, line = opened(ear)
+    line.parser.feed_data(served(TEXT, b"a fill") + served(PING, b"7"))
+
+    assert ear.told == [b"a fill", 1, "heard"]
+
+
+def test_who_ends_it_over_a_message_hears_nothing_more() -> None:
+    """Nor is anything said after the good-bye, by whoever still holds it."""
+
+    class Done(Ear):
+        def framed(self, raw: bytes) -> None:
+            super().framed(raw)
+            socket.close()
+
+    ear = Done()
+    socket, line = opened(ear)
+    line.parser.feed_data(served(TEXT, b"last") + served(TEXT, b"late") + served(PING, b""))
+    line.parser.feed_data(served(TEXT, b"later"))
+    line.parser.feed_eof()
+    socket.say(b"never")
+    socket.ping()
+    socket.close()
+
+    assert ear.told == [b"last"]
+    assert len(line.written) == 2
+
+
+def test_what_is_said_to_a_venue_that_has_closed_is_dropped() -> None:
+    """The close may stand behind the very message that is being answered."""
+
+    class Answering(Ear):
+        def framed(self, raw: bytes) -> None:
+            super().framed(raw)
+            socket.say(b"an answer")
+            socket.ping()
+
+    ear = Answering()
+    socket, line = opened(ear)
+    line.parser.feed_data(served(TEXT, b"a question") + served(CLOSE, b"\x03\xe9"))
+    socket.say(b"more")
+
+    assert ear.told == [b"a question", "ended: closed by the venue (1001)"]
+    assert len(line.written) == 1
+
+
+def test_a_connection_that_is_cut_in_the_middle_of_a_frame_is_lost() -> None:
+    """Half a message is none."""
+    ear = Ear()
+    _, line = opened(ear)
+    line.parser.feed_data(served(TEXT, b"whole") + served(TEXT, b"half of it")[:5])
+    line.parser.feed_eof()
+    line.parser.feed_eof()
+
+    assert ear.told == [b"whole", "ended: the connection was lost"]
+    assert line.parts == 1

@@ -25,7 +25,6 @@ from hedgerow import __version__
 from hedgerow.model.reach import Reach
 from hedgerow.venues.transport.addresses import Addresses
 from hedgerow.venues.transport.errands import Begun
-from hedgerow.venues.transport.frames import accepted
 from hedgerow.venues.transport.line import SWITCHING_PROTOCOLS, Line
 from hedgerow.venues.transport.socket import Socket
 from hedgerow.venues.wire.request import HttpAnswer, HttpRequest, Lane
@@ -274,12 +273,14 @@ class Http:
 
 async def _agreed(line: Line, key: str) -> None:
     """Return once the venue has agreed to speak websocket. Raises NotSent, and what the network may raise."""
+    from websockets.utils import accept_key
+
     message = await line.switched()
     head = message.headers
     if message.code != SWITCHING_PROTOCOLS:
         raise NotSent(f"the venue answered {message.code} and opened no stream")
     is_websocket = head.get("Upgrade", "").lower() == "websocket" and "upgrade" in head.get("Connection", "").lower()
-    if not is_websocket or head.get("Sec-WebSocket-Accept", "") != accepted(key):
+    if not is_websocket or head.get("Sec-WebSocket-Accept", "") != accept_key(key):
         raise NotSent("the venue opened something that is no websocket")
 
 
@@ -295,7 +296,7 @@ def _failures() -> tuple[type[Exception], ...]:
     import aiohttp
     from aiohttp.http_exceptions import HttpProcessingError
 
-    return (aiohttp.ClientError, HttpProcessingError, OSError, TimeoutError, ValueError)
+    return (aiohttp.ClientError, aiohttp.EofStream, HttpProcessingError, OSError, TimeoutError, ValueError)
 
 
 def _raw(request: HttpRequest, place: _Place) -> bytes:

@@ -1,15 +1,21 @@
-"""One websocket: what comes is told in the very call that read it, what is said leaves at once."""
+"""One websocket: what comes is told in the very call that read it, what is said leaves at once.
+
+The library `websockets` understands frames and makes them, without any I/O of its own: its own connections have a queue
+and a task between the socket and its reader, which cost each frame as much as understanding it does.
+"""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from hedgerow.venues.transport.frames import CLOSE, PING, PONG, TEXT, FrameReader, close_code, frame
 from hedgerow.venues.transport.line import Line
 
-CODE_OK, CODE_BROKEN = 1_000, 1_002
+if TYPE_CHECKING:
+    from websockets.protocol import Event
+
+# A hundred times a venue's longest frame.
+MESSAGE_LEN_MAX = 4 * 1024 * 1024
 
 
 class Ear(Protocol):
@@ -37,9 +43,13 @@ class Socket:
         Args:
             part: told when it is over.
         """
+        from websockets.protocol import CLIENT, Protocol
+
         self._line = line
         self._part = part
-        self._reader = FrameReader()
+        self._protocol = Protocol(CLIENT, max_size=MESSAGE_LEN_MAX)
+        self._begun = bytearray()
+        "Of a message that goes on in further frames."
         self._ear: Ear | None = None
 
     def listen(self, ear: Ear) -> None:
@@ -51,48 +61,73 @@ class Socket:
             self._end("the connection was lost")
 
     def say(self, text: bytes) -> None:
-        self._write(TEXT, text)
+        if self._is_open():
+            self._protocol.send_text(text)
+            self._write()
 
     def ping(self) -> None:
-        self._write(PING, b"")
+        if self._is_open():
+            self._protocol.send_ping(b"")
+            self._write()
 
     def close(self) -> None:
         """End it. Nothing is told any more."""
-        if self._ear is not None:
-            self._ear = None
-            self._write(CLOSE, CODE_OK.to_bytes(2))
+        from websockets.frames import CloseCode
+
+        self._ear = None
+        if self._is_open():
+            self._protocol.send_close(CloseCode.NORMAL_CLOSURE)
+            self._write()
         self._part(self._line)
 
     # Called by the connection.
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        """Take bytes; return whether nothing that follows can be understood, and what nobody needs."""
-        for message in self._reader.take(data):
-            if self._ear is not None:
-                self._take(message.kind, message.body)
-        failure = self._reader.failure
-        if failure:
-            self._write(CLOSE, CODE_BROKEN.to_bytes(2))
-            self._end(f"the venue sent {failure}")
-        return bool(failure), b""
+        """Take bytes; return whether nothing that follows is wanted, and what nobody needs."""
+        if self._ear is None:
+            return True, b""
+        self._protocol.receive_data(data)
+        # Answers to pings and to a close, before anybody takes time over a message.
+        self._write()
+        for event in self._protocol.events_received():
+            self._take(event)
+        is_over = self._protocol.close_expected()
+        if is_over:
+            self._end(self._reason())
+        return is_over, b""
 
     def feed_eof(self) -> None:
         """The connection was lost."""
         self._end("the connection was lost")
 
-    def _take(self, kind: int, body: bytes) -> None:
-        assert self._ear is not None
-        if kind == CLOSE:
-            self._write(CLOSE, body[:2])
-            code = close_code(body)
-            self._end(f"closed by the venue ({code})" if code else "closed by the venue")
+    def _take(self, frame: Event) -> None:
+        from websockets.frames import Frame, Opcode
+
+        assert isinstance(frame, Frame), frame
+        # Whoever listens may have ended it over the frame before.
+        if self._ear is None or frame.opcode is Opcode.CLOSE:
             return
-        if kind == PING:
-            self._write(PONG, body)
-        if kind in (PING, PONG):
+        if frame.opcode in (Opcode.PING, Opcode.PONG):
             self._ear.heard()
+        elif frame.fin and not self._begun:
+            self._ear.framed(bytes(frame.data))
         else:
-            self._ear.framed(body)
+            self._begun += frame.data
+            if frame.fin:
+                whole = bytes(self._begun)
+                self._begun.clear()
+                self._ear.framed(whole)
+
+    def _reason(self) -> str:
+        """Return why it is over, once it is."""
+        from websockets.frames import CloseCode
+
+        self._protocol.receive_eof()
+        error = self._protocol.close_exc
+        if error.rcvd is not None:
+            has_code = error.rcvd.code != CloseCode.NO_STATUS_RCVD
+            return f"closed by the venue ({error.rcvd.code:d})" if has_code else "closed by the venue"
+        return f"the venue sent what is no websocket: {error.sent}"
 
     def _end(self, detail: str) -> None:
         ear, self._ear = self._ear, None
@@ -100,5 +135,11 @@ class Socket:
             self._part(self._line)
             ear.ended(detail)
 
-    def _write(self, kind: int, body: bytes) -> None:
-        self._line.write(frame(kind, body, os.urandom(4)))
+    def _is_open(self) -> bool:
+        from websockets.protocol import OPEN
+
+        return self._protocol.state is OPEN
+
+    def _write(self) -> None:
+        for raw in self._protocol.data_to_send():
+            self._line.write(raw)
