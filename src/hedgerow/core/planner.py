@@ -540,6 +540,12 @@ def _resting_qty(book: Book, want: Resting, refusal: Refusal | None, result: Pla
             numbers = (("wanted", str(want.qty)), ("held", str(held)), *shown, ("free", str(free)))
             result.hold(Hold(HoldReason.INSUFFICIENT_HOLDINGS, want.leg_id, want.slot, numbers))
             qty = free
+        parked = _parked(book, want.leg_id, want.side) if book.state.parked else ZERO
+        if free - parked < qty:
+            # Nobody knows yet whose they are: ours, they may have closed what this exit is for.
+            numbers = (("wanted", str(want.qty)), ("parked", str(parked)))
+            result.hold(Hold(HoldReason.UNKNOWN_ORDER, want.leg_id, want.slot, numbers))
+            qty = max(free - parked, ZERO)
         qty = _affordable(qty, refusal, instrument, book.mark(want.leg_id))
     qty = instrument.floor_qty(qty)
     reduces = want.reduce_only and instrument.can_reduce_only and not book.legs[want.leg_id].shared
@@ -552,6 +558,12 @@ def _resting_qty(book: Book, want: Resting, refusal: Refusal | None, result: Pla
     numbers = (("wanted", str(want.qty)), ("would_be", str(broken.value)), ("limit", str(broken.limit)))
     result.hold(Hold(RULE_HOLDS[broken.rule], want.leg_id, want.slot, numbers))
     return None
+
+
+def _parked(book: Book, leg_id: LegId, side: Side) -> Decimal:
+    """How much the parked fills of a leg have traded on a side."""
+    fills = (fill for fill in book.state.parked if fill.side is side)
+    return sum((fill.qty for fill in fills if book.leg_of(fill.account_id, fill.instrument_id) == leg_id), ZERO)
 
 
 def _has_room(book: Book, order: Order, result: Plan) -> bool:
