@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hedgerow.core.book import Book
-from hedgerow.core.commands import CancelOrphan, FillBooked, FillParked, Mode, OrderGivenUp, QueryOrder
+from hedgerow.core.commands import CancelOrphan, FillBooked, FillParked, HoldStarted, Mode, OrderGivenUp, QueryOrder
 from hedgerow.core.config import BookConfig, Limits
 from hedgerow.core.events import (
     Action,
@@ -29,6 +29,7 @@ from hedgerow.core.events import (
     RejectClass,
     TradesRead,
 )
+from hedgerow.core.holds import HoldReason
 from hedgerow.core.step import empty_book, fold
 from hedgerow.core.target import NetTarget, Resting, Taking, Target
 from hedgerow.model.ids import ClientOrderId, TradeId, VenueOrderId
@@ -164,6 +165,24 @@ def test_a_liquidation_after_the_position_was_told_apart_is_booked(after: int, h
     made.tell(TradesRead(made.now_ns, HEDGE, made.now_ns, (Fill(*at, fee=Decimal(0), venue_made=True),), "1"))
 
     assert made.book.net_qty(HEDGE) == Decimal(held)
+
+
+def test_an_exit_counts_a_trade_of_nobody_at_its_worst() -> None:
+    """It may be ours, and then it has closed what the exit is for; once it is known to be another's, all of it goes."""
+    made = Desk(Quoting(entry()))
+    order = made.standing()
+    made.policy.entry = None
+    made.fills(order, "1")
+    nameless = replace(made.fill(order, "0.4"), side=Side.SELL, order_id=None, venue_order_id=VenueOrderId("v77"))
+    made.tell(TradesRead(made.now_ns, LEAD, made.now_ns, (nameless,), "5"))
+    made.policy.exits = (Resting("exit", LEAD, Side.SELL, Decimal(1), Decimal(101), Role.EXIT),)
+
+    made.quote_all()
+
+    exits = [command for command in submits(made.log) if command.slot == "exit"]
+    assert [command.qty for command in exits] == [Decimal("0.6")]
+    holds = [command.hold for command in made.log if isinstance(command, HoldStarted)]
+    assert ("exit", HoldReason.UNKNOWN_ORDER) in [(hold.slot, hold.reason) for hold in holds]
 
 
 def test_flat_is_not_verified_while_the_venue_shows_a_position() -> None:
