@@ -496,6 +496,21 @@ def test_the_next_read_of_trades_starts_where_a_visibility_time_ago_ended() -> N
     assert made.book.ledger(LEAD).trade_cursor == "7"
 
 
+def test_a_read_of_an_earlier_run_is_young_until_the_new_clock_says_otherwise() -> None:
+    """The machine's clock may have leapt while nothing ran: what was hidden a moment ago is hidden still."""
+    made = desk()
+    hidden, later = made.fill(made.standing(), "0.4"), made.fill(made.standing(), "0.3")
+    made.tell(TradesRead(made.now_ns, LEAD, made.now_ns, (later,), "7"))
+    made.now_ns += 3_600 * S
+    made.tell(BookStarted(made.now_ns, 2, made.config))
+    made.tell(TradesRead(made.now_ns, LEAD, made.now_ns, (later,), "7"))
+
+    assert made.book.ledger(LEAD).trade_cursor != "7"
+    made.now_ns += S
+    made.tell(TradesRead(made.now_ns, LEAD, made.now_ns, (hidden, later), "7"))
+    assert made.book.net_qty(LEAD) == Decimal("0.7")
+
+
 def test_reads_in_quick_succession_are_not_noted_one_by_one() -> None:
     """What is kept of young reads of trades is bounded, however busy the book is."""
     made = desk()

@@ -1135,6 +1135,9 @@ def _apply_start(book: Book, event: BookStarted) -> None:
     state.alarms = {key: alarm for key, alarm in state.alarms.items() if alarm.kind is not AlarmKind.LINK_DOWN}
     for leg in state.config.legs:
         state.ledgers.setdefault(leg.id, Ledger(leg.id))
+    for ledger in state.ledgers.values():
+        # How long ago an earlier run read them, nobody can tell who cannot trust its clock: just now, at the latest.
+        ledger.young_cursors = [(max(asked_ts_ns, book.now_ns), cursor) for asked_ts_ns, cursor in ledger.young_cursors]
     if event.halted:
         _set_mode(book, Mode.HALTED, "the last run ended by an internal error")
     book.index()
