@@ -10,6 +10,7 @@ from hedgerow.core.commands import Command, LookUpFill, Mode, OrderGivenUp, Quer
 from hedgerow.core.config import Limits
 from hedgerow.core.events import (
     Action,
+    BookStarted,
     CancelAnswered,
     CancelOutcome,
     FillLookedUp,
