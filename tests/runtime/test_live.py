@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -439,7 +440,7 @@ def test_a_secret_is_found_where_the_reference_leads(tmp_path: Path) -> None:
 
     assert secret_of("env:SECRET", "x") == DEFAULT_SECRET
     assert secret_of(f"file:{tmp_path / 'secret'}", "x") == "of the file"
-    assert secret_of(f"cmd:{sys.executable} -c 'print(7)'", "x") == "7"
+    assert secret_of(f"cmd:{shlex.quote(sys.executable)} -c 'print(7)'", "x") == "7"
 
 
 @pytest.mark.parametrize(
