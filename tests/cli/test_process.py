@@ -210,6 +210,12 @@ def test_what_may_not_be_opened_is_named(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().err.startswith("hedgerow: HR-402 closed/x.yaml: permission denied; check its path")
 
 
+def test_mutants_want_the_source(capsys: pytest.CaptureFixture[str]) -> None:
+    """An installed package has no stories."""
+    assert told(NeedsSource("x.txt is needed, which comes with the source only"), ["torture"]) == 66
+    assert capsys.readouterr().err.endswith("comes with the source only; run it in a checkout\n")
+
+
 def test_a_bug_leaves_a_crash_report_without_secrets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One line for the user, a file for those who mend it, and nothing in it that must not travel."""
     secret = "a1b2c3d4e5f6a7b8c9d0e1f2a3b4"

@@ -124,6 +124,8 @@ def _known(error: BaseException) -> Failed | None:
         return Failed(getattr(error, "code", "HR-205"), str(error))
     if "DemoFailed" in names:
         return Failed(getattr(error, "code", "HR-502"), str(error))
+    if "NeedsSource" in names:
+        return Failed("HR-402", str(error), "run it in a checkout")
     if "NotInJournal" in names:
         return Failed("HR-207", str(error), "`hedgerow journal verify` tells its end, `hedgerow status` its books")
     if "PathTooLong" in names:

@@ -37,6 +37,10 @@ MUTANTS: dict[str, Mutant] = {
 }
 
 
+class NeedsSource(Exception):
+    """A mutant is told by a story or a check that an installed package has not."""
+
+
 class Hunt(msgspec.Struct, frozen=True):
     """What became of one mutant."""
 
@@ -177,11 +181,11 @@ def problem(told: str) -> str:
     """Return why a story, or a check, does not hold now; empty when it does, and when it cannot be read.
 
     Raises:
-        FileNotFoundError: it is not there.
+        NeedsSource: it is not there.
     """
     path = STORIES / told if told.endswith(".txt") else CHECKS
     if not path.is_file():
-        raise FileNotFoundError(f"{told} is needed, which comes with the source only")
+        raise NeedsSource(f"{told} is needed, which comes with the source only")
     if path is not CHECKS:
         result = run_file(path)
         return "" if result.passed or not result.readable else result.told
