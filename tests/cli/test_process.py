@@ -17,6 +17,7 @@ from hedgerow.api.codes import CODES
 from hedgerow.cli.errors import Failed, crash_into, told
 from hedgerow.core.commands import Mode
 from hedgerow.journal import errors
+from hedgerow.sim.mutants.hunting import NeedsSource
 from tests.api.running import filled_desk, served, write_journal
 
 PROGRAM = "from hedgerow.cli import main; main()"
