@@ -382,7 +382,7 @@ def real_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the product alone, in a path with spaces and without a .venv."""
     checkout = tmp_path_factory.mktemp("real") / "a checkout"
     checkout.mkdir()
-    for name in ("hr", "pyproject.toml", "LICENSE"):
+    for name in ("hr", "pyproject.toml", "LICENSE", "README.md"):
         shutil.copy2(ROOT / name, checkout / name)
     for name in ("requirements", "src"):
         shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
