@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
+from hedgerow.core import guard
 from hedgerow.core.commands import Command, LookUpFill, Mode, OrderGivenUp, QueryOrder, Read
 from hedgerow.core.config import Limits
 from hedgerow.core.events import (
@@ -29,7 +30,7 @@ from hedgerow.core.events import (
     TimeReached,
     TradesRead,
 )
-from hedgerow.core.holds import AlarmKind, HoldReason
+from hedgerow.core.holds import Alarm, AlarmKind, HoldReason
 from hedgerow.core.ledger import YOUNG_CURSORS_MAX
 from hedgerow.core.step import next_due_ns
 from hedgerow.model.ids import ClientOrderId, TradeId, VenueOrderId
@@ -453,6 +454,20 @@ def test_stale_prices_withdraw_entries_without_any_event() -> None:
 
     assert [command.order_id for command in cancels(commands)][:1] == [made.standing().id]
     assert holds(made)["lead/entry"] is HoldReason.STALE_PRICE
+
+
+def test_an_old_price_takes_entries_back_whatever_else_holds_them() -> None:
+    """A reason that only keeps new ones out must not stand before one that withdraws what rests."""
+    made = desk()
+    alarm = Alarm(AlarmKind.UNKNOWN_ORDER, "o1", "")
+    made.book.state.alarms[alarm.key] = alarm
+    refused = guard.refusal_of_entries(made.book)
+    assert refused is not None and refused.reason is HoldReason.UNKNOWN_ORDER
+
+    made.book.now_ns += 20 * S
+
+    refused = guard.refusal_of_entries(made.book)
+    assert refused is not None and refused.reason is HoldReason.STALE_PRICE
 
 
 def test_a_failed_read_is_unknown_not_empty() -> None:

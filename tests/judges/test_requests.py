@@ -311,7 +311,6 @@ def test_the_margin_type() -> None:
     [
         (Public(Product.SPOT, "BTCUSDT").depth(), "publicGetDepth", {"symbol": "BTCUSDT", "limit": 1000}),
         (Public(Product.UM, "BTCUSDT").depth(), "fapiPublicGetDepth", {"symbol": "BTCUSDT", "limit": 1000}),
-        (Public(Product.UM, "BTCUSDT").premium_index(), "fapiPublicGetPremiumIndex", {"symbol": "BTCUSDT"}),
         (Public(Product.UM, "BTCUSDT").funding_info(), "fapiPublicGetFundingInfo", {}),
         (Public(Product.SPOT, "BTCUSDT").server_time(), "publicGetTime", {}),
         (Public(Product.UM, "BTCUSDT").server_time(), "fapiPublicGetTime", {}),

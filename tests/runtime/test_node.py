@@ -20,7 +20,7 @@ from hedgerow.market.tape import TapeError
 from hedgerow.model.ids import BookId
 from hedgerow.runtime import recovery
 from hedgerow.runtime.config import load_text
-from hedgerow.runtime.node import EXIT_DIED, EXIT_DONE, EXIT_RESIDUAL, Node, Service, stopped_from
+from hedgerow.runtime.node import EXIT_DIED, EXIT_DONE, EXIT_INTERRUPTED, EXIT_RESIDUAL, Node, Service, stopped_from
 from hedgerow.runtime.node_config import NodeConfig
 from hedgerow.runtime.recovery import recover
 from hedgerow.runtime.simulated import VenuesForgetful, run_node
@@ -113,6 +113,20 @@ def test_a_terminal_that_is_closed_stops_the_node_in_order(config: NodeConfig) -
     assert ran.code == EXIT_DONE
     assert ran.book.mode is Mode.HALTED
     assert not any(ran.book.live.values())
+
+
+def test_an_interrupt_during_the_start_is_a_stop_in_order(config: NodeConfig) -> None:
+    """The books must not begin behind the back of a process that is on its way out."""
+
+    def interrupted(node: Node) -> Service:
+        os.kill(os.getpid(), signal.SIGINT)
+        return Operator(node, Action.HALT)
+
+    ran = Ran(config, interrupted, seconds=600)
+
+    assert ran.code == EXIT_INTERRUPTED
+    assert not any(ran.book.live.values())
+    assert "stopping  no new orders" in ran.err.getvalue()
 
 
 class Suspender(Operator):

@@ -68,8 +68,6 @@ class _Past(msgspec.Struct):
             case LegAdded() if _is_same(event.leg, self.leg):
                 self.since_ns = ts_ns
                 self.is_known = True
-            case _:
-                pass
 
 
 def missed_since(

@@ -78,10 +78,6 @@ def test_funding_is_told_with_the_mark() -> None:
     assert isinstance(found, MarkPrice)
     rate = market.funding_of(found, UM, 14_400, NOW_NS).rate
     assert (rate.rate, rate.interval_s, rate.next_funding_ts_ns) == (Decimal("-0.0001"), 14_400, T_MS * 1_000_000)
-    read = answer({"symbol": "BTCUSDT", "lastFundingRate": "-0.0001", "nextFundingTime": T_MS})
-    assert market.funding_read(read, UM, 14_400, NOW_NS).rate == rate
-    with pytest.raises(BadPayload):
-        market.funding_read(answer({"symbol": "X", "lastFundingRate": "0", "nextFundingTime": T_MS}), UM, 1, NOW_NS)
 
 
 def test_the_funding_interval_is_eight_hours_unless_told() -> None:

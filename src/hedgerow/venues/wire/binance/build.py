@@ -281,10 +281,6 @@ class Public:
         """Return the question for a snapshot of the book, as deep as a page goes."""
         return self._ask(Endpoint.DEPTH, [("symbol", self.symbol), ("limit", str(PAGE_MAX))])
 
-    def premium_index(self) -> HttpRequest:
-        """Return the question for mark price and coming funding."""
-        return self._ask(Endpoint.PREMIUM_INDEX, [("symbol", self.symbol)])
-
     def funding_info(self) -> HttpRequest:
         """Return the question for the instruments whose funding interval is not the usual one."""
         return self._ask(Endpoint.FUNDING_INFO, [])

@@ -82,12 +82,6 @@ class _Snapshot(Shape, frozen=True, gc=False):
     asks: Changes
 
 
-class _PremiumIndex(Shape, frozen=True, gc=False):
-    symbol: str
-    last_funding_rate: Number
-    next_funding_time: int
-
-
 class _FundingInfo(Shape, frozen=True, gc=False):
     symbol: str
     funding_interval_hours: int
@@ -101,7 +95,6 @@ _TICKER = msgspec.json.Decoder(BookTicker)
 _DIFF = msgspec.json.Decoder(DepthDiff)
 _MARK = msgspec.json.Decoder(MarkPrice)
 _SNAPSHOT = msgspec.json.Decoder(_Snapshot)
-_PREMIUM = msgspec.json.Decoder(_PremiumIndex)
 _FUNDING_INFO = msgspec.json.Decoder(tuple[_FundingInfo, ...])
 
 
@@ -160,20 +153,6 @@ def funding_of(mark: MarkPrice, watch: Watch, interval_s: int, now_ns: int) -> F
     return FundingRateReceived(
         now_ns, FundingRate(watch.instrument.id, now_ns, amount(mark.r, "funding rate"), interval_s, due_ns)
     )
-
-
-def funding_read(answer: HttpAnswer, watch: Watch, interval_s: int, now_ns: int) -> FundingRateReceived:
-    """Return the coming funding from an answer.
-
-    Raises:
-        Refused, BadPayload: it was not told.
-    """
-    body = body_of(_PREMIUM, answer)
-    if body.symbol != watch.symbol:
-        raise BadPayload(f"the answer is of {shown(body.symbol)}, not of {watch.symbol}")
-    due_ns = ns_of(body.next_funding_time, "nextFundingTime")
-    rate = amount(body.last_funding_rate, "lastFundingRate")
-    return FundingRateReceived(now_ns, FundingRate(watch.instrument.id, now_ns, rate, interval_s, due_ns))
 
 
 def funding_interval_s(answer: HttpAnswer, symbol: str) -> int:

@@ -40,7 +40,6 @@ class Endpoint(Word):
     LISTEN_TOKEN = "listen_token"
     INSTRUMENTS = "instruments"
     DEPTH = "depth"
-    PREMIUM_INDEX = "premium_index"
     FUNDING_INFO = "funding_info"
     SERVER_TIME = "server_time"
 
@@ -97,7 +96,6 @@ _MARKET = {
 _FUTURES_MARKET = {
     Endpoint.INSTRUMENTS: _at("GET", "fapi", "/fapi/v1/exchangeInfo", ("fapi/ip", 1)),
     Endpoint.DEPTH: _at("GET", "fapi", "/fapi/v1/depth", ("fapi/ip", 20)),
-    Endpoint.PREMIUM_INDEX: _at("GET", "fapi", "/fapi/v1/premiumIndex", ("fapi/ip", 1)),
     Endpoint.FUNDING_INFO: _at("GET", "fapi", "/fapi/v1/fundingInfo", ("fapi/ip", 1)),
     Endpoint.SERVER_TIME: _at("GET", "fapi", "/fapi/v1/time", ("fapi/ip", 1)),
     Endpoint.PERMISSIONS: _MARKET[Endpoint.PERMISSIONS],

@@ -14,8 +14,8 @@ from hedgerow.venues.wire.request import Signer, Stamp
 # Source: "WebSocket Streams", general information (checked 2026-07).
 ROTATE_AFTER_S = 23 * 3_600
 # A listen key lives for 60 minutes from its last renewal; two renewals may fail before it ends.
-KEEPALIVE_EVERY_S = 20 * 60
 LISTEN_KEY_LIFE_S = 60 * 60
+KEEPALIVE_EVERY_S = LISTEN_KEY_LIFE_S // 3
 # A listen token lives for 24 h. It is renewed on the same socket while the old subscription still stands.
 TOKEN_RENEWAL_MARGIN_MS = 3_600_000
 # Deltas of the book every 100 ms, marks every second.
