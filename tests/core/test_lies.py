@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from hedgerow.core import guard
 from hedgerow.core.book import Book
 from hedgerow.core.commands import CancelOrphan, FillBooked, FillParked, HoldStarted, Mode, OrderGivenUp, QueryOrder
 from hedgerow.core.config import BookConfig, Limits
@@ -422,6 +423,23 @@ def test_the_residual_limit_counts_in_units_of_the_lead_leg() -> None:
 
     assert made.book.residual == Decimal("0.01")
     assert not [order for order in made.book.working(LEAD) if order.status is OrderStatus.SUBMITTING]
+
+
+def test_the_residual_limit_of_an_entry_on_the_hedge_leg_counts_in_its_own_units() -> None:
+    """Which leg is entered first is a pair's choice: two contracts of a hundred coins at 100 are worth 20,000."""
+    contracts = instrument(HEDGE, multiplier=Decimal(100), step=Decimal("0.0001"), min_qty=Decimal("0.0001"))
+    made = Desk(Quoting(entry()), config(hedge=contracts, limits=Limits(max_residual=Decimal(150))))
+    made.book.quotes.pop(contracts.id)
+    made.fills(made.standing(), "1")
+    made.quote_all()
+    assert made.book.residual == Decimal("0.01")
+    first = Resting("open", HEDGE, Side.SELL, Decimal("0.01"), Decimal(100), Role.ENTRY)
+
+    checks = dict(guard.checks(made.book, first, first.qty))
+
+    mark = made.book.mark(HEDGE)
+    assert mark is not None
+    assert checks[HoldReason.RESIDUAL_LIMIT].value == Decimal("0.02") * 100 * mark
 
 
 def test_a_fold_of_these_turns_is_the_book() -> None:

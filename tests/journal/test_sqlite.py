@@ -160,7 +160,8 @@ def test_what_is_not_committed_is_not_there(path: Path) -> None:
     store.commit()
     store.append(plain_turns(5, first=2))
     store.save_snapshot(BOOK, b"early")
-    store.rollback()
+    store.close()
+    store = started(path)
     assert store.append([plain_turn(9)]) == 2
     store.commit()
     assert [record.turn for record in store.turns()] == [plain_turn(1), plain_turn(9)]

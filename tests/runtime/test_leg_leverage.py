@@ -10,15 +10,16 @@ from hedgerow.journal.sqlite import SqliteStore
 from hedgerow.runtime.config import load_text
 from hedgerow.runtime.node import EXIT_DONE, EXIT_REFUSED
 from hedgerow.runtime.simulated import run_node
+from tests.runtime.until import AT_MOST_S, Until, submits
 
 PAIR = (Path(__file__).parents[2] / "examples" / "pair.yaml").read_text(encoding="utf-8")
 
 
 def ran(text: str, folder: Path) -> tuple[int, str, list[type]]:
-    """Run a config for some seconds; return its exit code, its notes, and what left for the venues."""
+    """Run a config until something was ordered; return its exit code, its notes, and what left for the venues."""
     config = load_text(text, "pair.yaml", folder, folder / "state")
     out, err = io.StringIO(), io.StringIO()
-    code = run_node(config, None, out, err, speed=20, seconds=3)
+    code = run_node(config, lambda node: Until(node, submits), out, err, speed=20, seconds=AT_MOST_S)
     store = SqliteStore(config.journal, read_only=True)
     sent = [type(command) for record in store.turns() for command in record.turn.commands]
     store.close()

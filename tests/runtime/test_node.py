@@ -27,6 +27,7 @@ from hedgerow.runtime.simulated import VenuesForgetful, run_node
 from hedgerow.venues.gateway import Request
 from hedgerow.venues.sim_gateway import SimGateway
 from tests.api.running import filled_desk, write_journal
+from tests.runtime.until import AT_MOST_S, Until, submits
 from tests.runtime.worlds import CONFIG
 
 SPEED = 10
@@ -129,12 +130,15 @@ def test_an_interrupt_during_the_start_is_a_stop_in_order(config: NodeConfig) ->
     assert "stopping  no new orders" in ran.err.getvalue()
 
 
-class Suspender(Operator):
-    """Somebody presses Ctrl-Z."""
+class Suspender(Until):
+    """Somebody presses Ctrl-Z, before anything was ordered."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node, submits)
 
     async def run(self) -> None:
         os.kill(os.getpid(), signal.SIGTSTP)
-        await self._stopped.wait()
+        await super().run()
 
 
 def test_ctrl_z_is_ignored_with_a_word(config: NodeConfig) -> None:
@@ -142,7 +146,7 @@ def test_ctrl_z_is_ignored_with_a_word(config: NodeConfig) -> None:
     stopped: list[int] = []
     before = signal.signal(signal.SIGTSTP, lambda number, _frame: stopped.append(number))
     try:
-        ran = Ran(config, lambda node: Suspender(node, Action.HALT))
+        ran = Ran(config, Suspender, seconds=AT_MOST_S)
     finally:
         signal.signal(signal.SIGTSTP, before)
 

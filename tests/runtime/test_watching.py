@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,11 +17,12 @@ from hedgerow.journal.sqlite import SqliteStore
 from hedgerow.model.ids import AccountId, BookId, InstrumentId, LegId
 from hedgerow.model.instrument import InstrumentKind
 from hedgerow.runtime.config import load_text
-from hedgerow.runtime.node import EXIT_DONE
+from hedgerow.runtime.node import EXIT_DONE, Node, Service
 from hedgerow.runtime.recovery import recover
 from hedgerow.runtime.simulated import run_node
 from hedgerow.runtime.watch import Watch
 from hedgerow.runtime.watching import LIST_EVERY_NS, Held, Unlisted, follow_positions
+from tests.runtime.until import AT_MOST_S, Until
 from tests.strategies.brokers import EXPIRES_LATER, option, stock
 
 NOBODY: frozenset[InstrumentId] = frozenset()
@@ -142,10 +144,15 @@ sim:
 """
 
 
-def _run(tmp_path: Path, text: str = CONFIG) -> tuple[Book, list[Event]]:
-    """Run a node for three seconds of its own time; return its book as the journal has it, and the events."""
+def _run(tmp_path: Path, is_over: Callable[[Book], bool], text: str = CONFIG) -> tuple[Book, list[Event]]:
+    """Run a node until its book is as it should become; return that as the journal has it, and the events."""
     config = load_text(text, "test.yaml", tmp_path, tmp_path / "state")
-    assert run_node(config, None, io.StringIO(), io.StringIO(), as_json=True, speed=10, seconds=3) == EXIT_DONE
+
+    def serve(node: Node) -> Service:
+        (book,) = node.books.values()
+        return Until(node, lambda turn: len(book.legs) == 3 and is_over(book))
+
+    assert run_node(config, serve, io.StringIO(), io.StringIO(), as_json=True, speed=10, seconds=AT_MOST_S) == EXIT_DONE
     store = SqliteStore(config.journal, read_only=True)
     events = [record.turn.event for record in store.turns()]
     book = recover(store, config.books)[0].book
@@ -155,13 +162,24 @@ def _run(tmp_path: Path, text: str = CONFIG) -> tuple[Book, list[Event]]:
 
 def test_a_node_finds_adopts_and_closes(tmp_path: Path) -> None:
     """From a listing to a closed position; what is manual is shown, and the next run still knows it all."""
-    book, events = _run(tmp_path)
+    book, events = _run(
+        tmp_path,
+        lambda book: (
+            book.ledger(LegId("spy")).fills == 1
+            and book.net_qty(LegId("qqq")) == 5
+            and book.ledger(LegId("tsla")).foreign_net_qty == 3
+        ),
+    )
 
     assert {event.leg.id for event in events if isinstance(event, LegAdded)} == {"spy", "qqq", "tsla"}
     assert {leg_id: book.net_qty(leg_id) for leg_id in book.legs} == {"spy": 0, "qqq": 5, "tsla": 0}
     assert book.ledger(LegId("tsla")).foreign_net_qty == 3
     assert book.state.alarms == {}
-    again, _ = _run(tmp_path, CONFIG.replace("manual: TSLA", "manual: [TSLA, QQQ]"))
+    again, _ = _run(
+        tmp_path,
+        lambda book: book.ledger(LegId("qqq")).foreign_net_qty == 5,
+        CONFIG.replace("manual: TSLA", "manual: [TSLA, QQQ]"),
+    )
     assert {leg_id: again.net_qty(leg_id) for leg_id in again.legs} == {"spy": 0, "qqq": 0, "tsla": 0}
     assert again.ledger(LegId("qqq")).foreign_net_qty == 5
     assert again.ledger(LegId("spy")).fills == 1

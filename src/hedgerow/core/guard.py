@@ -251,12 +251,15 @@ def _portfolio_checks(
 
 
 def _worst_unhedged(book: Book, want: Resting) -> Decimal:
-    """Lead units unhedged if every entry that works on the side of `want` filled and no hedge did."""
+    """What is unhedged if every entry that works on the side of `want` filled and no hedge did, in units of its leg."""
     rule = book.config.hedge
     assert rule is not None, book.config.book_id
     entries = sum(
         (o.leaves_qty for o in book.working(want.leg_id) if o.role is Role.ENTRY and o.side is want.side),
         ZERO,
     )
-    lead, hedge = book.legs[rule.lead].instrument, book.legs[rule.hedge].instrument
-    return abs(book.residual * hedge.multiplier / (rule.ratio * lead.multiplier)) + entries
+    residual = abs(book.residual)
+    if want.leg_id != rule.hedge:
+        lead, hedge = book.legs[rule.lead].instrument, book.legs[rule.hedge].instrument
+        residual = residual * hedge.multiplier / (abs(rule.ratio) * lead.multiplier)
+    return residual + entries

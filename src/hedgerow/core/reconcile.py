@@ -25,26 +25,30 @@ from hedgerow.model.ids import LegId, VenueOrderId
 from hedgerow.model.numbers import ZERO, floor_to
 from hedgerow.model.order import OrderStatus
 
+# The stdlib's enums are slow to go through, and this is asked in every second turn.
+READ_KINDS = tuple(ReadKind)
 
-def read_due_ns(book: Book, leg_id: LegId, kind: ReadKind) -> int:
+
+def _read_due_ns(book: Book, key: tuple[LegId, ReadKind]) -> int:
     """Return when the read is to be asked next. Never while one is unanswered and not yet timed out."""
     timing = book.config.timing
-    key = (leg_id, kind)
+    pending_ns = book.pending_reads.get(key)
+    if pending_ns is not None:
+        return pending_ns + timing.read_timeout_ms * NS_PER_MS
     asked = book.reads.get(key, 0)
-    if key in book.pending_reads:
-        return book.pending_reads[key] + timing.read_timeout_ms * NS_PER_MS
-    if key in book.wanted_reads:
-        return max(book.wanted_reads[key], asked + timing.ask_first_ms * NS_PER_MS if asked else 0)
+    wanted_ns = book.wanted_reads.get(key)
+    if wanted_ns is not None:
+        return max(wanted_ns, asked + timing.ask_first_ms * NS_PER_MS if asked else 0)
     if key in book.failed_reads:
         return asked + timing.ask_spacing_ms_max * NS_PER_MS
     if key not in book.answers:
         return 0
-    return asked + (timing.trades_read_ms if kind is ReadKind.TRADES else timing.full_read_ms) * NS_PER_MS
+    return asked + (timing.trades_read_ms if key[1] is ReadKind.TRADES else timing.full_read_ms) * NS_PER_MS
 
 
 def next_read_ns(book: Book) -> int:
     """Return when the next read of any leg is due; a book without any leg yet looks again as often as it reads."""
-    due = (read_due_ns(book, leg_id, kind) for leg_id in book.legs for kind in ReadKind)
+    due = [_read_due_ns(book, (leg_id, kind)) for leg_id in book.legs for kind in READ_KINDS]
     return min(due, default=book.now_ns + book.config.timing.full_read_ms * NS_PER_MS)
 
 
@@ -59,8 +63,8 @@ def due_reads(book: Book) -> list[Command]:
     return [
         Read(leg_id, kind, book.ledger(leg_id).trade_cursor if kind is ReadKind.TRADES else "")
         for leg_id in book.legs
-        for kind in ReadKind
-        if read_due_ns(book, leg_id, kind) <= book.now_ns
+        for kind in READ_KINDS
+        if _read_due_ns(book, (leg_id, kind)) <= book.now_ns
     ]
 
 

@@ -450,11 +450,6 @@ class SqliteStore:
         )
         raise self._dead
 
-    def rollback(self) -> None:
-        """Forget everything that was appended since the last commit."""
-        self._rows, self._snapshots = [], []
-        self._chain = self.chain()
-
     def lay_out(self) -> None:
         """Make the write-ahead log as long as it will be, so that no commit has to.
 

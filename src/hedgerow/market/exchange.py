@@ -7,7 +7,7 @@ what it answers and reports is the truth, and whoever carries it to an engine ma
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -316,7 +316,7 @@ class SimExchange:
         """Return the coming funding of a perpetual, or None when none is set."""
         return self._markets[instrument_id].funding
 
-    def set_book(self, now_ns: int, instrument_id: InstrumentId, bids: Iterable[Level], asks: Iterable[Level]) -> None:
+    def set_book(self, now_ns: int, instrument_id: InstrumentId, bids: Sequence[Level], asks: Sequence[Level]) -> None:
         """Replace all that the market shows. Accounts' orders stay; those that it crosses trade."""
         self._see(now_ns)
         market = self._markets[instrument_id]

@@ -7,8 +7,9 @@ so whatever that booking removes from the book is no longer there.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Sequence
 from decimal import Decimal
+from operator import lt
 from typing import Generic, Protocol, TypeVar
 
 from hedgerow.model.market import Level
@@ -100,9 +101,11 @@ class BookSide(Generic[Q]):
             ]
         )
 
-    def set_all(self, levels: Iterable[Level]) -> None:
+    def set_all(self, levels: Sequence[Level]) -> None:
         """Replace what the market shows; accounts' orders stay, no further back than the new level is long."""
         kept = [level for level in self.levels if level.orders]
+        if not kept and self._begin_with(levels):
+            return
         for level in kept:
             level.qty = ZERO
         self.levels = kept
@@ -113,6 +116,17 @@ class BookSide(Generic[Q]):
         for level in kept:
             if self._knows(level.key):
                 level.shorten_queue()
+
+    def _begin_with(self, levels: Sequence[Level]) -> bool:
+        """Take levels as they are, best first, into a book without orders; return False when they are not so."""
+        made: list[PriceLevel[Q]] = [PriceLevel(price if self._is_bid else -price, price, qty) for price, qty in levels]
+        made.reverse()
+        keys = [level.key for level in made]
+        if not all(map(lt, keys, keys[1:])) or not all([level.qty for level in made]):
+            return False
+        self.levels, self.keys = made, keys
+        self._worst_key = keys[0] if self.is_partial and keys else None
+        return True
 
     def set_level(self, price: Decimal, qty: Decimal) -> None:
         """Let the market show `qty` at `price`; zero removes it. A queue is never longer than its level."""

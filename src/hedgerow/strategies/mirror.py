@@ -67,7 +67,8 @@ class MirrorParams(msgspec.Struct, frozen=True, kw_only=True):
     ] = Decimal(30)
     silence_s: Annotated[
         Decimal,
-        Param("Without a sign of life from the hedge leg for this long, orders are withdrawn.", "seconds", above=0),
+        # Signs of life come once a second; a limit near that would withdraw and submit in turns.
+        Param("Without a sign of life from the hedge leg for this long, orders are withdrawn.", "seconds", min=2),
     ] = Decimal(15)
     force_close_s: Annotated[
         Decimal,

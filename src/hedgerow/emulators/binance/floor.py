@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -374,7 +374,7 @@ class Floor:
                         self.on_print(board, board.print(report.price, report.qty, ts_ms, report.side))
                 self.ears[account_id](report)
 
-    def show(self, now_ns: int, board: Board, bids: Iterable[Level], asks: Iterable[Level]) -> None:
+    def show(self, now_ns: int, board: Board, bids: Sequence[Level], asks: Sequence[Level]) -> None:
         """Replace all that a market shows."""
         board.exchange.set_book(now_ns, board.id, bids, asks)
         board.touch()
