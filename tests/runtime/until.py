@@ -21,7 +21,7 @@ class Until:
 
         def turned(turns: list[tuple[int, Turn]]) -> None:
             tell(turns)
-            if any([is_last(turn) for _, turn in turns]):
+            if any(is_last(turn) for _, turn in turns):
                 node.stop()
 
         node.turned = turned  # type: ignore[method-assign]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from decimal import Decimal
-from operator import lt
+from operator import attrgetter, lt
 from typing import Generic, Protocol, TypeVar
 
 from hedgerow.model.market import Level
@@ -33,6 +33,7 @@ class Queued(Protocol):
 
 Q = TypeVar("Q", bound=Queued)
 
+QTY = attrgetter("qty")
 UNKNOWN_QTY = Decimal("Infinity")
 "Ahead of an order at a price of which nothing is known yet: longer than any queue."
 
@@ -122,7 +123,7 @@ class BookSide(Generic[Q]):
         made: list[PriceLevel[Q]] = [PriceLevel(price if self._is_bid else -price, price, qty) for price, qty in levels]
         made.reverse()
         keys = [level.key for level in made]
-        if not all(map(lt, keys, keys[1:])) or not all([level.qty for level in made]):
+        if not all(map(lt, keys, keys[1:])) or not all(map(QTY, made)):
             return False
         self.levels, self.keys = made, keys
         self._worst_key = keys[0] if self.is_partial and keys else None
