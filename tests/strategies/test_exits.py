@@ -102,6 +102,16 @@ def test_a_stop_that_trails_follows_the_best_price() -> None:
     assert told(broker.quote("SPY", "114.00", "114.10")) == ["sell 10 exit/trailing"]
 
 
+def test_a_stop_that_trails_closely_knows_the_best_price_as_closely() -> None:
+    """Ten bps below the best is ten bps: what counts as a new best is a twentieth of that."""
+    broker = Broker({stock(): ("10", "100")}, trailing_rate="0.999", take_profit_rate="none")
+    assert broker.quote("SPY", "100.40", "100.41") == []
+    assert broker.quote("SPY", "100.49", "100.50") == []
+    assert broker.quote("SPY", "100.39", "100.40") == []
+
+    assert told(broker.quote("SPY", "100.38", "100.39")) == ["sell 10 exit/trailing"]
+
+
 def test_a_short_trails_downwards() -> None:
     """The best price of a short is the lowest ask."""
     broker = Broker({stock(): ("-10", "100")}, trailing_rate="0.95", take_profit_rate="none")

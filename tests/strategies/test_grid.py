@@ -102,6 +102,18 @@ def test_levels_may_be_told_in_three_ways() -> None:
     assert all(abs(a - b.entry_price) <= PERP.tick for a, b in zip(entries, by_count.buys, strict=True))
 
 
+@pytest.mark.parametrize("direction", ["long_only", "short_only"])
+def test_each_level_of_an_arithmetic_ladder_earns_what_was_asked_for(direction: str) -> None:
+    """One step is the smallest part of the highest price: there too it pays both fees and what is to be left."""
+    wide = {"low": "60000", "high": "120000", "levels": "", "progression": "arithmetic", "direction": direction}
+    ladder = ladder_of(**wide, net_return_bps_min="20", fee_bps="10")
+
+    for level in ladder.levels.values():
+        gain = abs(level.exit_price - level.entry_price)
+        fees = (level.exit_price + level.entry_price) * 10 * BPS
+        assert gain - fees >= level.entry_price * 20 * BPS - PERP.tick * 2, level
+
+
 def test_a_spacing_follows_the_volatility_up_to_its_cap() -> None:
     """Minimum net return plus fees, times the market's ATR to its usual one, and never beyond the cap."""
     told = {"levels": "", "net_return_bps_min": "6", "usual_atr_bps": "5", "spacing_bps_max": "25"}
@@ -169,6 +181,18 @@ BAD: dict[str, tuple[dict[str, str], str, str]] = {
     "spacing wider than the range": ({"spacing_bps": "500", "levels": ""}, "spacing_bps", "wider than the range"),
     "spacing below the fees": ({"spacing_bps": "4", "levels": ""}, "spacing_bps", "does not pay the fees of 4"),
     "too many levels for the fees": ({"levels": "100", "qty": "", "fee_bps": "5"}, "levels", "does not pay the fees"),
+    "too small a spacing for the upper end": (
+        {
+            "low": "60000",
+            "high": "120000",
+            "levels": "",
+            "spacing_bps": "12",
+            "fee_bps": "5",
+            "progression": "arithmetic",
+        },
+        "spacing_bps",
+        "apart at the upper end: that does not pay the fees of 10",
+    ),
     "two sizes": ({"level_notional": "100"}, "level_notional", "given twice"),
     "below the minimum": ({"qty": "0.00009"}, "qty", "level 10 would be 0.00009"),
     "throttle above gate": (
@@ -249,6 +273,17 @@ def test_g25_forty_levels_on_100_at_10x_are_refused_with_the_numbers() -> None:
     )
     assert "liquidation_distance_bps_min 500" in error.help
     make(grid_config(told | {"liquidation_distance_bps_min": "0"}))
+
+
+@pytest.mark.parametrize("kind", [InstrumentKind.MARGIN, InstrumentKind.STOCK])
+def test_g25_borrowed_money_is_liquidated_whatever_it_bought(kind: InstrumentKind) -> None:
+    """G25: a long ladder on margin ends as one on a perpetual does; with money of its own it ends nowhere."""
+    told = {"low": "50000", "high": "120000", "levels": "20", "qty": "", "budget": "10000"}
+    lead = instrument("lent", step=Decimal("0.00001"), min_qty=Decimal("0.0001"), min_notional=Decimal(0), kind=kind)
+
+    with pytest.raises(BadParams, match=r"liquidation at about .*, inside the range"):
+        make(grid_config(told | {"leverage": "5"}, lead))
+    make(grid_config(told | {"leverage": "1"}, lead))
 
 
 def test_g25_a_short_ladder_is_liquidated_above_its_range() -> None:

@@ -527,7 +527,7 @@ class Line:
             self._tell_oracle(fill)
         elif not report.client_order_id.startswith(OWN):
             self.is_foreign_traded = True
-            self._oracle.by_hand[self.leg_id] += report.qty * report.side.sign
+            self._oracle.by_hand[self.leg_id] += fill.net_qty(self.instrument.base)
         self._print_soon(fill)
         known = self.orders.get(report.client_order_id)
         # On a shared account the other book would have to be told of what no exchange knows, and unknown shares could

@@ -39,7 +39,13 @@ class ExitsParams(msgspec.Struct, frozen=True, kw_only=True):
         Decimal | None, Param("Close at this part of what it cost; a short as far above its price.", "ratio", above=0)
     ] = Decimal("0.8")
     trailing_rate: Annotated[
-        Decimal | None, Param("Close at this part of the best price since it was first seen.", "ratio", above=0)
+        Decimal | None,
+        Param(
+            "Close at this part of the best price since it was first seen (known to a twentieth of the way, and to "
+            "10 bps).",
+            "ratio",
+            above=0,
+        ),
     ] = None
     trailing_from_rate: Annotated[
         Decimal, Param("Trailing begins once the price has reached this part of the cost.", "ratio", min=1)

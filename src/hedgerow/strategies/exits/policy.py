@@ -28,8 +28,9 @@ from hedgerow.strategies.quoting import earliest, to_ns
 
 # Where the hold stands that says why the prices of a leg cannot be judged now.
 WATCH = "watch"
-# A new best price is remembered when it is this much better: a stop that trails needs no turn for every tick.
-BEST_STEP = 10 * BPS
+# A new best price is remembered when it is better by a part of the way of the stop that trails it: it needs no turn
+# for every tick.
+BEST_STEPS, BEST_STEP_MAX = 20, 10 * BPS
 NS_PER_MIN = 60_000_000_000
 NS_PER_H = 60 * NS_PER_MIN
 
@@ -55,6 +56,8 @@ class Exits:
         self._reprice_ns = to_ns(params.reprice_s)
         self._rung_ns = to_ns(params.ladder_step_s)
         self._stale_ns = None if params.stale_order_s is None else to_ns(params.stale_order_s)
+        self._best_step = min(BEST_STEP_MAX, (ONE - (params.trailing_rate or ZERO)) / BEST_STEPS)
+        "A price is a new best one when it is better by this part."
         self._calm: dict[LegId, tuple[tuple[object, ...], Part]] = {}
         "What a leg came to, and of which facts that followed: it only spares working it out again."
 
@@ -153,7 +156,7 @@ class Exits:
         if best is None:
             begins = look.is_as_good_as(look.at_rate(self._params.trailing_from_rate))
         else:
-            begins = look.is_as_good_as(best * (ONE + BEST_STEP if look.is_long else ONE - BEST_STEP))
+            begins = look.is_as_good_as(best * (ONE + self._best_step if look.is_long else ONE - self._best_step))
         return replace(memory, best=look.price) if begins else memory
 
     # The rules, in order.
@@ -361,7 +364,7 @@ class Exits:
             if best is None:
                 good.append(look.at_rate(self._params.trailing_from_rate))
             else:
-                good.append(best * (ONE + BEST_STEP if look.is_long else ONE - BEST_STEP))
+                good.append(best * (ONE + self._best_step if look.is_long else ONE - self._best_step))
         above, below = (good, bad) if look.is_long else (bad, good)
         low = max((floor_to(price, tick) + tick for price in below if price >= 0), default=None)
         high = min((ceil_to(price, tick) - tick for price in above if price >= 0), default=None)

@@ -13,7 +13,7 @@ from hedgerow.model.instrument import Instrument, InstrumentKind
 from hedgerow.model.numbers import BPS
 from hedgerow.model.order import Side
 from hedgerow.strategies.grid.brakes import stops_below
-from hedgerow.strategies.grid.levels import Frame, Ladder, Misfit, frame_of, shown, spacing_of, worst_cases
+from hedgerow.strategies.grid.levels import Frame, Ladder, Misfit, frame_of, shown, worst_cases
 from hedgerow.strategies.grid.params import LEVELS_MIN, Direction, GridParams, Progression
 from hedgerow.strategies.params import ParamError
 from hedgerow.strategies.quoting import foreign_errors, hedge_errors
@@ -196,14 +196,14 @@ def _ladder_errors(config: BookConfig, params: GridParams, instrument: Instrumen
                 problem = f"one level is worth {shown(cheapest)} {instrument.quote}, more than risk.{key} {limit}"
                 return [ParamError(_size_key(params, "budget"), problem, "raise the limit, or use smaller levels")]
     fees_bps = params.fee_bps * 2
-    spacing = spacing_of(params, params.usual_atr_bps)
-    if spacing is None:
-        earned_bps = frame.step / BPS if params.progression is Progression.GEOMETRIC else frame.step / ladder.high / BPS
-        if earned_bps <= fees_bps:
-            problem = (
-                f"{params.levels} levels are {shown(earned_bps)} bps apart: that does not pay the fees of {fees_bps}"
-            )
-            return [ParamError("levels", problem, "use fewer levels, a wider range, or correct fee_bps")]
+    is_geometric = params.progression is Progression.GEOMETRIC
+    earned_bps = frame.step / BPS if is_geometric else frame.step / ladder.high / BPS
+    if earned_bps <= fees_bps:
+        where = "" if is_geometric else " at the upper end"
+        problem = f"{frame.count} levels are {shown(earned_bps)} bps apart{where}"
+        help_ = "use fewer levels, a wider range" if params.spacing_bps is None else "use a larger spacing"
+        problem = f"{problem}: that does not pay the fees of {fees_bps}"
+        return [ParamError(_spacing_key(params), problem, f"{help_}, or correct fee_bps")]
     return _worst_errors(params, ladder, instrument)
 
 

@@ -211,17 +211,18 @@ def frame_of(params: GridParams, price: Decimal | None, atr_bps: Decimal | None)
         if is_arithmetic:
             return Frame(low, (high - low) / params.levels, params.levels, True)
         return Frame(low, ((high / low).ln() / params.levels).exp() - 1, params.levels)
+    unit = ONE
+    if is_arithmetic and high is not None:
+        # What a level must earn, the highest one must earn too, and of its price the step is the smallest part.
+        unit = high if params.spacing_bps is None else (low + high) / 2
+    elif is_arithmetic:
+        unit = low
     least_bps = spacing_of(params, params.usual_atr_bps)
     if high is not None and least_bps is not None and spacing_bps > least_bps:
         # A spacing that follows the market grows no wider than the range: one level to enter, and one to exit.
-        widest_bps = (high - low) / ((low + high) / 2 if is_arithmetic else low) / BPS
+        widest_bps = (high - low) / (unit if is_arithmetic else low) / BPS
         spacing_bps = max(least_bps, min(spacing_bps, widest_bps.quantize(CENT, ROUND_FLOOR)))
-    ratio = spacing_bps * BPS
-    if is_arithmetic:
-        middle = (low + high) / 2 if high is not None else low
-        step = ratio * middle
-    else:
-        step = ratio
+    step = spacing_bps * BPS * unit
     if high is None:
         assert params.levels is not None, params
         return Frame(low, step, params.levels, is_arithmetic)
@@ -260,7 +261,7 @@ def worst_cases(params: GridParams, ladder: Ladder, instrument: Instrument) -> l
             continue
         notional = sum((instrument.notional(level.qty, level.entry_price) for level in levels), ZERO)
         liquidation, distance = None, None
-        if instrument.kind is InstrumentKind.PERP or side is Side.SELL:
+        if instrument.kind is not InstrumentKind.SPOT:
             margin = params.maintenance_bps * BPS
             units = qty * instrument.multiplier
             if side is Side.BUY:

@@ -96,16 +96,27 @@ class GridParams(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     net_return_bps_min: Annotated[
         Decimal | None,
-        Param("What a level must earn after fees: the spacing follows, when it and `levels` are none.", "bps", above=0),
+        Param(
+            "What each level must earn after fees, the highest included: the spacing follows, when it and `levels` are "
+            "none.",
+            "bps",
+            above=0,
+        ),
     ] = None
     fee_bps: Annotated[Decimal, Param("Fee of one resting order.", "bps", min=0, max=1000)] = Decimal(2)
     usual_atr_bps: Annotated[
         Decimal | None,
-        Param("The market's usual ATR: when it is twice as large, the spacing from `net_return_bps_min` is as well."),
+        Param(
+            "The market's usual ATR: when it is twice as large, the spacing from `net_return_bps_min` is as well.",
+            "bps",
+            above=0,
+        ),
     ] = None
     spacing_bps_max: Annotated[Decimal, Param("Cap of a spacing that follows the ATR.", "bps", above=0)] = Decimal(200)
     atr_bar_s: Annotated[int, Param("Length of one bar of the ATR.", "seconds", min=1, max=86_400)] = 60
-    atr_bars: Annotated[int, Param("Bars that the ATR averages.", "bars", min=2, max=100)] = 14
+    atr_bars: Annotated[
+        int, Param("Moves from close to close that the ATR is the mean of.", "bars", min=2, max=100)
+    ] = 14
 
     sizing: Annotated[Sizing, Param("What is equal from level to level when the budget is shared out.")] = Sizing.QUOTE
     qty: Annotated[
