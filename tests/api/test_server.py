@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import stat
@@ -11,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from hedgerow.api.client import NodeSilent, NoNode, Refused, get, post
-from hedgerow.api.server import SocketUnusable, bind
+from hedgerow.api.server import BODY_BYTES_MAX, CONNECTIONS_MAX, SocketUnusable, bind
 from hedgerow.core.commands import Mode
 from hedgerow.runtime import folder
 from hedgerow.runtime.folder import socket_path
@@ -152,6 +153,32 @@ def test_explain_finds_the_chain_of_a_fill(tmp_path: Path) -> None:
     whats = [row["what"] for row in answer["rows"]]
     assert {"fill", "position", "residual", "order"} <= set(whats)
     assert "hedged" in answer["result"]
+
+
+def test_connections_that_bring_nothing_keep_nobody_out(tmp_path: Path) -> None:
+    """A monitor that leaks them must take neither the node's files nor the operator's way to it."""
+    with served(filled_desk(), tmp_path) as node, contextlib.ExitStack() as stack:
+        idle: list[socket.socket] = []
+        for _ in range(CONNECTIONS_MAX + 8):
+            idle.append(stack.enter_context(socket.socket(socket.AF_UNIX)))
+            idle[-1].connect(str(socket_path(tmp_path)))
+            idle[-1].sendall(b"GET /api/v1/sta")
+        post(socket_path(tmp_path), FREEZE, {"request_id": "r1"})
+        assert len(node.operated) == 1
+        idle[0].settimeout(5)
+        with contextlib.suppress(ConnectionResetError):
+            assert idle[0].recv(1) == b""
+
+
+def test_a_body_without_an_end_is_refused_before_it_ends(tmp_path: Path) -> None:
+    """What is sent must not fill the node's memory."""
+    with served(filled_desk(), tmp_path) as node, socket.socket(socket.AF_UNIX) as asking:
+        asking.connect(str(socket_path(tmp_path)))
+        asking.settimeout(5)
+        asking.sendall(f"POST /api/v1/{FREEZE} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        asking.sendall(b"%x\r\n%b\r\n" % (BODY_BYTES_MAX + 1, b"a" * (BODY_BYTES_MAX + 1)))
+        assert asking.recv(4_096).startswith(b"HTTP/1.1 413")
+        assert node.operated == []
 
 
 def test_the_socket_is_for_its_owner_only(tmp_path: Path) -> None:

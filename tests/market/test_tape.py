@@ -112,13 +112,13 @@ def test_futures_depth_follows_by_its_previous_id(tmp_path: Path) -> None:
     path = write(tmp_path, SNAPSHOT, depth(95, 105, "5@98", previous=90), depth(300, 310, "6@98", previous=105))
     assert len(events(path)) == 3
     broken = write(tmp_path, SNAPSHOT, depth(95, 105, "5@98", previous=90), depth(106, 110, "6@98", previous=104))
-    assert "tape.frames:3: begins at depth update 106; those after 105 are missing" in problem(broken)
+    assert "tape.frames:3: begins at depth update 106, and those after 105 are missing" in problem(broken)
 
 
 def test_missing_and_repeated_depth_is_disorder(tmp_path: Path) -> None:
     """A book with a hole in it looks right and is wrong, so the tape ends there."""
     gap = write(tmp_path, SNAPSHOT, depth(95, 101, "5@98"), depth(103, 104, "6@98"))
-    assert "tape.frames:3: begins at depth update 103; those after 101 are missing" in problem(gap)
+    assert "tape.frames:3: begins at depth update 103, and those after 101 are missing" in problem(gap)
     again = write(tmp_path, SNAPSHOT, depth(95, 101, "5@98"), depth(95, 101, "5@98"))
     assert "repeats depth update 101" in problem(again)
     late = write(tmp_path, SNAPSHOT, depth(105, 106, "5@98"))

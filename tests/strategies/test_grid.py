@@ -193,6 +193,11 @@ BAD: dict[str, tuple[dict[str, str], str, str]] = {
         "spacing_bps",
         "apart at the upper end: that does not pay the fees of 10",
     ),
+    "rungs below one tick": (
+        {"low": "0.05", "high": "50", "levels": "11", "qty": "", "liquidation_distance_bps_min": "0"},
+        "levels",
+        "would enter at 0.0 and exit",
+    ),
     "two sizes": ({"level_notional": "100"}, "level_notional", "given twice"),
     "below the minimum": ({"qty": "0.00009"}, "qty", "level 10 would be 0.00009"),
     "throttle above gate": (

@@ -5,6 +5,7 @@ It runs in the node's own loop, so what it shows is never half-way through a tur
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -19,6 +20,8 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from hedgerow.api import views
 from hedgerow.api.codes import CODES
@@ -33,6 +36,8 @@ from hedgerow.runtime.folder import JOURNAL_FILE, STATE_FOLDER, PathTooLong, soc
 from hedgerow.strategies import takes_signals
 
 BODY_BYTES_MAX = 64 * 1024
+# Each takes a file of the process, and the venues' connections and the journal need theirs.
+CONNECTIONS_MAX = 64
 REQUEST_ID_LEN_MAX = 128
 PRINCIPAL_LEN_MAX = 64
 # Who orders in the node's own name, for its stops and starts.
@@ -160,11 +165,15 @@ def make_app(node: Node) -> FastAPI:
         if action == Action.SIGNAL.value and not takes_signals(book.config):
             told = f"{name} is a {book.config.policy} that enters without signals: nothing was sent"
             return _problem(422, "HR-209", told)
-        body = await request.body()
-        if len(body) > BODY_BYTES_MAX:
-            return _problem(413, "HR-208", f"the body is larger than {BODY_BYTES_MAX} bytes")
+        body = b""
         try:
+            async for piece in request.stream():
+                body += piece
+                if len(body) > BODY_BYTES_MAX:
+                    return _problem(413, "HR-208", f"the body is larger than {BODY_BYTES_MAX} bytes")
             asked = _read_order(body)
+        except ClientDisconnect:
+            return _problem(400, "HR-208", "the body broke off")
         except ValueError as error:
             return _problem(400, "HR-208", f"the body is not what it must be: {error}")
         used_for = [
@@ -280,6 +289,23 @@ class _Quiet(uvicorn.Server):
         yield
 
 
+class Bounded(H11Protocol):
+    """A connection. Of too many, the oldest one that waits for a request is ended: a new one always gets through."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._begun_s = self.loop.time()
+        if len(self.connections) > CONNECTIONS_MAX:
+            others = [each for each in self.connections if isinstance(each, Bounded) and each is not self]
+            oldest = min(others, key=Bounded._standing)
+            self.connections.discard(oldest)
+            oldest.transport.abort()
+
+    def _standing(self) -> tuple[bool, float]:
+        is_answered = self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body
+        return is_answered, self._begun_s
+
+
 class Server:
     """The API, as one task of the node: `run` until `stop`."""
 
@@ -288,7 +314,14 @@ class Server:
         self._socket = bind(state)
         self._path = socket_path(state)
         config = uvicorn.Config(
-            make_app(node), log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=2
+            make_app(node),
+            http=Bounded,
+            backlog=CONNECTIONS_MAX,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            timeout_graceful_shutdown=2,
         )
         self._server = _Quiet(config)
 

@@ -206,7 +206,7 @@ class Tape:
                     stamp, _, text = raw.partition(b" ")
                     if not stamp.isdigit() or not text:
                         problem = "is not a frames file" if line == 1 else "does not begin with a receive time"
-                        raise TapeError(self.path, line, f"{problem}; expected '<receive time in ns> <frame>'")
+                        raise TapeError(self.path, line, f"{problem}, expected '<receive time in ns> <frame>'")
                     ts_ns = int(stamp)
                     if ts_ns < last_ts_ns:
                         raise TapeError(self.path, line, f"goes back in time, from {last_ts_ns} to {ts_ns}")
@@ -300,7 +300,7 @@ class _Follower:
             # Older than the snapshot. After it, the venue sends no update twice.
             if self._after_snapshot:
                 return
-            raise _Disorder(f"repeats depth update {data.last_id}; the book is at {last_id}")
+            raise _Disorder(f"repeats depth update {data.last_id}, and the book is at {last_id}")
         if self._after_snapshot:
             follows = data.first_id <= last_id + 1
         elif data.previous_id is not None:
@@ -308,7 +308,7 @@ class _Follower:
         else:
             follows = data.first_id == last_id + 1
         if not follows:
-            raise _Disorder(f"begins at depth update {data.first_id}; those after {last_id} are missing")
+            raise _Disorder(f"begins at depth update {data.first_id}, and those after {last_id} are missing")
         self._after_snapshot = False
         self._last_id = data.last_id
         bids, asks = self._behind_top(_levels(data.bid), _levels(data.ask))

@@ -497,7 +497,7 @@ class Node:
                 self._exit = self._exit or EXIT_REFUSED
                 self.stop()
                 return
-        if self._on_ready is not None:
+        if self._on_ready is not None and not self._stop_asked.is_set():
             self._on_ready()
 
     async def _look_back(self, legs: Mapping[BookId, tuple[LegConfig, ...]]) -> None:

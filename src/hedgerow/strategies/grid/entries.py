@@ -53,7 +53,12 @@ class _Entries:
         self._reason = reason
         self._side = side
         self._taken = taken
-        self._room = self._free(ladder)
+        self._limit = self._most(ladder)
+        self._held = max(look.ledger.position.net_qty * side.sign, ZERO)
+        self._room = None if self._limit is None else self._limit - self._held
+        entries = (order for order in look.book.working(look.leg) if order.role is Role.ENTRY and order.side is side)
+        self._standing_qty = sum((order.leaves_qty for order in entries), ZERO)
+        "Of entries that are there or asked for, also those that are being taken back."
         self._exit_slots = {want.slot for want in look.resting if want.role is Role.EXIT}
         prices = [
             want.limit_price
@@ -110,6 +115,12 @@ class _Entries:
                 look.watch.falls(look.leg, level.entry_price - tick)
             else:
                 look.watch.rises(look.leg, level.entry_price + tick)
+            if self._limit is not None and self._held + self._standing_qty + qty > self._limit:
+                # A farther one is taken back for it, and may fill until it is gone.
+                numbers = (("limit", str(self._limit)), ("wanted", str(qty)), ("standing", str(self._standing_qty)))
+                self.held_back = self.held_back or Reason(HoldReason.INVENTORY_LIMIT, numbers)
+                return
+            self._standing_qty += qty
         look.resting.append(
             Resting(level.entry_slot, look.leg, self._side, qty, level.entry_price, Role.ENTRY, post_only=True)
         )
@@ -139,12 +150,9 @@ class _Entries:
     def _size(self, level: Level) -> Decimal:
         return level.qty if self._ratio == ONE else self._look.instrument.floor_qty(level.qty * self._ratio)
 
-    def _free(self, ladder: Ladder) -> Decimal | None:
-        """How much may still be entered; None without a limit. A ladder that was moved holds no more than a whole."""
-        limit = self._look.params.max_net_qty
-        if limit is None:
-            memory = self._look.memory
-            if not (memory.lowest or memory.highest):
-                return None
-            limit = ladder.full_qty
-        return limit - max(self._look.ledger.position.net_qty * self._side.sign, ZERO)
+    def _most(self, ladder: Ladder) -> Decimal | None:
+        """How much may be held; None without a limit. A ladder that was moved holds no more than a whole."""
+        limit, memory = self._look.params.max_net_qty, self._look.memory
+        if limit is None and (memory.lowest or memory.highest):
+            return ladder.full_qty
+        return limit

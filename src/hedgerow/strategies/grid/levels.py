@@ -143,12 +143,12 @@ class Ladder:
         if params.qty is not None:
             sizes = [params.qty * weight for weight in weights]
         elif params.level_notional is not None:
-            sizes = [params.level_notional * weight / unit for weight, unit in zip(weights, units, strict=True)]
+            sizes = [_bought(params.level_notional * weight, unit) for weight, unit in zip(weights, units, strict=True)]
         elif params.sizing is Sizing.QUOTE:
             part = worth / sum(weights, ZERO)
-            sizes = [part * weight / unit for weight, unit in zip(weights, units, strict=True)]
+            sizes = [_bought(part * weight, unit) for weight, unit in zip(weights, units, strict=True)]
         else:
-            part = worth / sum((weight * unit for weight, unit in zip(weights, units, strict=True)), ZERO)
+            part = _bought(worth, sum((weight * unit for weight, unit in zip(weights, units, strict=True)), ZERO))
             sizes = [part * weight for weight in weights]
         return tuple(
             Level(
@@ -162,6 +162,11 @@ class Ladder:
             )
             for number, (entry, exit_), size in zip(numbers, prices, sizes, strict=True)
         )
+
+
+def _bought(worth: Decimal, unit: Decimal) -> Decimal:
+    """What so much money buys; nothing at a price that is less than a tick."""
+    return worth / unit if unit > 0 else ZERO
 
 
 def entry_slot(number: int, side: Side) -> str:
