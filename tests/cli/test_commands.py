@@ -83,7 +83,9 @@ def test_status_of_a_running_node(capsys: Captured, tmp_path: Path) -> None:
     assert first.endswith("  HEDGED")
     assert head.split() == ["BOOK", "LEG", "A", "QTY", "LEG", "B", "QTY", "RESIDUAL", "UNHEDGED", "P&L", "STATE"]
     assert row.split() == ["b1", "sim/lead", "+1", "sim/hedge", "-1", "0", "-", "+0.10", "hedged"]
-    assert books == "all books  net BTC 0.00  gross 200.10  equity unknown: balances of sim/lead, balances of sim/hedge"
+    total, _, equity = books.partition("  equity ")
+    assert total == "all books  net in quote: BTC 0.00  gross 200.10"
+    assert equity == "unknown: balances of sim/lead, balances of sim/hedge"
     assert told.err == ""
 
 

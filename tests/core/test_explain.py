@@ -123,3 +123,18 @@ def test_a_mode_is_explained_by_who_set_it() -> None:
 
     assert explanation is not None
     assert [row.text for row in explanation.rows if row.what == "operator"] == ["freeze by ann"]
+
+
+def test_a_mode_is_explained_with_all_that_an_operator_did_to_it() -> None:
+    """A freeze that was lifted is not why a book is frozen that was flattened since."""
+    made = Desk(Quoting())
+    for action in (Action.FREEZE, Action.RESUME, Action.FLATTEN):
+        made.now_ns += S
+        made.tell(OperatorCommanded(made.now_ns, action, "ann"))
+
+    explanation = explain(enumerate(made.turns, start=1), "frozen")
+
+    assert explanation is not None
+    told = [row.text for row in explanation.rows if row.what == "operator"]
+    assert told == ["freeze by ann", "resume by ann", "flatten by ann"]
+    assert explain(enumerate(made.turns, start=1), "halted") is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from hedgerow.core.config import NS_PER_S
 from hedgerow.runtime.clock import LoopClock, Origin, origin_now
 
 
@@ -26,6 +27,16 @@ def test_two_processes_with_one_origin_show_the_same_time() -> None:
     first, second, third = one.now_ns(), other.now_ns(), one.now_ns()
 
     assert first <= second <= third
+
+
+def test_a_machine_that_slept_is_noticed() -> None:
+    """The node's own time stood still meanwhile, and an exchange's hours did not."""
+    now = origin_now()
+    slept = Origin(now.wall_ns - 3_600 * NS_PER_S, now.monotonic_ns)
+
+    awake, woken = (LoopClock(asyncio.new_event_loop(), origin, lambda error: None) for origin in (now, slept))
+
+    assert abs(awake.stepped_ns()) < NS_PER_S < 3_599 * NS_PER_S < woken.stepped_ns()
 
 
 def test_what_a_timer_raises_is_told_and_the_next_timer_still_runs() -> None:

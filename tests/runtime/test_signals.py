@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from hedgerow.core.book import Book
+from hedgerow.core.book import Book, Signal
 from hedgerow.core.events import Action, OperatorCommanded
 from hedgerow.core.step import empty_book
 from hedgerow.model.ids import BookId
@@ -122,6 +123,19 @@ def test_lines_are_told_as_they_are_completed(tmp_path: Path, monkeypatch: pytes
     assert early == [["one"]]
     assert told(node) == ["one", "two"]
     assert len(notes) == 1 and ":3: this is not TIME BOOK" in notes[0]
+
+
+def test_lines_of_before_the_latest_signal_are_told_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long file is read anew at each start: what an earlier run was told must not run through the book again."""
+    path = tmp_path / "signals"
+    path.write_text("2026-11-21T13:00:00Z btc-carry old\n2026-11-21T14:00:00Z btc-carry same\n")
+    book = BOOKS[BookId("btc-carry")]
+    latest = Signal(int(datetime(2026, 11, 21, 14, tzinfo=UTC).timestamp()) * 1_000_000_000, "same")
+    monkeypatch.setattr(book.state, "signal", latest)
+
+    notes, node = follow(path, monkeypatch)
+
+    assert (notes, told(node)) == ([], ["same"])
 
 
 @pytest.mark.parametrize("anew", ["cut", "replaced"])

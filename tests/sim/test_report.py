@@ -28,7 +28,7 @@ from hedgerow.sim.report import (
     replace_file,
     save,
 )
-from hedgerow.sim.result import BacktestResult, ResultError, load_result
+from hedgerow.sim.result import BacktestResult, Exposure, ResultError, load_result
 from tests.sim.results import empty_book, full_book, full_result
 
 D = Decimal
@@ -174,6 +174,16 @@ def test_a_book_without_anything_has_facts_too() -> None:
     said = {fact.key: fact for fact in facts(empty_book())}
     assert (said["pnl"].text, said["pnl"].tone) == ("0.00 USD", "")
     assert said["residual"].name == "position at the end" and not {"rounds", "unhedged_ns", "hedge_p50_ns"} & set(said)
+
+
+def test_legs_that_stand_apart_are_not_added_up() -> None:
+    """Shares and options of one account are no residual of one another, and nothing of them is hedged."""
+    book = full_book()
+    book = msgspec.structs.replace(book, stands_apart=True, exposure=(Exposure(1, (D("10"), D("-10")), D("0")),))
+    said = {fact.key: fact for fact in facts(book)}
+    names = [leg.instrument_id.partition(":")[2] for leg in book.legs]
+    assert said["residual"].text == f"+10 {names[0]}, -10 {names[1]}"
+    assert not {"unhedged_ns", "hedge_p50_ns"} & set(said)
 
 
 def test_a_percentile_is_a_value_that_occurred() -> None:

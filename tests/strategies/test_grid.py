@@ -494,6 +494,20 @@ def test_the_inside_of_a_moved_range_is_bounded_by_a_whole_ladder() -> None:
         assert abs(order.limit_price / cost - 1 - D("0.0022003")) < D("0.00001")
 
 
+def test_an_arithmetic_ladder_that_is_moved_up_still_pays_its_fees() -> None:
+    """Its step is a part of the price: at twice the price the old step would not pay for both orders."""
+    told = {"progression": "arithmetic", "levels": "", "net_return_bps_min": "2", "fee_bps": "10", "qty": "0.0003"}
+    floor = Floor(told | {"low": "80000", "out_of_range": "recenter", "out_of_range_s": "0"})
+    before = floor.prices(Role.ENTRY)
+    for price in ("182000", "181990"):
+        floor.quote(price, str(D(price) + D("0.1")))
+        floor.wait(1)
+
+    after = floor.prices(Role.ENTRY)
+    assert len(after) == len(before)
+    assert after[1] - after[0] > after[-1] * 20 * BPS > before[1] - before[0]
+
+
 def test_a_remainder_on_the_other_side_is_no_reason_to_place_again() -> None:
     """A neutral grid holds the net of its lots: an exit for less than its lot rests, and nothing is sent at rest."""
     coarse = changed(PERP, step=D("0.0001"), min_qty=D("0.0003"))

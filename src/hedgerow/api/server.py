@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import socket
 import stat
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -144,11 +146,15 @@ def make_app(node: Node) -> FastAPI:
     async def config() -> Response:
         return _json(views.configs(node.books.values(), views.RUNNING, node.now_ns()))
 
+    # Each reads all of a journal, and takes the interpreter from the books: one after the other.
+    reading = threading.Lock()
+
     # Not async, so that it runs in a thread: a long journal takes seconds, and hedging must go on meanwhile.
     @app.get("/api/v1/explain/{subject:path}")
     def explanation(subject: str) -> Response:
         try:
-            found = explain(node.turns(), subject)
+            with reading:
+                found = explain(node.turns(), subject)
         except JournalError as error:
             return _problem(500, "HR-304", str(error))
         if found is None:
@@ -281,8 +287,13 @@ def _clear(path: Path) -> None:
     raise SocketUnusable("HR-203", f"a node answers at {path}")
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether what the server reports is for people: that it cut an answer off at its end is not."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], asyncio.CancelledError)
+
+
 class _Quiet(uvicorn.Server):
-    """A server that leaves signals to the node."""
+    """A server that leaves signals to the node, and its end without a word."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -323,6 +334,7 @@ class Server:
             ws="none",
             timeout_graceful_shutdown=2,
         )
+        logging.getLogger("uvicorn.error").addFilter(_is_news)
         self._server = _Quiet(config)
 
     async def run(self) -> None:

@@ -161,7 +161,9 @@ class PortfolioView(msgspec.Struct, frozen=True, kw_only=True):
     net: Decimal
     "Signed, of all underlyings."
     gross: Decimal
-    "Without signs, if working entries fill and are hedged."
+    "Without signs, of positions."
+    gross_worst: Decimal
+    "The same if working entries fill and are hedged."
     orders: int
     equity: Decimal | None
     "Of all accounts; None while some part of it is unknown."
@@ -287,7 +289,8 @@ def portfolio_view(books: Iterable[Book], now_ns: int) -> PortfolioView:
             for each in found.exposures
         ),
         net=found.net,
-        gross=found.gross,
+        gross=found.held,
+        gross_worst=found.gross,
         orders=found.orders,
         equity=worth.value,
         unknown=(*worth.problems, *found.problems),

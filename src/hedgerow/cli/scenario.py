@@ -20,6 +20,8 @@ def scenario_command(files: tuple[str, ...], as_json: bool) -> int:
     Exit code: 0 when every expectation was met, 1 when not, 2 when a file is no story, 66 when there is no such file.
     """
     for file in files:
+        if Path(file).is_dir():
+            raise Failed("HR-402", f"{file} is a folder", f"name its stories: {Path(file) / '*.txt'}")
         if not Path(file).is_file():
             raise Failed("HR-402", f"there is no file {file}", "check the path")
     from hedgerow.sim.scenario import run

@@ -60,7 +60,9 @@ def status_text(answer: Answer) -> str:
         if book["state"] == "removed":
             told = f"{book['name']} is not in the config any more: nobody hedges or exits it"
             lines.append(f"{coloured('removed')}  {told}")
-        elif book["mode_reason"] and book["state"] in ("frozen", "flattening", "halted"):
+            # What held it back then is no matter of now, and no command of today would end it.
+            continue
+        if book["mode_reason"] and book["state"] in ("frozen", "flattening", "halted"):
             lines.append(f"{coloured(book['state'])}  {book['name']}: {book['mode_reason']}")
         lines += _hold_lines(book)
         for alarm in book["alarms"]:
@@ -88,7 +90,7 @@ def _hold_lines(book: Answer) -> list[str]:
 def _portfolio_line(portfolio: Answer, *, is_running: bool) -> str:
     """What all books have together: signed and absolute, and what is unknown of it."""
     exposures = "  ".join(f"{each['underlying']} {signed(cents(each['net']))}" for each in portfolio["exposures"])
-    line = f"all books  net {exposures or '0'}  gross {cents(portfolio['gross'])}"
+    line = f"all books  net in quote: {exposures or '0'}  gross {cents(portfolio['gross'])}"
     if portfolio["equity"] is not None:
         line += f"  equity {cents(portfolio['equity'])}"
     elif is_running:

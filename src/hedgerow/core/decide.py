@@ -118,9 +118,12 @@ def decide(book: Book, event: Event) -> Decision:
 
 
 def _changes_no_plan(book: Book, event: Event) -> bool:
-    """Whether planning again can be spared: an order counts the same before and after its acknowledgement."""
+    """Whether planning again can be spared: an order counts the same before and after its acknowledgement.
+
+    One that was closed until then does not, and what it contradicts is raised.
+    """
     if type(event) is OrderAccepted:
-        return not (book.state.holds or book.cancels_wait or book.look_again)
+        return not (book.state.holds or book.cancels_wait or book.look_again or book.raised)
     return type(event) is Faulted
 
 

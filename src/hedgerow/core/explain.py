@@ -15,6 +15,7 @@ from hedgerow.core.commands import (
     HoldChanged,
     HoldEnded,
     HoldStarted,
+    Mode,
     ModeChanged,
     OrderGivenUp,
     PolicyNoted,
@@ -24,6 +25,7 @@ from hedgerow.core.commands import (
     Turn,
 )
 from hedgerow.core.events import (
+    Action,
     BookStarted,
     CancelAnswered,
     Event,
@@ -50,6 +52,9 @@ from hedgerow.model.reach import Reach
 
 # While a book stays unhedged, this many rows of what led to it are kept for the chain.
 ROWS_BEFORE_MAX = 200
+
+MODES = frozenset(mode.value for mode in Mode)
+SWITCHES = (Action.FREEZE, Action.FLATTEN, Action.HALT, Action.RESUME)
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -90,6 +95,7 @@ class Chain:
         self._book: Book | None = None
         self._orders: dict[str, None] = {subject: None}
         self._open = False
+        self._is_reached = subject not in MODES
         self._before: list[Row] = []
         self.rows: list[Row] = []
 
@@ -103,6 +109,7 @@ class Chain:
         held_before = {leg_id: book.net_qty(leg_id) for leg_id in book.state.ledgers}
         checked: dict[str, list[Check]] = {}
         fold(book, turn, lambda: checked.update(self._checked(turn)))
+        self._is_reached = self._is_reached or book.mode.value == self._subject
         rows = self._rows(seq, turn, held_before, checked)
         if self._concerns(turn):
             self.rows += self._before
@@ -119,7 +126,7 @@ class Chain:
 
     def explanation(self) -> Explanation | None:
         """Return what was found, or None when no turn names the subject."""
-        if not self.rows or self._book is None:
+        if not self.rows or self._book is None or not self._is_reached:
             return None
         config = self._book.config
         return Explanation(self._subject, config.book_id, tuple(self.rows), self._result(self._book), config.reach)
@@ -144,8 +151,9 @@ class Chain:
                 named = named or command.key == self._subject
             if isinstance(command, ModeChanged):
                 named = named or command.mode.value == self._subject
-        if isinstance(turn.event, OperatorCommanded) and self._book is not None:
-            named = named or self._book.mode.value == self._subject
+        if isinstance(turn.event, OperatorCommanded):
+            # Whatever an operator did to a book's mode may be why it is what it is, or no longer was.
+            named = named or (self._subject in MODES and turn.event.action in SWITCHES)
         return named
 
     def _checked(self, turn: Turn) -> dict[str, list[Check]]:

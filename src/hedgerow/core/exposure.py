@@ -28,6 +28,8 @@ class Totals(msgspec.Struct, frozen=True):
     "Live orders."
     problems: tuple[str, ...] = ()
     "What has no price."
+    held: Decimal = ZERO
+    "Gross notional of the positions alone."
 
     @property
     def net(self) -> Decimal:
@@ -58,7 +60,7 @@ def totals(book: Book) -> Totals:
     """Return what one book has."""
     found: dict[str, Exposure] = {}
     problems: list[str] = []
-    gross, orders = ZERO, 0
+    gross, held, orders = ZERO, ZERO, 0
     for leg_id, leg in book.legs.items():
         instrument, live = leg.instrument, book.live[leg_id].values()
         net_qty = book.net_qty(leg_id)
@@ -75,25 +77,27 @@ def totals(book: Book) -> Totals:
             if order.role is Role.ENTRY:
                 notional = instrument.notional(order.leaves_qty, order.limit_price or mark)
                 buys, sells = (buys + notional, sells) if order.side is Side.BUY else (buys, sells + notional)
+        held += abs(net)
         gross += abs(net) + (buys + sells) * hedged_times(book, leg_id)
         before = found.get(instrument.base, Exposure(instrument.base, ZERO, ZERO, ZERO))
         found[instrument.base] = _sum(before, Exposure(instrument.base, net, buys, sells))
-    return Totals(tuple(found.values()), gross, orders, tuple(problems))
+    return Totals(tuple(found.values()), gross, orders, tuple(problems), held)
 
 
 def added(parts: Iterable[Totals]) -> Totals:
     """Return the totals of several parts."""
     found: dict[str, Exposure] = {}
     problems: list[str] = []
-    gross, orders = ZERO, 0
+    gross, held, orders = ZERO, ZERO, 0
     for part in parts:
         gross += part.gross
+        held += part.held
         orders += part.orders
         problems += part.problems
         for exposure in part.exposures:
             before = found.get(exposure.underlying)
             found[exposure.underlying] = exposure if before is None else _sum(before, exposure)
-    return Totals(tuple(found[name] for name in sorted(found)), gross, orders, tuple(problems))
+    return Totals(tuple(found[name] for name in sorted(found)), gross, orders, tuple(problems), held)
 
 
 def hedged_times(book: Book, leg_id: LegId) -> int:

@@ -11,14 +11,14 @@ from decimal import Decimal
 from hedgerow.core import guard
 from hedgerow.core.book import Book, Refusal
 from hedgerow.core.commands import CancelOrder, Command, Mode, SubmitOrder
-from hedgerow.core.config import NS_PER_MS
+from hedgerow.core.config import NS_PER_MS, HedgeRule
 from hedgerow.core.events import RejectClass
 from hedgerow.core.holds import WITHDRAWS, Hold, HoldReason
 from hedgerow.core.orders import may_cancel
 from hedgerow.core.target import Making, NetTarget, Resting, Taking, Target, WakePrice
 from hedgerow.model.ids import LegId, OrderKey, encode_order_id
 from hedgerow.model.instrument import Broken, Instrument, Rule
-from hedgerow.model.numbers import BPS, ZERO
+from hedgerow.model.numbers import BPS, ONE, ZERO
 from hedgerow.model.order import Order, OrderStatus, OrderType, Role, Side, TimeInForce
 from hedgerow.model.session import next_session, session_at, utc_text
 
@@ -184,15 +184,31 @@ def flatten_target(book: Book) -> Target:
     """Return the target that brings every leg to zero: the lead leg is closed, and the hedge leg follows its fills.
 
     A lead leg that is down to what its venue takes no order for stays; the hedge leg goes on offsetting it if it can.
+    While the hedge leg's venue is closed, the lead leg keeps what is offset: closed, it would leave the other alone.
     """
     rule = book.config.hedge
     following = None
     if rule is not None and not (is_flat(book, rule.lead) and not _can_hold(book, rule.hedge, book.hedge_target())):
         following = rule.hedge
     nets = [NetTarget(leg_id, ZERO, Taking(), Role.EXIT) for leg_id in book.legs if leg_id != following]
+    holds: tuple[Hold, ...] = ()
     if following is not None:
+        assert rule is not None, book.config.book_id
+        kept = _kept_by_closed(book, rule)
+        if kept != ZERO:
+            nets = [NetTarget(rule.lead, kept, Taking(), Role.EXIT)]
+            holds = (Hold(HoldReason.MARKET_CLOSED, rule.lead, "", (("leg", following), ("kept", str(kept)))),)
         nets.append(NetTarget(following, book.hedge_target(), Taking(), Role.HEDGE))
-    return Target(nets=tuple(nets))
+    return Target(nets=tuple(nets), holds=holds)
+
+
+def _kept_by_closed(book: Book, rule: HedgeRule) -> Decimal:
+    """How much of the lead leg the hedge leg offsets and cannot follow, because its venue is closed."""
+    if not book.config.sessions or not guard.is_closed(book, rule.hedge):
+        return ZERO
+    held, owed = book.net_qty(rule.lead), book.hedge_target()
+    offset = book.net_qty(rule.hedge) / owed if owed != ZERO else ZERO
+    return held * min(max(offset, ZERO), ONE)
 
 
 def is_flat(book: Book, leg_id: LegId) -> bool:

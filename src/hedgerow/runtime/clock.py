@@ -41,6 +41,7 @@ class LoopClock:
         self._speed = origin.speed
         self._monotonic_ns = origin.monotonic_ns
         self._wall_ns = origin.wall_ns
+        self._began_ns = origin.wall_ns - origin.monotonic_ns
         self._on_error = on_error
 
     def now_ns(self) -> int:
@@ -50,6 +51,10 @@ class LoopClock:
     def set_forward(self, ts_ns: int) -> None:
         """Never show less than `ts_ns`: the wall's clock may have been set back since a journal was written."""
         self._wall_ns += max(0, ts_ns - self.now_ns())
+
+    def stepped_ns(self) -> int:
+        """Return how far the machine's clock was moved since the origin: it was set, or the machine slept."""
+        return time.time_ns() - time.monotonic_ns() - self._began_ns
 
     def call_at(self, ts_ns: int, call: Callable[[], None]) -> Timer:
         """Make a call at a time, or soon when that is past."""

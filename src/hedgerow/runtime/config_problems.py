@@ -131,7 +131,7 @@ def _number_help(path: KeyPath, value: object) -> str:
     duration = re.fullmatch(r"([0-9]+) ?(ms|s|sec|m|min|h)", text)
     if duration and re.search(r"(^|_)ms(_|$)", key):
         return f"the key is in milliseconds: write {int(duration[1]) * MS_PER[duration[2]]}"
-    bare = re.fullmatch(r"([+-]?[0-9.]+) ?([A-Za-z%]+)", text)
+    bare = re.fullmatch(r"([+-]?[0-9][0-9.]*) ?([A-Za-z%]+)", text)
     if bare:
         return f"the unit belongs to the key, not to the value: write {bare[1]} if that is the unit"
     if re.fullmatch(r"[+-]?[0-9]{1,3}([,_ ][0-9]{3})+(\.[0-9]+)?", text):

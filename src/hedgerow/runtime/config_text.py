@@ -170,7 +170,10 @@ def read_text(path: Path) -> ConfigText:
         help_ = "give the path of a config, or start from examples/mirror.yaml"
         raise ConfigError(blank, [Problem("missing_file", f"there is no file {name}", help=help_)]) from None
     except OSError as error:
-        raise ConfigError(blank, [Problem("unreadable", f"{name} cannot be read: {error.strerror}")]) from None
+        help_ = "give the path of a config file that you may read"
+        raise ConfigError(
+            blank, [Problem("unreadable", f"{name} cannot be read: {error.strerror}", help=help_)]
+        ) from None
     except UnicodeDecodeError as error:
         told = f"{name} is not UTF-8 text (byte {error.start})"
         raise ConfigError(blank, [Problem("unreadable", told, help="save it as UTF-8")]) from None

@@ -40,6 +40,8 @@ LAG_CHECK_S = 0.25
 PLACE_CHECK_S = 1
 # An event loop that stands for so long misses heartbeats and hedges late.
 LAG_TOLD_S = 0.25
+# Clocks that are kept by NTP are moved by less.
+STEP_TOLD_NS = NS_PER_S
 # Who freezes and halts on the way down: `node:stop from MODE: WHY`, with what was before. The start after it lifts what
 # this one did, and restores what was before.
 STOPPER = "node:stop from "
@@ -557,7 +559,8 @@ class Node:
                 await asyncio.Event().wait()
 
     async def _watch_lag(self) -> None:
-        """Find out when the loop stands still."""
+        """Find out when the loop stands still, and when the machine's clock leaves the node's."""
+        told_ns = 0
         while True:
             due_s = self._loop.time() + LAG_CHECK_S
             await asyncio.sleep(LAG_CHECK_S)
@@ -565,6 +568,13 @@ class Node:
             self.lag_max_s = max(self.lag_max_s, lag_s)
             if lag_s > LAG_TOLD_S:
                 self._note(f"the event loop stood still for {lag_s * 1000:.0f} ms; hedges wait meanwhile")
+            stepped_ns = self.clock.stepped_ns()
+            if abs(stepped_ns - told_ns) >= STEP_TOLD_NS:
+                told_ns = stepped_ns
+                self._note(
+                    f"ALARM     this machine's clock was moved by {stepped_ns / NS_PER_S:+.1f} s since the start: it"
+                    " was set, or the machine slept. Hours and the age of signals go by the node's own: start it again"
+                )
 
 
 def _is_level(book: Book) -> bool:

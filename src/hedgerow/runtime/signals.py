@@ -113,7 +113,11 @@ async def follow_signals(path: Path, node: Books, note: Callable[[str], None]) -
                 if not line or line.startswith("#"):
                     continue
                 try:
-                    node.operate(*read_signal(line, tail.line_no, node.books, node.now_ns()))
+                    book_id, signal = read_signal(line, tail.line_no, node.books, node.now_ns())
+                    latest = node.books[book_id].state.signal
+                    # An earlier run has told it, however many lines ago.
+                    if latest is None or signal.made_ts_ns >= latest.made_ts_ns:
+                        node.operate(book_id, signal)
                 except BadSignal as problem:
                     note(f"signals   {path}:{tail.line_no}: {problem}")
             told = ""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -49,6 +51,7 @@ HISTORY_MAX = 500
 FUNDING_NS = 8 * 3_600 * NS_PER_S
 LOAN_S, LOANS_PER_DAY = 3_600, 24
 VENUES_FILE = "venues.json"
+BLOCK_BYTES = 16 * 1024
 POLL_S = 0.05
 
 
@@ -85,10 +88,26 @@ class VenueMemory:
     def save(self) -> None:
         """Write it all, in one step. Raises OSError; nobody has heard of the change then."""
         body = msgspec.json.encode([self._saved(exchange) for exchange in self._exchanges.values()])
+        # What is free in the last block lets it grow where it is.
+        body += b" " * (-len(body) % BLOCK_BYTES)
         beside = self._path.with_suffix(".new")
-        beside.touch(0o600)
-        beside.write_bytes(body)
-        beside.replace(self._path)
+        try:
+            beside.touch(0o600)
+            beside.write_bytes(body)
+            beside.replace(self._path)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            self._save_in_place(beside, body)
+
+    def _save_in_place(self, beside: Path, body: bytes) -> None:
+        """Write over what is there: the disk has no room for a second file, and the venues go on while a node stops."""
+        beside.unlink(missing_ok=True)
+        if not self._path.exists() or len(body) > self._path.stat().st_size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+        with self._path.open("r+b", buffering=0) as file:
+            file.write(body)
+            file.truncate()
 
     def _saved(self, exchange: SimExchange) -> SavedExchange:
         saved = save(exchange)

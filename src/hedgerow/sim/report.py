@@ -263,7 +263,7 @@ def _carried(book: BookResult) -> str:
 
 def _hedging(book: BookResult) -> list[Fact]:
     """Return how well the book was hedged; nothing for a book that has no leg to hedge with."""
-    if len(book.legs) < 2:
+    if len(book.legs) < 2 or book.stands_apart:
         return []
     latencies = book.latencies_ns
     longest_ns = max((interval.to_ts_ns - interval.from_ts_ns for interval in book.unhedged), default=0)
@@ -290,6 +290,12 @@ def _unhedged_note(book: BookResult, longest_ns: int) -> str:
 
 def _residual(book: BookResult) -> Fact:
     residual = book.residual
+    if book.stands_apart:
+        nets = book.exposure[-1].net_qtys if book.exposure else ()
+        held = [
+            f"{net:+f} {leg.instrument_id.partition(':')[2]}" for net, leg in zip(nets, book.legs, strict=False) if net
+        ]
+        return Fact("residual", "positions at the end", ", ".join(held) or "none", ", ".join(held))
     text = f"{residual:+f} {book.base}" if residual else f"0 {book.base}"
     if len(book.legs) < 2:
         # Without a leg to hedge with, all that is held is meant to be held.

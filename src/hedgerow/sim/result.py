@@ -270,6 +270,8 @@ class BookResult(msgspec.Struct, frozen=True, omit_defaults=True):
     mode: str = "running"
     "At the end; `frozen` after a flatten or a stop."
     mode_reason: str = ""
+    stands_apart: bool = False
+    "Whether no leg offsets another one, so that what they hold adds up to nothing that means something."
 
     @property
     def latencies_ns(self) -> list[int]:

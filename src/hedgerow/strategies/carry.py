@@ -139,7 +139,7 @@ class CarryParams(msgspec.Struct, frozen=True, kw_only=True):
     hedge_style: Annotated[HedgeStyle, Param("Whether the futures leg takes, or makes first.")] = HedgeStyle.TAKER
     slippage_bps_max: Annotated[
         Decimal | None,
-        Param("Worst price when taking futures, from the far side; none sends market orders.", "bps", min=0),
+        Param("Worst price when taking futures, from the far side; none sends market orders.", "bps", min=0, max=5000),
     ] = None
     maker_offset_ticks: Annotated[
         int, Param("A maker hedge rests this far behind its own best price; negative is before it.", "ticks")

@@ -60,7 +60,9 @@ class MirrorParams(msgspec.Struct, frozen=True, kw_only=True):
     ] = 1
     slippage_bps_max: Annotated[
         Decimal | None,
-        Param("Worst price of the hedge, from the far side of its book; none sends market orders.", "bps", min=0),
+        Param(
+            "Worst price of the hedge, from the far side of its book; none sends market orders.", "bps", min=0, max=5000
+        ),
     ] = Decimal(50)
     order_timeout_s: Annotated[
         Decimal, Param("An order keeps its price for this long; then it follows the book.", "seconds", above=0)

@@ -100,6 +100,7 @@ class _Outcome:
             refused=record.refused,
             mode=mode[1],
             mode_reason=mode[2],
+            stands_apart=config.hedge is None and len(self._legs) > 1,
         )
 
     # Positions and money.

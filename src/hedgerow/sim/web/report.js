@@ -241,12 +241,12 @@ function prices(book) {
 
 /** @param {any} book */
 function exposure(book) {
-  const box = panel(book.legs.length > 1 ? "w7" : "", "Exposure by leg", `${escaped(book.base)}${book.legs.length > 1 ? " · shaded where not hedged" : ""}`);
+  const box = panel(book.legs.length > 1 ? "w7" : "", "Exposure by leg", book.stands_apart ? "each in its own units" : `${escaped(book.base)}${book.legs.length > 1 ? " · shaded where not hedged" : ""}`);
   const points = book.exposure || [];
   if (!points.length) { box.append(made("p", "empty", "No leg held anything.")); return; }
   const xs = points.map((/** @type {any} */ point) => point[0] / MS);
   const series = book.legs.map((/** @type {any} */ leg, /** @type {number} */ index) => ({ name: leg.leg_id, color: legColor(book, leg.leg_id), kind: /** @type {"step"} */ ("step"), xs, ys: points.map((/** @type {any} */ point) => Number(point[1][index])) }));
-  if (book.legs.length > 1) series.push({ name: "residual", color: "--red", kind: /** @type {"step"} */ ("step"), xs, ys: points.map((/** @type {any} */ point) => Number(point[2])) });
+  if (book.legs.length > 1 && !book.stands_apart) series.push({ name: "residual", color: "--red", kind: /** @type {"step"} */ ("step"), xs, ys: points.map((/** @type {any} */ point) => Number(point[2])) });
   const spans = (book.unhedged || []).map((/** @type {any} */ each) => ({ from: each.from_ts_ns / MS, to: each.to_ts_ns / MS, color: "--down" }));
   new Chart(box, axis, { height: 224, label: "Exposure of each leg over time", zero: true, series, spans });
 }

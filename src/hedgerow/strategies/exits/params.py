@@ -80,7 +80,7 @@ class ExitsParams(msgspec.Struct, frozen=True, kw_only=True):
     ] = PriceUsed.TOUCH
     slippage_bps_max: Annotated[
         Decimal | None,
-        Param("Worst price of an exit, from the price it would get; none sends market orders.", "bps", min=0),
+        Param("Worst price of an exit, from the price it would get; none sends market orders.", "bps", min=0, max=5000),
     ] = None
     reprice_s: Annotated[
         Decimal, Param("An exit with a worst price follows the market after so long.", "seconds", above=0)

@@ -196,7 +196,9 @@ class GridParams(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     slippage_bps_max: Annotated[
         Decimal | None,
-        Param("With a hedge leg: its worst price, from the far side; none sends market orders.", "bps", min=0),
+        Param(
+            "With a hedge leg: its worst price, from the far side; none sends market orders.", "bps", min=0, max=5000
+        ),
     ] = Decimal(50)
 
     @property

@@ -149,13 +149,24 @@ def _distance(look: Look, ladder: Ladder) -> tuple[tuple[str, str], ...]:
     return ("spacings", str(spacings)), ("at_least_bps", shown(distance_bps))
 
 
+def _in_proportion(ladder: Ladder, mark: Decimal) -> Frame:
+    """The same ladder around another price, each of its prices as much higher or lower."""
+    frame, times = ladder.frame, mark * 2 / (ladder.low + ladder.high)
+    return replace(frame, low=ladder.low * times, step=frame.step * times)
+
+
 def _recentered(look: Look, ladder: Ladder, make: MakeLadder, mark: Decimal, is_flat: bool) -> Ladder:
     """Move the ladder to the market: by whole spacings, or made anew where it follows it and nothing is held."""
     params = look.params
     memory = replace(look.memory, side_out="", out_since_ns=0)
-    if is_flat and params.low is None:
-        frame = frame_of(replace(params, center=None), mark, look.atr_bps)
-        assert frame is not None, params
+    if is_flat and (params.low is None or ladder.frame.is_arithmetic):
+        if params.low is None:
+            made = frame_of(replace(params, center=None), mark, look.atr_bps)
+            assert made is not None, params
+            frame = made
+        else:
+            # A step that pays the fees at one price does not at twice that price.
+            frame = _in_proportion(ladder, mark)
         if look.lots:
             frame = replace(frame, start=max(ladder.last, look.lots[-1].number))
         look.memory = replace(memory, frame=frame, offset=0, lowest=0, highest=0)

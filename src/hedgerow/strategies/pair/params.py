@@ -68,7 +68,7 @@ class PairParams(msgspec.Struct, frozen=True, kw_only=True):
     ] = Decimal(10)
     slippage_bps_max: Annotated[
         Decimal | None,
-        Param("Worst price when opening, from the far side; none sends market orders.", "bps", min=0),
+        Param("Worst price when opening, from the far side; none sends market orders.", "bps", min=0, max=5000),
     ] = Decimal(50)
     stop_loss_bps: Annotated[
         Decimal | None, Param("A leg that lost this much is closed.", "bps", above=0, max=10_000)
