@@ -96,6 +96,28 @@ def test_skipping_changes_nothing_of_bars(name: str, tmp_path: Path) -> None:
     assert skipped.books[0].fills
 
 
+def limited(text: str, most: str) -> str:
+    """Return a config with limits over all books."""
+    limits = ", ".join(
+        f"{key}: {most}" for key in ("symbol_exposure_ratio_max", "total_exposure_ratio_max", "leverage_max")
+    )
+    return text.replace("risk: {", f"risk: {{{limits}, ") if "risk: {" in text else f"{text}\nrisk: {{{limits}}}\n"
+
+
+@pytest.mark.parametrize("name", sorted(CONFIGS))
+def test_the_books_of_a_backtest_are_told_of_one_another(name: str, tmp_path: Path) -> None:
+    """Limits over all books let pass what they do not forbid and stop what they do, skipped or not."""
+    fills = []
+    for most in ("1000", "0.000001"):
+        config = config_of(limited(CONFIGS[name], most))
+        data = markets(config, tmp_path, 2, 300)
+        skipped, stepped = (backtest(config, data, skips=skips) for skips in (True, False))
+        assert encoded(skipped) == encoded(stepped)
+        fills.append(sum(len(book.fills) for book in skipped.books))
+    assert fills[0] > 2
+    assert fills[1] == 0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("name", sorted(BOOKS))

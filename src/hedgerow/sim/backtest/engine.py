@@ -27,6 +27,7 @@ from hedgerow.model.market import FundingRate
 from hedgerow.runtime.cycle import Cycle
 from hedgerow.runtime.dispatch import Budget, Dispatch
 from hedgerow.runtime.node_config import NodeConfig
+from hedgerow.runtime.portfolio import is_limited
 from hedgerow.runtime.simulated import delay_of, open_exchanges, set_rates
 from hedgerow.sim.backtest.clock import BookClock, UnwatchedClock, VirtualClock
 from hedgerow.sim.backtest.funding import FundingTold
@@ -132,6 +133,10 @@ class Backtest:
         "Every line, with the book that it leads to."
         self._beats: list[tuple[int, Line]] = []
         "When the next sign of life comes to a book that is up to something: it may look again then."
+        self._portfolio_ns: int | None = None
+        "When the books were last told of one another; None when no book has a limit over all of them."
+        self._portfolio_due_ns = NEVER
+        "When they are told next, as long as one of them is awake."
         self._told: dict[BookId, Target] = {}
         "Book -> what it wanted in its last turn: until it looked once more, the turn may change that."
         self._rates: dict[InstrumentId, FundingRate] = {}
@@ -192,6 +197,8 @@ class Backtest:
         for beat_ns, line in self._beats:
             if beat_ns <= ts_ns:
                 self._beat(line, beat_ns)
+        if self._portfolio_due_ns <= ts_ns:
+            self._tell_portfolio(self._portfolio_due_ns)
         clock = self.clock
         while (call_ns := clock.due_ns()) is not None and call_ns <= ts_ns and self._failure is None:
             clock.run_one()
@@ -209,6 +216,10 @@ class Backtest:
             self._beats = [(line.next_beat_ns(now_ns), line) for book, line in self._lines if not self._sleeps(book)]
             for beat_ns, _ in self._beats:
                 next_ns = min(next_ns, beat_ns)
+            self._portfolio_due_ns = NEVER
+            if self._portfolio_ns is not None and not all(map(self._sleeps, self.books.values())):
+                self._portfolio_due_ns = now_ns + NS_PER_S - (now_ns - self._portfolio_ns) % NS_PER_S
+                next_ns = min(next_ns, self._portfolio_due_ns)
         for track in self._list:
             next_ns = min(next_ns, self._next_of(track, next_ns))
         return next_ns
@@ -446,6 +457,11 @@ class Backtest:
             if beat_ns > line.beat_ns:
                 self._deliver_quotes(beat_ns)
                 self._beat(line, beat_ns)
+        if self._portfolio_ns is not None:
+            told_ns = ts_ns - 1 - (ts_ns - 1 - self._portfolio_ns) % NS_PER_S
+            if told_ns > self._portfolio_ns:
+                self._deliver_quotes(told_ns)
+                self._tell_portfolio(told_ns)
 
     def _beat(self, line: Line, beat_ns: int) -> None:
         """Give a sign of life of a time, which may have gone by."""
@@ -458,6 +474,19 @@ class Backtest:
         now_ns = self.clock.now_ns()
         line.beat(now_ns)
         self.clock.call_at(now_ns + BEAT_NS, lambda: self._beat_on(line))
+
+    def _tell_portfolio(self, ts_ns: int) -> None:
+        """Tell the books of one another, as a node does each second; those that sleep are told when they wake."""
+        self.clock.set(max(ts_ns, self.clock.now_ns()))
+        self._portfolio_ns = ts_ns
+        self._cycle.tell_portfolio()
+        self._send_durable()
+
+    def _tell_portfolio_on(self) -> None:
+        """Every second, when nothing is skipped."""
+        now_ns = self.clock.now_ns()
+        self._tell_portfolio(now_ns)
+        self.clock.call_at(now_ns + NS_PER_S, self._tell_portfolio_on)
 
     # The books.
 
@@ -486,6 +515,11 @@ class Backtest:
             else:
                 self._beat_on(line)
             self._send_durable()
+        if is_limited(self.books.values()):
+            if self._skips:
+                self._tell_portfolio(now_ns)
+            else:
+                self._tell_portfolio_on()
 
     def _gateway(self, config: BookConfig, leg_id: LegId, clock: UnwatchedClock) -> SimGateway:
         leg = config.leg(leg_id)
