@@ -502,6 +502,7 @@ def test_rules_by_the_clock_need_a_calendar(params: dict[str, str], key: str) ->
     [
         ("SPY261120C00600000", Contract("SPY", "2026-11-20", Right.CALL, Decimal(600))),
         ("F261218P00012500", Contract("F", "2026-12-18", Right.PUT, Decimal("12.5"))),
+        ("TSLA1261120C00600000", Contract("TSLA", "2026-11-20", Right.CALL, Decimal(600), is_adjusted=True)),
         ("SPY261320C00600000", None),
         ("SPY261120X00600000", None),
         ("SPY261120C00000000", None),

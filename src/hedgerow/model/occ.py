@@ -9,7 +9,8 @@ import msgspec
 
 from hedgerow.model.words import Word
 
-_SYMBOL = re.compile(r"([A-Z]{1,6})([0-9]{2})([0-9]{2})([0-9]{2})([CP])([0-9]{8})")
+# An adjusted contract, after a split or a merger, has a digit behind its root: `TSLA1231114C00100000`.
+_SYMBOL = re.compile(r"([A-Z]{1,6})([0-9]?)([0-9]{2})([0-9]{2})([0-9]{2})([CP])([0-9]{8})")
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _STRIKE_UNIT = Decimal("0.001")
 
@@ -27,6 +28,8 @@ class Contract(msgspec.Struct, frozen=True):
     "The last day, at the exchange, `YYYY-MM-DD`."
     right: Right
     strike: Decimal
+    is_adjusted: bool = False
+    "It delivers something else than 100 shares."
 
 
 def parse_occ(symbol: str) -> Contract | None:
@@ -34,7 +37,7 @@ def parse_occ(symbol: str) -> Contract | None:
     match = _SYMBOL.fullmatch(symbol)
     if match is None:
         return None
-    underlying, year, month, day, right, strike = match.groups()
+    underlying, adjustment, year, month, day, right, strike = match.groups()
     if not 1 <= int(month) <= 12 or not 1 <= int(day) <= _DAYS[int(month) - 1] or int(strike) == 0:
         return None
     return Contract(
@@ -42,4 +45,5 @@ def parse_occ(symbol: str) -> Contract | None:
         f"20{year}-{month}-{day}",
         Right.CALL if right == "C" else Right.PUT,
         int(strike) * _STRIKE_UNIT,
+        adjustment != "",
     )

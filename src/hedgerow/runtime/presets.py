@@ -45,9 +45,11 @@ def preset(symbol: str, kind: InstrumentKind | None = None) -> Preset:
     """
     base, quote, seems = _read(symbol)
     kind = kind or seems
-    if kind is InstrumentKind.OPTION and parse_occ(symbol) is not None:
+    contract = parse_occ(symbol) if kind is InstrumentKind.OPTION else None
+    if contract is not None:
         # A US contract is for 100 shares, unless it was adjusted: then the config says so.
-        return Preset(kind, symbol, "USD", Decimal("0.01"), Decimal(1), multiplier=Decimal(100))
+        multiplier = None if contract.is_adjusted else Decimal(100)
+        return Preset(kind, symbol, "USD", Decimal("0.01"), Decimal(1), multiplier=multiplier)
     if kind is InstrumentKind.STOCK:
         return Preset(kind, base, quote, Decimal("0.01"), Decimal(1))
     if kind is InstrumentKind.PERP:

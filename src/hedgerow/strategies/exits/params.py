@@ -10,6 +10,7 @@ import msgspec
 from hedgerow.core.config import BookConfig
 from hedgerow.model.instrument import InstrumentKind
 from hedgerow.model.numbers import ONE
+from hedgerow.model.occ import parse_occ
 from hedgerow.model.words import Word
 from hedgerow.strategies.params import Param, ParamError
 
@@ -136,11 +137,17 @@ def _hours_errors(config: BookConfig, params: ExitsParams) -> list[ParamError]:
     errors = []
     help_ = "name its calendar, e.g. `calendar: XNYS` under venues"
     for leg in config.legs:
+        is_option = leg.instrument.kind is InstrumentKind.OPTION
+        symbol = leg.instrument.id.partition(":")[2]
+        if is_option and params.zero_dte_cut_off_min is not None and parse_occ(symbol) is None:
+            where = f"{leg.instrument.id}: its symbol does not say when it expires"
+            errors.append(ParamError("zero_dte_cut_off_min", where, "use none, and time_limit_h or close_of_day_min"))
+            continue
         if leg.instrument.venue_id in config.sessions:
             continue
         where = f"{leg.instrument.id}: nothing says when {leg.instrument.venue_id} closes"
         if params.close_of_day_min is not None:
             errors.append(ParamError("close_of_day_min", where, help_))
-        elif leg.instrument.kind is InstrumentKind.OPTION and params.zero_dte_cut_off_min is not None:
+        elif is_option and params.zero_dte_cut_off_min is not None:
             errors.append(ParamError("zero_dte_cut_off_min", where, help_))
     return errors
