@@ -513,3 +513,33 @@ def test_rules_by_the_clock_need_a_calendar(params: dict[str, str], key: str) ->
 def test_option_symbols_are_read_or_refused(symbol: str, contract: Contract | None) -> None:
     """A day or a strike that cannot be is not guessed at."""
     assert parse_occ(symbol) == contract
+
+
+def test_e07_a_bid_that_comes_back_is_no_reason_to_sell_far_below_it() -> None:
+    """E7: the ladder is for markets without bids; as soon as somebody bids the slippage counts as ever."""
+    broker = Broker(
+        {stock(): ("10", "100")}, floor_price="40", ladder_rungs="4", time_limit_h="0.001", slippage_bps_max="50"
+    )
+    broker.quote("SPY", "-", "70.00")
+    (first,) = [order for order in broker.wait(4 * S) if isinstance(order, SubmitOrder)]
+    broker.accept(first)
+    (second, *_) = [order for order in (*broker.wait(3600 * S), *broker.end(first)) if isinstance(order, SubmitOrder)]
+    broker.accept(second)
+
+    broker.quote("SPY", "65.00", "70.00")
+    (third,) = [order for order in (*broker.end(second), *broker.wait(S)) if isinstance(order, SubmitOrder)]
+
+    assert (first.limit_price, second.limit_price) == (Decimal("70.00"), Decimal("40.00"))
+    assert third.limit_price == Decimal("64.68")
+
+
+def test_what_other_hands_add_to_an_option_costs_a_hundred_times_its_price() -> None:
+    """The rates go by the average, so contracts that were bought by hand must not move it a hundredfold."""
+    held = option()
+    broker = Broker({leg(held, adopt_later=True): ("1", "1")})
+    broker.quote(EXPIRES_LATER, "1.00", "1.02")
+    broker.trade_by_hand(EXPIRES_LATER, "1", "2")
+    broker.wait(120 * S)
+
+    (ledger,) = broker.book.state.ledgers.values()
+    assert (ledger.position.net_qty, ledger.position.avg_price(Decimal(100))) == (Decimal(2), Decimal("1.5"))
