@@ -20,7 +20,7 @@ from hedgerow.sim.backtest.record import Recorder
 from hedgerow.sim.backtest.run import backtest
 from hedgerow.sim.report import facts
 from hedgerow.sim.result import encoded
-from tests.sim.markets import CARRY, GRID, MIRROR, MS, PRICE, START_NS, config_of, market, markets
+from tests.sim.markets import CARRY, GRID, MIRROR, MS, PAIR, PRICE, START_NS, config_of, market, markets
 
 D = Decimal
 LEG = LegId("main")
@@ -158,6 +158,17 @@ def test_fills_of_both_sides_offset_one_another(tmp_path: Path) -> None:
     for fill in book.fills:
         if fill.latency_ns is not None:
             assert book.fills[fill.cause - 1].side is not fill.side
+
+
+def test_a_winner_that_runs_on_alone_is_no_late_hedge(tmp_path: Path) -> None:
+    """What one leg earns after the other was stopped is a choice, and its take-profit answers no fill."""
+    config = config_of(PAIR + "    after_exit: run_winner\n")
+    (book,) = backtest(config, markets(config, tmp_path, 1, 1_500)).books
+
+    won = [fill for fill in book.fills if fill.slot == "take_profit" and fill.leg_id == "short"]
+    assert won
+    assert all(fill.latency_ns is None for fill in won)
+    assert book.latencies_ns
 
 
 def quiet(path: Path, hours: int) -> TickFile:
