@@ -274,7 +274,7 @@ class _Outcome:
             level = f"{fill.leg_id}/{_level(asked.slot)}"
             if rule is not None and fill.leg_id == rule.hedge:
                 found = owed.moved(number, fill.ts_ns, -self._net(fill))
-                # An exit at a price of its own, e.g. of a leg that runs on alone, hedges nothing late: it was never owed.
+                # An exit at a price of its own, e.g. of a leg that runs on alone, hedges nothing late.
                 if found is not None and not (asked.role is Role.EXIT and asked.slot):
                     cause, since_ns = found
                     carried_ns = max(0, owed.open_ns - since_ns)
