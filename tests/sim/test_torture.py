@@ -171,3 +171,9 @@ def test_what_other_hands_trade_counts_with_its_fee() -> None:
                     assert world.oracles[plot.tag].by_hand[leg_id] == moved
                     seen += moved % line.instrument.step != 0
     assert seen
+
+
+@pytest.mark.parametrize("seed", [864_044, 1_088_724])
+def test_what_people_do_to_an_account_is_not_held_against_the_engine(seed: int) -> None:
+    """Fees of other hands' trades are gone as well, and a drift that was accepted and never was comes back reversed."""
+    assert World(seed).run().violations == ()

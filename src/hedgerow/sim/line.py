@@ -119,6 +119,8 @@ class Line:
         self.is_shared = leg.shared
         self.is_foreign_traded = False
         "Whether anybody but the books of this world traded the instrument on the account."
+        self.is_misjudged = False
+        "An operator accepted a drift that nobody had traded: once its fills are known, its opposite is his doing."
         self.orders: dict[str, Known] = {}
         self.refusing: dict[Fault, int] = {}
         "What the venue refuses everything for now, and for how many reasons at once."

@@ -290,6 +290,10 @@ class World:
         self._requests_of_people += 1
         request_id = f"r{self._requests_of_people}"
         made_ns = engine.clock.now_ns() if action is Action.SIGNAL else 0
+        for leg_id, line in self.lines[plot.tag].items() if accept_drift else ():
+            ledger = engine.books[plot.config.book_id].state.ledgers.get(leg_id)
+            if ledger is not None and ledger.drift_net_qty != 0 and not line.is_foreign_traded:
+                line.is_misjudged = True
         for _ in range(1 + (self.rng.randrange(4) == 0)):
             engine.deliver(
                 plot.config.book_id, OperatorCommanded, action, "operator", request_id, accept_drift, detail, made_ns
@@ -548,7 +552,7 @@ class World:
                 found.append(f"{leg_id}: was not found yet")
                 continue
             drift = book.ledger(leg_id).drift_net_qty
-            if drift and not line.is_foreign_traded:
+            if drift and not (line.is_foreign_traded or line.is_misjudged):
                 found.append(f"{leg_id}: drift of {drift}, and nobody else traded there")
         if book.state.parked or book.unclear:
             found.append(f"{len(book.state.parked)} fills are parked, {len(book.unclear)} orders are unclear")
