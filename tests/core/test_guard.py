@@ -11,7 +11,7 @@ from hedgerow.core import guard
 from hedgerow.core.book import Book
 from hedgerow.core.config import HedgeRule, Limits
 from hedgerow.core.events import Exposure, PortfolioSeen
-from hedgerow.core.exposure import hedged_times, totals
+from hedgerow.core.exposure import Totals, added, hedged_times, totals
 from hedgerow.core.holds import HoldReason
 from hedgerow.core.target import NetTarget, Resting, Taking, Target
 from hedgerow.model.order import Role, Side
@@ -240,3 +240,10 @@ def test_nothing_is_promised_of_a_price_that_a_band_may_judge_first(band: dict[s
 
     assert guard.stays_distant(made.book, entry("1", "90")) is None
     assert guard.stays_distant(Desk(Quoting()).book, entry("1", "90")) is None
+
+
+def test_what_has_no_price_is_named_for_all_books_together() -> None:
+    """A sum of several parts is as incomplete as each of them."""
+    parts = (Totals(gross=Decimal(1), held=Decimal(1), problems=("BTC has no price",)), Totals(problems=("ETH too",)))
+
+    assert added(parts) == Totals(gross=Decimal(1), held=Decimal(1), problems=("BTC has no price", "ETH too"))

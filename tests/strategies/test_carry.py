@@ -130,6 +130,19 @@ def test_carry_is_funding_less_borrow_and_basis_less_fees_over_the_horizon() -> 
     assert resting(carry.target(), "entry/1") is not None
 
 
+@pytest.mark.parametrize(("basis", "carry_min"), [("30", "14"), ("90", "1")])
+def test_two_conditions_are_waited_for_until_both_can_be_met(basis: str, carry_min: str) -> None:
+    """One of them is met at a basis of 39.92: quotes do not matter until the other one is near."""
+    params = {"borrow_bps_per_day": "2", "fees_bps": "20", "horizon_days": "10"}
+    carry = desk(entry_basis_bps_min=basis, entry_carry_bps_per_day_min=carry_min, **params)
+    carry.fund("0.0002")
+
+    target = carry.target()
+
+    assert told(target) == {"spot/entry/1": "no_signal"}
+    assert {wake.leg_id for wake in target.wake_prices or ()} == {carry.lead, carry.hedge}
+
+
 def test_an_unknown_loan_is_not_a_free_one() -> None:
     """A margin account whose rate was not told yet waits; own money costs nothing."""
     params = {"entry_qty": "0.1", "max_net_qty": "0.3", "entry_carry_bps_per_day_min": "1"}
