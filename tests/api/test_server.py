@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
+import logging
 import socket
 import stat
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from hedgerow.api.client import NodeSilent, NoNode, Refused, get, post
-from hedgerow.api.server import BODY_BYTES_MAX, CONNECTIONS_MAX, SocketUnusable, bind
+from hedgerow.api.server import BODY_BYTES_MAX, CONNECTIONS_MAX, SocketUnusable, _is_news, bind
 from hedgerow.core.commands import Mode
 from hedgerow.runtime import folder
 from hedgerow.runtime.folder import socket_path
@@ -153,6 +155,13 @@ def test_explain_finds_the_chain_of_a_fill(tmp_path: Path) -> None:
     whats = [row["what"] for row in answer["rows"]]
     assert {"fill", "position", "residual", "order"} <= set(whats)
     assert "hedged" in answer["result"]
+
+
+def test_an_answer_that_is_cut_off_at_the_end_is_no_news() -> None:
+    """A node that stops while somebody asks must not print a traceback; what else goes wrong is told."""
+    for error, is_news in ((asyncio.CancelledError(), False), (RuntimeError(), True)):
+        record = logging.LogRecord("uvicorn.error", logging.ERROR, "", 0, "", (), (type(error), error, None))
+        assert _is_news(record) is is_news
 
 
 def test_connections_that_bring_nothing_keep_nobody_out(tmp_path: Path) -> None:

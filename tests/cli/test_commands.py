@@ -6,8 +6,10 @@ import io
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from hedgerow.api import views
 from hedgerow.cli.app import COMMANDS, run
 from hedgerow.cli.status import status_text
 from hedgerow.core.commands import Mode
@@ -51,6 +53,7 @@ def test_every_command_has_its_help(capsys: Captured) -> None:
         (["status", "--state", "x" * 200], 5, "HR-201", "no node runs in xxx"),
         (["journal", "export", "--after", "-5"], 2, "HR-002", "-5"),
         (["scenario", "nofile"], 66, "HR-402", "there is no file nofile"),
+        (["scenario", "."], 66, "HR-402", ". is a folder; name its stories: *.txt"),
     ],
 )
 def test_an_error_is_one_line_with_code_and_next_step(
@@ -104,6 +107,19 @@ def test_status_tells_what_is_not_hedged(capsys: Captured, tmp_path: Path) -> No
     assert "held   b1 hedge unknown_order: " in told
     assert "next: " in told
     assert answer["books"][0]["residual"] == "1"
+
+
+def test_what_held_a_removed_book_back_is_told_no_more() -> None:
+    """No command of today ends its holds; that it is gone, and what it still has, is what matters."""
+    desk = filled_desk(hedged=False)
+    desk.wait(2 * S)
+    answer = msgspec.to_builtins(views.status([], views.AT_REST, 0, removed=[desk.book]))
+
+    told = status_text(answer)
+
+    assert answer["removed"][0]["holds"]
+    assert "removed  b1 is not in the config any more" in told
+    assert "held   b1" not in told
 
 
 def test_a_hold_of_many_slots_is_told_once() -> None:

@@ -126,14 +126,20 @@ def hedged(qty: str = "1") -> tuple[Desk, Order, Order]:
     return made, made.order(rest.id), made.order(hedge.order_id)
 
 
-def test_a_fee_in_coins_that_comes_late_is_owed_once() -> None:
-    """The position is what was received: when the venue names the fee, the hedge gives back as much."""
+def hedged_at_unknown_fee() -> tuple[Desk, Fill]:
+    """Return a book that bought 1 and sold 1, and the fill of the lead leg, which came without its fee."""
     made = Desk(Quoting(entry("1")))
     rest = made.standing()
     made.policy.entry = None
     fill = replace(made.fill(rest, "1"), fee=None)
     (hedge,) = submits(made.tell(FillReceived(made.now_ns, fill)))
     made.fills(hedge, "1")
+    return made, fill
+
+
+def test_a_fee_in_coins_that_comes_late_is_owed_once() -> None:
+    """The position is what was received: when the venue names the fee, the hedge gives back as much."""
+    made, fill = hedged_at_unknown_fee()
     unknown = f"fee_unknown/{LEAD}" in made.book.state.alarms
 
     silent = made.tell(FillReceived(made.now_ns, fill))
@@ -176,12 +182,7 @@ def test_interest_in_coins_is_hedged() -> None:
 @pytest.mark.parametrize("what", ["interest", "fee"])
 def test_what_was_taken_in_coins_is_no_drift_of_a_venue_that_lags(what: str) -> None:
     """The position shows it later than the booking: until then the old number is one that was true."""
-    made = Desk(Quoting(entry("1")))
-    rest = made.standing()
-    made.policy.entry = None
-    fill = replace(made.fill(rest, "1"), fee=None)
-    (hedge,) = submits(made.tell(FillReceived(made.now_ns, fill)))
-    made.fills(hedge, "1")
+    made, fill = hedged_at_unknown_fee()
     made.now_ns += 200 * S
     if what == "interest":
         made.tell(InterestCharged(made.now_ns, LEAD, "i1", "BTC", Decimal("0.1")))
@@ -354,8 +355,21 @@ def test_a_fill_ends_the_refusals_in_a_row() -> None:
 
     made.fills(again, "0.4")
 
-    assert before is not None
+    assert before is not None and before.tries == 1
     assert made.book.refusal(HEDGE) is None
+
+
+def test_an_order_that_is_taken_after_its_refusal_is_planned_with_at_once() -> None:
+    """The venue contradicts itself, and two orders work where one is wanted: one goes back in the same turn."""
+    made = Desk(Quoting(entry()))
+    first = made.standing()
+    made.tell(OrderRejected(made.now_ns, first.id, RejectClass.OTHER, "-1", "no"))
+    (second,) = submits(made.wait(S))
+    made.accept(second)
+
+    (canceled,) = cancels(made.accept(first))
+
+    assert canceled.order_id in (first.id, second.order_id)
 
 
 def test_orders_and_trades_of_another_book_are_left_to_it() -> None:

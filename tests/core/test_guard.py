@@ -174,7 +174,7 @@ def test_an_entry_of_the_lead_brings_its_hedge_into_the_gross() -> None:
     both = totals(made.book)
 
     assert (hedged_times(made.book, LEAD), hedged_times(made.book, HEDGE)) == (2, 1)
-    assert (both.gross, both.orders) == (Decimal(400), 2)
+    assert (both.gross, both.held, both.orders) == (Decimal(400), Decimal(0), 2)
     assert both.exposures == (Exposure("BTC", Decimal(0), Decimal(100), Decimal(200)),)
 
 

@@ -413,33 +413,33 @@ def test_a_hedge_that_only_its_cap_makes_too_small_goes_out_without_one() -> Non
     assert (hedge.qty, hedge.limit_price) == (Decimal("0.05"), None)
 
 
-def test_the_residual_limit_counts_in_units_of_the_lead_leg() -> None:
-    """One lead coin open is one coin, also where the hedge contract holds a hundred."""
+def owing_a_hundredth_contract() -> Desk:
+    """Return a book that holds one lead coin, and whose hedge contracts of a hundred coins had no price until now."""
     contracts = instrument(HEDGE, multiplier=Decimal(100), step=Decimal("0.0001"), min_qty=Decimal("0.0001"))
     made = Desk(Quoting(entry()), config(hedge=contracts, limits=Limits(max_residual=Decimal(150))))
     made.book.quotes.pop(contracts.id)
     made.fills(made.standing(), "1")
     made.quote_all()
-
     assert made.book.residual == Decimal("0.01")
+    return made
+
+
+def test_the_residual_limit_counts_in_units_of_the_lead_leg() -> None:
+    """One lead coin open is one coin, also where the hedge contract holds a hundred."""
+    made = owing_a_hundredth_contract()
+
     assert not [order for order in made.book.working(LEAD) if order.status is OrderStatus.SUBMITTING]
 
 
 def test_the_residual_limit_of_an_entry_on_the_hedge_leg_counts_in_its_own_units() -> None:
-    """Which leg is entered first is a pair's choice: two contracts of a hundred coins at 100 are worth 20,000."""
-    contracts = instrument(HEDGE, multiplier=Decimal(100), step=Decimal("0.0001"), min_qty=Decimal("0.0001"))
-    made = Desk(Quoting(entry()), config(hedge=contracts, limits=Limits(max_residual=Decimal(150))))
-    made.book.quotes.pop(contracts.id)
-    made.fills(made.standing(), "1")
-    made.quote_all()
-    assert made.book.residual == Decimal("0.01")
+    """Which leg is entered first is a pair's choice: 0.02 contracts of a hundred coins are two coins."""
+    made = owing_a_hundredth_contract()
     first = Resting("open", HEDGE, Side.SELL, Decimal("0.01"), Decimal(100), Role.ENTRY)
 
     checks = dict(guard.checks(made.book, first, first.qty))
 
-    mark = made.book.mark(HEDGE)
-    assert mark is not None
-    assert checks[HoldReason.RESIDUAL_LIMIT].value == Decimal("0.02") * 100 * mark
+    assert made.book.mark(HEDGE) == Decimal("100.05")
+    assert checks[HoldReason.RESIDUAL_LIMIT].value == Decimal("200.1")
 
 
 def test_a_fold_of_these_turns_is_the_book() -> None:

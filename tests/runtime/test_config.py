@@ -132,6 +132,7 @@ def test_an_error_shows_its_line_and_its_remedy() -> None:
         ("qty: 0.05", "qty:", "param", "books.btc-mirror.qty: it needs a value"),
         ("max_notional: 25000", 'max_notional: "25,000"', "number", "without separators: 25000"),
         ("max_notional: 25000", "max_notional: 25k", "number", "write 25 if that is the unit"),
+        ("max_notional: 25000", "max_notional: .inf", "number", "Largest gross notional"),
         ("max_notional: 25000", "max_notional: -1", "greater_than", "greater than 0 (got -1)"),
         ("max_notional: 25000", "max_notional: 10", "contradiction", "no entry could ever leave"),
         ("max_notional: 25000", "max_notionl: 25000", "extra_forbidden", "did you mean 'max_notional'?"),
@@ -184,6 +185,7 @@ def test_a_mistake_is_told_with_its_remedy(old: str, new: str, kind: str, words:
         ("simA: {instruments: {BTC-PERP: {kind: perpetual}}}", "enum", "'perp'"),
         ("simA: {instruments: {XYZ-PERP: {tick: 1}}}", "missing", "missing step, multiplier"),
         ("simA: {instruments: {XYZ-PERP: {tick: 1, step: 1}}}", "missing", "missing multiplier"),
+        ("simA: {instruments: {TSLA1261120C00600000: {tick: 1}}}", "missing", "missing multiplier"),
         ("simA: {requests_per_s: 10, reserve: 10}", "contradiction", "leaves none for entries"),
         ("simA: {latency_ms: 1000}", "contradiction", "2000 ms there and back, and after ack_timeout_ms 1500"),
         ("simA: {tape: nowhere.gz}", "missing_tape", "there is no tape /nowhere/nowhere.gz"),
@@ -355,7 +357,7 @@ def test_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes(b"a: \xff")
     for path, words in (
         (tmp_path / "none.yaml", "there is no file"),
-        (tmp_path, "cannot be read"),
+        (tmp_path, r"cannot be read: [^\n]*\n[^\n]*\n  help: give the path of a config file"),
         (tmp_path / "latin.yaml", "is not UTF-8"),
     ):
         with pytest.raises(ConfigError, match=words):

@@ -128,6 +128,7 @@ def test_an_interrupt_during_the_start_is_a_stop_in_order(config: NodeConfig) ->
     assert ran.code == EXIT_INTERRUPTED
     assert not any(ran.book.live.values())
     assert "stopping  no new orders" in ran.err.getvalue()
+    assert "hedgerow.ready/1" not in ran.err.getvalue()
 
 
 class Suspender(Until):

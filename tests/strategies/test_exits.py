@@ -497,6 +497,14 @@ def test_rules_by_the_clock_need_a_calendar(params: dict[str, str], key: str) ->
     assert [each.key for each in error.value.errors] == [key]
 
 
+def test_a_cut_off_for_an_option_that_does_not_say_when_it_expires_is_refused() -> None:
+    """It would be off in silence, and the option be carried into its expiry."""
+    with pytest.raises(BadParams, match="its symbol does not say when it expires"):
+        Broker({option("SPX-CALL-600"): ("1", "1")})
+
+    Broker({option("SPX-CALL-600"): ("1", "1")}, zero_dte_cut_off_min="none")
+
+
 @pytest.mark.parametrize(
     ("symbol", "contract"),
     [

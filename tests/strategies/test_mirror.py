@@ -12,6 +12,7 @@ from hedgerow.core.events import OrderRejected, RejectClass
 from hedgerow.core.target import NetTarget, Taking
 from hedgerow.model.order import Role, Side
 from hedgerow.strategies import make
+from hedgerow.strategies.params import BadParams
 from tests.core import books as core_books
 from tests.strategies.books import NOW_NS, Desk, S, instrument, resting, told
 
@@ -117,6 +118,12 @@ def test_a_dusty_residual_does_not_close_the_gate() -> None:
     a.hold_position(a.lead, "0.0004")
 
     assert resting(a.target(), "entry") is not None
+
+
+def test_a_silence_as_short_as_a_heartbeat_is_refused() -> None:
+    """Signs of life come once a second: every order would be withdrawn and submitted in turns."""
+    with pytest.raises(BadParams, match=r"silence_s: 1.5 is out of range"):
+        desk(silence_s="1.5")
 
 
 @pytest.mark.parametrize("silent_by", ["stream", "link"])
